@@ -1,0 +1,15 @@
+/** The layer graph above the database and the configuration: stores, then the server and its cleanup. */
+
+import { Layer } from "effect"
+import { ScheduledCleanup } from "./cleanup.ts"
+import { SeedClient } from "./seed.ts"
+import { Server } from "./server.ts"
+import { ClientRegistry } from "./store/ClientRegistry.ts"
+import { ServerKeys } from "./store/ServerKeys.ts"
+import { TokenStore } from "./store/TokenStore.ts"
+
+/** Outside the server, so that its routes and the cleanup share one pool and one key ring. */
+export const Stores = Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, ServerKeys.layer)
+
+/** Everything that runs. The seeded client is there before the first request. */
+export const App = Layer.mergeAll(Server, ScheduledCleanup).pipe(Layer.provide(SeedClient), Layer.provideMerge(Stores))

@@ -1,0 +1,48 @@
+/** Scopes: what exists, how a request is read, how it is narrowed (RFC 6749 §3.3). */
+
+import { Effect } from "effect"
+import { InvalidScope } from "../domain/errors.ts"
+
+/** Needed to call a tool on `/mcp`. */
+export const TOOLS_CALL = "mcp.tools.call"
+/** OpenID Connect Core §11; here it only says aloud what the refresh token of a registered client does. */
+export const OFFLINE_ACCESS = "offline_access"
+
+/** Every scope of this server, with the sentence that the consent page shows for it. */
+export const SCOPES: Readonly<Record<string, string>> = {
+  [TOOLS_CALL]: "Use this server's tools on your behalf and read their results.",
+  [OFFLINE_ACCESS]: "Stay connected when you are away, until you disconnect it."
+}
+
+/** What a client gets that asks for nothing in particular. */
+export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL]
+
+// RFC 6749 appendix A.4; one blank too many is forgiven, since clients in the field send it.
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e ]*$/
+
+/** Splits a scope string into distinct tokens, in their order. */
+export const parse = (scope: string): Effect.Effect<ReadonlyArray<string>, InvalidScope> =>
+  SCOPE.test(scope)
+    ? Effect.succeed([...new Set(scope.split(" ").filter((token) => token !== ""))])
+    : Effect.fail(new InvalidScope({ description: "scope holds a character that is not allowed" }))
+
+/** What is granted of a request: unknown scopes are dropped, absence means the default, nothing left is an error. */
+export const requested = Effect.fnUntraced(function* (scope: string | undefined) {
+  if (scope === undefined) return DEFAULT_SCOPES
+  const known = (yield* parse(scope)).filter((token) => Object.hasOwn(SCOPES, token))
+  if (known.length === 0) return yield* new InvalidScope({ description: "none of the requested scopes exists here" })
+  return known
+})
+
+/** What a refresh may ask for: a part of the grant, never more (RFC 6749 §6). */
+export const narrowed = Effect.fnUntraced(function* (granted: ReadonlyArray<string>, scope: string | undefined) {
+  if (scope === undefined) return granted
+  const asked = yield* parse(scope)
+  if (asked.length === 0 || !asked.every((token) => granted.includes(token))) {
+    return yield* new InvalidScope({ description: "scope exceeds what was granted" })
+  }
+  return asked
+})
+
+/** RFC 6749 §3.3: the wire form. */
+export const format = (scopes: ReadonlyArray<string>): string => scopes.join(" ")

@@ -1,0 +1,65 @@
+/** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
+
+import { randomUUID } from "node:crypto"
+import { Cause, Clock, Effect, MutableRef } from "effect"
+import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ServerConfig } from "../config.ts"
+import { clientAddress } from "./clientAddress.ts"
+import { Draining } from "./healthRoutes.ts"
+import { forbidden, hostAllowed } from "./origins.ts"
+import { RETRY_AFTER_SECONDS, serverError, unavailable } from "./respond.ts"
+
+/** Probes come by address, not by name, and often. */
+const PROBES = new Set(["/healthz", "/readyz"])
+
+const notFound = HttpServerResponse.jsonUnsafe(
+  { error: "not_found", error_description: "there is nothing at this path" },
+  { status: 404 }
+)
+const leaving = HttpServerResponse.setHeaders(unavailable, {
+  "retry-after": String(RETRY_AFTER_SECONDS),
+  connection: "close"
+})
+
+export const Front = HttpRouter.middleware(
+  Effect.gen(function* () {
+    const config = yield* ServerConfig
+    const draining = yield* Draining
+
+    return (app) =>
+      HttpServerRequest.HttpServerRequest.use((request) => {
+        const path = request.url.split("?")[0] ?? ""
+        const isProbe = PROBES.has(path)
+        const requestId = randomUUID()
+        const admitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
+        const handler = MutableRef.get(draining) ? Effect.succeed(leaving) : admitted ? app : Effect.succeed(forbidden)
+        return Effect.gen(function* () {
+          const started = yield* Clock.currentTimeMillis
+          const response = yield* handler.pipe(
+            Effect.catchCause((cause) => {
+              if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+              if (isRouteNotFound(Cause.squash(cause))) return Effect.succeed(notFound)
+              return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
+            })
+          )
+          yield* (isProbe ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
+            Effect.annotateLogs({
+              method: request.method,
+              path: path.slice(0, 200),
+              status: response.status,
+              ms: (yield* Clock.currentTimeMillis) - started,
+              client: clientAddress(config.trustedProxies, request)
+            })
+          )
+          return HttpServerResponse.setHeaders(response, {
+            "x-request-id": requestId,
+            "x-content-type-options": "nosniff"
+          })
+        }).pipe(Effect.annotateLogs({ request_id: requestId }))
+      })
+  }),
+  { global: true }
+)
+
+const isRouteNotFound = (error: unknown) =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"

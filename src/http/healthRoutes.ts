@@ -1,0 +1,28 @@
+/** `/healthz`: the process lives. `/readyz`: it can serve, so the database answers and nobody is shutting it down. */
+
+import { Context, Effect, Layer, MutableRef } from "effect"
+import { HttpRouter, HttpServerResponse } from "effect/http"
+import { SqlClient } from "effect/sql"
+import { endpoint } from "./endpoint.ts"
+import { NO_STORE } from "./respond.ts"
+
+/** Set when shutdown begins: requests in flight finish, new ones are told to go elsewhere. */
+export class Draining extends Context.Service<Draining, MutableRef.MutableRef<boolean>>()("gatehouse/http/Draining") {
+  static readonly layer = Layer.sync(Draining, () => MutableRef.make(false))
+}
+
+const answer = (status: number, text: string) =>
+  HttpServerResponse.jsonUnsafe({ status: text }, { status, headers: NO_STORE })
+
+export const HealthRoutes = HttpRouter.use(
+  Effect.fn("HealthRoutes")(function* (router) {
+    const sql = yield* SqlClient.SqlClient
+    const ready = sql`select 1`.pipe(
+      Effect.timeout("2 seconds"),
+      Effect.as(answer(200, "ready")),
+      Effect.catch(() => Effect.succeed(answer(503, "the database does not answer")))
+    )
+    yield* endpoint(router, "/healthz", { GET: Effect.succeed(answer(200, "alive")) })
+    yield* endpoint(router, "/readyz", { GET: ready })
+  })
+)

@@ -1,0 +1,57 @@
+/** The gate of `/mcp`: bearer token to principal, or a challenge (RFC 6750, RFC 9728 §5.1). */
+
+import { Effect, Redacted } from "effect"
+import { ServerConfig, type ServerConfigShape } from "../config.ts"
+import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../domain/errors.ts"
+import type { Principal } from "../domain/model.ts"
+import * as OpaqueToken from "../domain/opaqueToken.ts"
+import * as Scope from "../domain/scope.ts"
+import { ServerKeys } from "../store/ServerKeys.ts"
+import { TokenStore } from "../store/TokenStore.ts"
+
+const invalidToken = new InvalidToken({ description: "the access token is unknown, expired, revoked or not for here" })
+
+/** The principal of an `Authorization` header. Only the header counts: never a query or form parameter. */
+export const authenticate = Effect.fn("bearer.authenticate")(function* (authorization: string | undefined) {
+  // RFC 9110 §11.1: the scheme is case-insensitive.
+  const [, credentials] = /^bearer(?: +(.*))?$/i.exec(authorization ?? "") ?? []
+  if (credentials === undefined && !/^bearer$/i.test(authorization ?? "")) return yield* new MissingToken()
+  const keys = yield* ServerKeys
+  const token = OpaqueToken.read("access", keys.byId, Redacted.make(credentials ?? ""))
+  if (token === undefined) return yield* invalidToken
+  const config = yield* ServerConfig
+  const store = yield* TokenStore
+  const facts = yield* store.findAccess(token)
+  if (facts === undefined || facts.resource !== config.resource) return yield* invalidToken
+  return { ...facts, sessionId: token.sessionId } satisfies Principal
+})
+
+/** Fails unless the principal was granted all of `scopes`. */
+export const require = (principal: Principal, scopes: ReadonlyArray<string>): Effect.Effect<void, InsufficientScope> =>
+  scopes.every((scope) => principal.scopes.includes(scope))
+    ? Effect.void
+    : Effect.fail(
+        new InsufficientScope({
+          description: "the access token lacks a scope that this operation needs",
+          // Clients of the first SDK ask for exactly this, so it repeats what they have.
+          scope: Scope.format(
+            [...new Set([...principal.scopes, ...scopes])].filter((one) => one !== Scope.OFFLINE_ACCESS)
+          )
+        })
+      )
+
+/** The `WWW-Authenticate` value. It names an error only when a token was sent (RFC 6750 §3.1). */
+export const challenge = (config: ServerConfigShape, error: BearerError): string => {
+  const scope = error._tag === "insufficient_scope" ? error.scope : Scope.format(Scope.DEFAULT_SCOPES)
+  const attributes = [
+    ["resource_metadata", `${config.issuer}/.well-known/oauth-protected-resource/mcp`],
+    ["scope", scope],
+    ...(error._tag === "missing_token"
+      ? []
+      : [
+          ["error", error._tag],
+          ["error_description", error.description]
+        ])
+  ]
+  return `Bearer ${attributes.map(([name, value]) => `${name}="${value}"`).join(", ")}`
+}

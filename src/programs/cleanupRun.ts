@@ -1,0 +1,28 @@
+/** `npm run cleanup:run`: one pass of the cleanup, its counts on stdout. */
+
+import { Console, Effect, Layer } from "effect"
+import { cleanUp } from "../cleanup.ts"
+import { ServerConfig } from "../config.ts"
+import { Logging } from "../logging.ts"
+import * as Database from "../store/database.ts"
+import { TokenStore } from "../store/TokenStore.ts"
+import { runProgram } from "./runProgram.ts"
+
+const program = Effect.gen(function* () {
+  const swept = yield* cleanUp()
+  yield* Console.log(
+    `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
+      `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms`
+  )
+})
+
+program.pipe(
+  Effect.provide(
+    TokenStore.layer.pipe(
+      Layer.provide(Database.layer),
+      Layer.provideMerge(Logging),
+      Layer.provideMerge(ServerConfig.layer)
+    )
+  ),
+  runProgram
+)

@@ -1,0 +1,112 @@
+/** Applies `supabase/migrations` in order, each once, also when several instances start together. */
+
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Effect, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { rows } from "./query.ts"
+
+const FOLDER = join(import.meta.dirname, "../../supabase/migrations")
+/** Any number that nobody else locks. */
+const LOCK = 5_210_734_001
+
+export interface Migration {
+  /** Fourteen digits, as Supabase names them. */
+  readonly version: string
+  readonly name: string
+  readonly text: string
+}
+
+/** The database has been migrated by a newer program. */
+export class SchemaTooNew extends Schema.TaggedError<SchemaTooNew>()("SchemaTooNew", { version: Schema.String }) {
+  override get message() {
+    return `the database has migration ${this.version}, which this version of Gatehouse does not know. Use a newer one.`
+  }
+}
+
+/** The database lacks migrations that this program needs. */
+export class SchemaTooOld extends Schema.TaggedError<SchemaTooOld>()("SchemaTooOld", { missing: Schema.Number }) {
+  override get message() {
+    return `the database lacks ${this.missing} of ${known.length} migrations. Run: npm run db:init`
+  }
+}
+
+/** All migrations that this program knows, oldest first. */
+export const known: ReadonlyArray<Migration> = readdirSync(FOLDER)
+  .sort()
+  .flatMap((file) => {
+    const [, version = "", name = ""] = /^(\d{14})_(\w+)\.sql$/.exec(file) ?? []
+    return version === "" ? [] : [{ version, name, text: readFileSync(join(FOLDER, file), "utf8") }]
+  })
+
+const LEDGER = `create table if not exists mcp.schema_migrations (
+  version text primary key,
+  name text not null,
+  applied_at timestamptz not null default clock_timestamp()
+);
+comment on table mcp.schema_migrations is 'The migrations that have been applied. Written by db:init and by schema.sql.';
+alter table mcp.schema_migrations enable row level security;`
+
+// The wire protocol takes one statement at a time; a block makes one of many, and is all or nothing.
+const asBlock = (text: string) => `do $migration$ begin\n${text}\nend $migration$`
+
+const decodeVersions = rows(Schema.Struct({ version: Schema.String }))
+
+/** The versions that the database has, oldest first; none when it has never been migrated. */
+export const applied = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [ledger] = yield* sql<{ exists: boolean }>`select to_regclass('mcp.schema_migrations') is not null as exists`
+  if (ledger?.exists !== true) return []
+  return (yield* decodeVersions(sql`select version from mcp.schema_migrations order by version`)).map(
+    ({ version }) => version
+  )
+}).pipe(Effect.catchTag("SchemaError", Effect.die))
+
+/** The migrations that the database lacks. */
+export const pending = Effect.gen(function* () {
+  const present = yield* applied
+  const unknown = present.find((version) => !known.some((migration) => migration.version === version))
+  if (unknown !== undefined) return yield* new SchemaTooNew({ version: unknown })
+  return known.filter(({ version }) => !present.includes(version))
+})
+
+/** Fails unless the schema is the one that this program was written for. */
+export const verify = Effect.flatMap(pending, ({ length }) =>
+  length === 0 ? Effect.void : Effect.fail(new SchemaTooOld({ missing: length }))
+)
+
+/** Brings the schema up to date and answers what it applied. */
+export const migrate = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const run = Effect.gen(function* () {
+    yield* sql`select pg_advisory_xact_lock(${LOCK})`
+    const missing = yield* pending
+    if (missing.length === 0) return missing
+    yield* sql.unsafe("create schema if not exists mcp")
+    yield* sql.unsafe(asBlock(LEDGER))
+    for (const { version, name, text } of missing) {
+      yield* sql.unsafe(asBlock(text))
+      yield* sql`insert into mcp.schema_migrations (version, name) values (${version}, ${name})`
+    }
+    return missing
+  })
+  return yield* sql.withTransaction(run)
+})
+
+/** `supabase/schema.sql`: the whole schema in one file, for Supabase's SQL editor. */
+export const renderSchema = (): string =>
+  [
+    "-- The whole schema of Gatehouse, for Supabase's SQL editor. Written by `npm run db:schema` from supabase/migrations,",
+    "-- which is where changes belong. It records what it applied, so `npm run db:init` finds nothing left to do.",
+    "",
+    "begin;",
+    "",
+    ...known.map(({ text }) => text.trimEnd()),
+    "",
+    LEDGER,
+    "insert into mcp.schema_migrations (version, name) values",
+    `${known.map(({ version, name }) => `  ('${version}', '${name}')`).join(",\n")};`,
+    "",
+    "commit;",
+    ""
+  ].join("\n")

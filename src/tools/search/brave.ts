@@ -1,0 +1,29 @@
+/** https://api-dashboard.search.brave.com/app/documentation/web-search */
+
+import { Schema } from "effect"
+import { provider } from "./provider.ts"
+
+export const brave = provider({
+  service: "Brave Search",
+  baseUrl: "https://api.search.brave.com",
+  request: ({ baseUrl, query, limit, key }) => ({
+    url: `${baseUrl}/res/v1/web/search`,
+    query: { q: query, count: String(limit) },
+    headers: { "x-subscription-token": key }
+  }),
+  answer: Schema.Struct({
+    web: Schema.optionalKey(
+      Schema.Struct({
+        results: Schema.Array(
+          Schema.Struct({
+            title: Schema.String,
+            url: Schema.String,
+            description: Schema.optionalKey(Schema.NullOr(Schema.String))
+          })
+        )
+      })
+    )
+  }),
+  results: ({ web }) =>
+    (web?.results ?? []).map(({ title, url, description }) => ({ title, url, snippet: description ?? "" }))
+})

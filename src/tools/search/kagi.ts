@@ -1,0 +1,31 @@
+/** https://help.kagi.com/kagi/api/search.html */
+
+import { Schema } from "effect"
+import { provider } from "./provider.ts"
+
+/** Objects of type 0 are results; the others are related searches and the like. */
+const RESULT = 0
+
+export const kagi = provider({
+  service: "Kagi",
+  baseUrl: "https://kagi.com",
+  request: ({ baseUrl, query, limit, key }) => ({
+    url: `${baseUrl}/api/v0/search`,
+    query: { q: query, limit: String(limit) },
+    headers: { authorization: `Bot ${key}` }
+  }),
+  answer: Schema.Struct({
+    data: Schema.Array(
+      Schema.Struct({
+        t: Schema.Number,
+        title: Schema.optionalKey(Schema.String),
+        url: Schema.optionalKey(Schema.String),
+        snippet: Schema.optionalKey(Schema.NullOr(Schema.String))
+      })
+    )
+  }),
+  results: ({ data }) =>
+    data
+      .filter(({ t }) => t === RESULT)
+      .map(({ title = "", url = "", snippet }) => ({ title, url, snippet: snippet ?? "" }))
+})

@@ -1,0 +1,18 @@
+/** https://docs.tavily.com/documentation/api-reference/endpoint/search */
+
+import { Schema } from "effect"
+import { provider } from "./provider.ts"
+
+export const tavily = provider({
+  service: "Tavily",
+  baseUrl: "https://api.tavily.com",
+  request: ({ baseUrl, query, limit, key }) => ({
+    url: `${baseUrl}/search`,
+    body: { query, max_results: limit },
+    headers: { authorization: `Bearer ${key}` }
+  }),
+  answer: Schema.Struct({
+    results: Schema.Array(Schema.Struct({ title: Schema.String, url: Schema.String, content: Schema.String }))
+  }),
+  results: ({ results }) => results.map(({ title, url, content }) => ({ title, url, snippet: content }))
+})

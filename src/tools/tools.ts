@@ -1,0 +1,15 @@
+/** The tools of this server. A new one is a file beside these, and a line here. */
+
+import { Layer } from "effect"
+import { calculator } from "./calculator.ts"
+import { Outbound } from "./outbound.ts"
+import { Search, searchWeb } from "./search/searchWeb.ts"
+import type { Tool } from "./Tool.ts"
+import { getWeather, Weather } from "./weather.ts"
+
+/** What the tools stand on. */
+export type ToolServices = Weather | Search
+
+export const tools: ReadonlyArray<Tool<ToolServices>> = [calculator, getWeather, searchWeb]
+
+export const layer = Layer.mergeAll(Weather.layer, Search.layer).pipe(Layer.provide(Outbound.layer))

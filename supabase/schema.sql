@@ -1,0 +1,169 @@
+-- The whole schema of Gatehouse, for Supabase's SQL editor. Written by `npm run db:schema` from supabase/migrations,
+-- which is where changes belong. It records what it applied, so `npm run db:init` finds nothing left to do.
+
+begin;
+
+-- Gatehouse keeps everything in its own schema. Never `public`: Supabase publishes that one over its Data API.
+create schema if not exists mcp;
+comment on schema mcp is 'Gatehouse: OAuth 2.1 authorization server and MCP sessions. Only the server''s own role may read it.';
+revoke all on schema mcp from public;
+
+-- Raw tokens, codes and generated secrets are never stored: a bytea named *_hash is the SHA-256 of a 256-bit random
+-- value, so there is nothing to guess and no slow hash is needed. Every expiry follows this database's clock.
+
+create table mcp.server_keys (
+  id smallint primary key check (id between 0 and 255),
+  secret bytea not null check (octet_length(secret) = 32),
+  created_at timestamptz not null default clock_timestamp()
+);
+comment on table mcp.server_keys is
+  'Keys that authenticate tokens and consent forms. The newest one signs, every one verifies. A row may be deleted once the last session that began under it has ended.';
+
+create table mcp.oauth_clients (
+  client_id text primary key,
+  client_name text not null,
+  redirect_uris text[] not null check (cardinality(redirect_uris) > 0),
+  grant_types text[] not null default '{authorization_code,refresh_token}',
+  token_endpoint_auth_methods text[] not null check (cardinality(token_endpoint_auth_methods) > 0),
+  secret_hash bytea,
+  secret_salt bytea,
+  secret_kdf text,
+  created_at timestamptz not null default clock_timestamp(),
+  updated_at timestamptz not null default clock_timestamp(),
+  disabled_at timestamptz,
+  check ((secret_hash is null) = (token_endpoint_auth_methods = '{none}')),
+  check ((secret_salt is null) = (secret_kdf is null))
+);
+comment on table mcp.oauth_clients is
+  'Registered clients (RFC 7591 names). secret_kdf is null for a generated secret (SHA-256) and names the slow hash and its cost for a secret that a person chose.';
+
+create table mcp.oauth_decisions (
+  id uuid primary key,
+  expires_at timestamptz not null
+);
+comment on table mcp.oauth_decisions is
+  'One row per answered consent form, so that a form is answered once. Cleanup deletes it when the form itself has expired.';
+create index on mcp.oauth_decisions (expires_at);
+
+create table mcp.oauth_authorization_codes (
+  code_hash bytea primary key,
+  session_id uuid not null unique,
+  client_id text not null references mcp.oauth_clients on delete cascade,
+  subject text not null,
+  scopes text[] not null,
+  resource text not null,
+  redirect_uri text not null,
+  code_challenge text not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null
+);
+comment on table mcp.oauth_authorization_codes is
+  'Codes not yet redeemed. Redemption moves the row''s facts into mcp_sessions and deletes it; cleanup deletes the expired.';
+create index on mcp.oauth_authorization_codes (client_id);
+create index on mcp.oauth_authorization_codes (expires_at);
+
+create table mcp.mcp_sessions (
+  id uuid primary key,
+  client_id text not null references mcp.oauth_clients on delete cascade,
+  subject text not null,
+  scopes text[] not null,
+  resource text not null,
+  code_hash bytea not null,
+  redirect_uri text not null,
+  code_challenge text not null,
+  status text not null default 'active' check (status in ('active', 'revoked', 'compromised')),
+  status_reason text,
+  status_changed_at timestamptz,
+  head_generation integer not null default 0,
+  confirmed_at timestamptz,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  check ((status = 'active') = (status_changed_at is null))
+);
+comment on table mcp.mcp_sessions is
+  'One grant of one person to one client, and its chain of refresh tokens. A token is good only while its session is active. Cleanup deletes a session that has no token left.';
+comment on column mcp.mcp_sessions.code_hash is
+  'The code that began the session, with its redirect_uri and code_challenge: enough to judge a second redemption.';
+comment on column mcp.mcp_sessions.head_generation is 'Generation of the one refresh token that may rotate.';
+comment on column mcp.mcp_sessions.confirmed_at is
+  'When a token of the head generation was first used: from then on its predecessor is known to have been replaced.';
+create index on mcp.mcp_sessions (client_id);
+
+create table mcp.oauth_access_tokens (
+  token_hash bytea primary key,
+  session_id uuid not null references mcp.mcp_sessions on delete cascade,
+  generation integer not null,
+  scopes text[] not null,
+  resource text not null,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  revoked_at timestamptz
+);
+comment on table mcp.oauth_access_tokens is 'Cleanup deletes a row one day after it expired or was revoked.';
+create index on mcp.oauth_access_tokens (session_id);
+create index on mcp.oauth_access_tokens (expires_at);
+create index on mcp.oauth_access_tokens (revoked_at) where revoked_at is not null;
+
+create table mcp.oauth_refresh_tokens (
+  token_hash bytea primary key,
+  session_id uuid not null references mcp.mcp_sessions on delete cascade,
+  generation integer not null,
+  parent_hash bytea,
+  created_at timestamptz not null default clock_timestamp(),
+  expires_at timestamptz not null,
+  rotated_at timestamptz,
+  revoked_at timestamptz,
+  sealed_successor bytea,
+  replays integer not null default 0,
+  unique (session_id, generation)
+);
+comment on table mcp.oauth_refresh_tokens is
+  'The chain of a session: generation n is the child of n-1. A rotated token keeps rotated_at and revoked_at. Cleanup deletes a row seven days after it expired or was revoked; a retired token is still recognised after that, by the session and generation that its MAC protects.';
+comment on column mcp.oauth_refresh_tokens.sealed_successor is
+  'What the rotation answered, encrypted under a key that only the presented token yields; null when the grace is 0 or over.';
+create index on mcp.oauth_refresh_tokens (expires_at);
+create index on mcp.oauth_refresh_tokens (revoked_at) where revoked_at is not null;
+
+create table mcp.audit_events (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default clock_timestamp(),
+  event text not null,
+  session_id uuid,
+  client_id text,
+  detail jsonb not null default '{}'
+);
+comment on table mcp.audit_events is
+  'What an operator must be able to look up later: sessions compromised or revoked, and by what. Holds no token. Never deleted by Gatehouse.';
+create index on mcp.audit_events (session_id);
+
+alter table mcp.server_keys enable row level security;
+alter table mcp.oauth_clients enable row level security;
+alter table mcp.oauth_decisions enable row level security;
+alter table mcp.oauth_authorization_codes enable row level security;
+alter table mcp.mcp_sessions enable row level security;
+alter table mcp.oauth_access_tokens enable row level security;
+alter table mcp.oauth_refresh_tokens enable row level security;
+alter table mcp.audit_events enable row level security;
+
+-- Supabase's API roles, where they exist: nothing, now or by default.
+do $$
+declare api_role text;
+begin
+  for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on schema mcp from %I', api_role);
+    execute format('revoke all on all tables in schema mcp from %I', api_role);
+    execute format('alter default privileges in schema mcp revoke all on tables from %I', api_role);
+  end loop;
+end $$;
+
+create table if not exists mcp.schema_migrations (
+  version text primary key,
+  name text not null,
+  applied_at timestamptz not null default clock_timestamp()
+);
+comment on table mcp.schema_migrations is 'The migrations that have been applied. Written by db:init and by schema.sql.';
+alter table mcp.schema_migrations enable row level security;
+insert into mcp.schema_migrations (version, name) values
+  ('20261124000000', 'gatehouse');
+
+commit;

@@ -1,0 +1,55 @@
+/** The whole server on a free port, over a database of the caller's choice. */
+
+import { createServer } from "node:net"
+import { Context, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { SqlClient } from "effect/sql"
+import { App } from "../../src/app.ts"
+import { ServerConfig } from "../../src/config.ts"
+import { Logging } from "../../src/logging.ts"
+import type { ClientRegistry } from "../../src/store/ClientRegistry.ts"
+import type { ServerKeys } from "../../src/store/ServerKeys.ts"
+import type { TokenStore } from "../../src/store/TokenStore.ts"
+import * as Tools from "../../src/tools/tools.ts"
+
+export class TestApp extends Context.Service<
+  TestApp,
+  { readonly baseUrl: string; readonly port: number; readonly sql: SqlClient.SqlClient }
+>()("test/TestApp") {}
+
+/** A port that was free a moment ago. */
+export const freePort = Effect.callback<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    server.close(() => resume(Effect.succeed(typeof address === "object" ? (address?.port ?? 0) : 0)))
+  })
+})
+
+/** Quiet, unlimited and without cleanup, unless a suite says otherwise. */
+const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_ENABLED: "false" }
+
+/** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
+export const testApp = <E>(
+  database: Layer.Layer<SqlClient.SqlClient, E>,
+  variables: Readonly<Record<string, string>> = {}
+): Layer.Layer<TestApp | TokenStore | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient, unknown> =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const port = yield* freePort
+      const config = ServerConfig.layerOf({ ...DEFAULTS, PORT: String(port), ...variables })
+      const app = Layer.effect(
+        TestApp,
+        Effect.gen(function* () {
+          return { baseUrl: `http://localhost:${port}`, port, sql: yield* SqlClient.SqlClient }
+        })
+      )
+      return Layer.provideMerge(app, App).pipe(
+        Layer.provide(Tools.layer),
+        Layer.provide(FetchHttpClient.layer),
+        Layer.provideMerge(database),
+        Layer.provideMerge(Logging),
+        Layer.provideMerge(config)
+      )
+    })
+  )

