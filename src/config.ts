@@ -235,15 +235,26 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   variables: Readonly<Record<string, string | undefined>>
 ) {
   const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()))
-  const decoded = Schema.decodeUnknownResult(Environment, { errors: "all" })(present)
+  const decoded = decode(present)
   if (Result.isFailure(decoded)) {
     const { issues } = SchemaIssue.makeFormatterStandardSchemaV1()(decoded.failure.issue)
-    return yield* new ConfigInvalid({ problems: issues.map(({ path, message }) => `${path?.join(".")} ${message}`) })
+    const wrong = new Map(issues.map(({ path, message }) => [String(path?.[0]), message]))
+    // Without the wrong ones the rest decodes, so what contradicts itself there is told in the same breath.
+    const rest = decode(Object.fromEntries(Object.entries(present).filter(([name]) => !wrong.has(name))))
+    const others = Result.isSuccess(rest) ? contradictions(rest.success) : []
+    return yield* new ConfigInvalid({
+      problems: [
+        ...Array.from(wrong, ([name, message]) => `${name} ${message}`),
+        ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? ""))
+      ]
+    })
   }
   const problems = contradictions(decoded.success)
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
   return resolve(decoded.success)
 })
+
+const decode = Schema.decodeUnknownResult(Environment, { errors: "all" })
 
 const baseUrlOf = (env: Environment) => new URL(env.BASE_URL ?? `http://localhost:${env.PORT}`)
 const isLocalUrl = (url: URL) => LOOPBACK.includes(url.hostname)
@@ -352,8 +363,12 @@ const seedClientOf = (env: Environment): SeedClient | undefined => {
     }
   }
   if (env.DATABASE_URL !== undefined) return undefined
-  // Loopback redirects match on any port (RFC 8252 §7.3), so one entry serves every local client.
-  return { id: "demo", name: "Demo client", secret: undefined, redirectUris: ["http://127.0.0.1/callback"] }
+  // Loopback redirects match on any port (RFC 8252 §7.3); these are the paths that local clients listen on.
+  const redirectUris = ["127.0.0.1", "localhost"].flatMap((host) => [
+    `http://${host}/callback`,
+    `http://${host}/oauth/callback`
+  ])
+  return { id: "demo", name: "Demo client", secret: undefined, redirectUris }
 }
 
 const searchOf = (env: Environment): SearchConfig => {

@@ -7,7 +7,7 @@ import { ServerConfig } from "../config.ts"
 import { clientAddress } from "./clientAddress.ts"
 import { Draining } from "./healthRoutes.ts"
 import { forbidden, hostAllowed } from "./origins.ts"
-import { RETRY_AFTER_SECONDS, serverError, unavailable } from "./respond.ts"
+import { serverError, unavailable } from "./respond.ts"
 
 /** Probes come by address, not by name, and often. */
 const PROBES = new Set(["/healthz", "/readyz"])
@@ -16,10 +16,6 @@ const notFound = HttpServerResponse.jsonUnsafe(
   { error: "not_found", error_description: "there is nothing at this path" },
   { status: 404 }
 )
-const leaving = HttpServerResponse.setHeaders(unavailable, {
-  "retry-after": String(RETRY_AFTER_SECONDS),
-  connection: "close"
-})
 
 export const Front = HttpRouter.middleware(
   Effect.gen(function* () {
@@ -32,7 +28,11 @@ export const Front = HttpRouter.middleware(
         const isProbe = PROBES.has(path)
         const requestId = randomUUID()
         const admitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
-        const handler = MutableRef.get(draining) ? Effect.succeed(leaving) : admitted ? app : Effect.succeed(forbidden)
+        const handler = MutableRef.get(draining)
+          ? Effect.succeed(unavailable)
+          : admitted
+            ? app
+            : Effect.succeed(forbidden)
         return Effect.gen(function* () {
           const started = yield* Clock.currentTimeMillis
           const response = yield* handler.pipe(
@@ -53,7 +53,9 @@ export const Front = HttpRouter.middleware(
           )
           return HttpServerResponse.setHeaders(response, {
             "x-request-id": requestId,
-            "x-content-type-options": "nosniff"
+            "x-content-type-options": "nosniff",
+            // An open connection would keep the shutdown waiting for a next request that we would refuse.
+            ...(MutableRef.get(draining) ? { connection: "close" } : {})
           })
         }).pipe(Effect.annotateLogs({ request_id: requestId }))
       })

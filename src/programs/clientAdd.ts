@@ -28,7 +28,10 @@ const add = Command.make(
       Flag.withDescription("a redirect URI; say it once per URI"),
       Flag.atLeast(1)
     ),
-    confidential: Flag.Boolean("confidential").pipe(Flag.withDescription("make a secret for the client"))
+    confidential: Flag.Boolean("confidential").pipe(
+      Flag.withDescription("make a secret for the client"),
+      Flag.withDefault(false)
+    )
   },
   Effect.fn("client:add")(function* ({ id, name, redirect, confidential }) {
     for (const uri of redirect) {

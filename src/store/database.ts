@@ -18,7 +18,11 @@ export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>
   why: Schema.String
 }) {
   override get message() {
-    return `cannot use the database at ${this.where}: ${this.why}`
+    // Supabase's direct hosts have an IPv6 address alone.
+    const hint = /^db\.\w+\.supabase\.co:/.test(this.where)
+      ? ". On an IPv4 network, use the session pooler's URI from Supabase's Connect page"
+      : ""
+    return `cannot use the database at ${this.where}: ${this.why}${hint}`
   }
 }
 

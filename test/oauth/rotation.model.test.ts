@@ -3,23 +3,18 @@
  * use, revoke, replay a code, clean up, let time pass. Whatever the order, the server answers as the model does.
  */
 
-import { randomBytes, randomUUID } from "node:crypto"
 import { assert, it } from "@effect/vitest"
-import { Arbitrary, Effect, Layer, Redacted, Schema } from "effect"
+import { Arbitrary, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { Stores } from "../../src/app.ts"
 import { cleanUp } from "../../src/cleanup.ts"
 import { ServerConfig } from "../../src/config.ts"
-import type { Client, TokenResponse } from "../../src/domain/model.ts"
-import * as OpaqueToken from "../../src/domain/opaqueToken.ts"
-import * as Pkce from "../../src/domain/pkce.ts"
+import type { TokenResponse } from "../../src/domain/model.ts"
 import { Logging } from "../../src/logging.ts"
 import * as Bearer from "../../src/oauth/bearer.ts"
 import { revoke } from "../../src/oauth/revoke.ts"
-import { grant } from "../../src/oauth/token.ts"
 import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
-import { ServerKeys } from "../../src/store/ServerKeys.ts"
-import { TokenStore } from "../../src/store/TokenStore.ts"
+import { newCode, publicClient, refreshRequest, tokens } from "../support/grants.ts"
 import { onBothDatabases } from "../support/postgres.ts"
 
 const ACCESS_TTL = 3600
@@ -130,15 +125,6 @@ const Command = Schema.Union([
 const Life = Arbitrary.array(Arbitrary.schema(Command), { minLength: 8, maxLength: 40 })
 
 const CLIENTS = ["one", "two"]
-const clientOf = (clientId: string): Client => ({
-  clientId,
-  name: clientId,
-  redirectUris: ["http://127.0.0.1/callback"],
-  grantTypes: ["authorization_code", "refresh_token"],
-  authMethods: ["none"],
-  secret: undefined,
-  disabled: false
-})
 
 /** Lets time pass for the database by moving everything that it holds into the past. */
 const wait = Effect.fn("wait")(function* (seconds: number) {
@@ -152,10 +138,8 @@ const wait = Effect.fn("wait")(function* (seconds: number) {
 }, Effect.orDie)
 
 const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command.Type>) {
-  const { resource, lifetimes } = yield* ServerConfig
+  const { lifetimes } = yield* ServerConfig
   const grace = lifetimes.refreshReuseGrace
-  const store = yield* TokenStore
-  const keys = yield* ServerKeys
   const sessions: Array<Session> = []
   const codes: Array<{ readonly session: Session; readonly parameters: Map<string, string>; readonly client: string }> =
     []
@@ -163,11 +147,6 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
   const accesses: Array<{ readonly token: string; readonly session: Session }> = []
   let now = 0
 
-  const tokensFor = (client: string, parameters: Map<string, string>) =>
-    grant(clientOf(client), parameters, "192.0.2.1").pipe(
-      Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
-      Effect.orDie
-    )
   const remember = (session: Session, response: TokenResponse, generation: number) => {
     const expiresAt = Math.min(now + ACCESS_TTL, session.endsAt)
     if (!session.access.has(response.access_token)) {
@@ -184,13 +163,7 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
 
   const doRefresh = Effect.fnUntraced(function* (seen: (typeof refreshes)[number], client: string) {
     const expected = expectRefresh(seen.session, seen.generation, client, now, grace)
-    const got = yield* tokensFor(
-      client,
-      new Map([
-        ["grant_type", "refresh_token"],
-        ["refresh_token", seen.token]
-      ])
-    )
+    const got = yield* tokens(client, refreshRequest(seen.token))
     if (expected._tag === "invalid_grant") return assert.isUndefined(got)
     assert.isDefined(got)
     if (got === undefined) return
@@ -213,24 +186,8 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
     const who = CLIENTS["who" in command ? command.who % CLIENTS.length : 0] ?? "one"
     switch (command.do) {
       case "grant": {
-        const id = randomUUID()
-        const verifier = randomBytes(32).toString("base64url")
-        const code = OpaqueToken.mint("code", keys.signing(), id, 0)
-        yield* store.closeForm(id, {
-          hash: code.hash,
-          clientId: who,
-          subject: "somebody",
-          scopes: ["mcp.tools.call"],
-          resource,
-          redirectUri: "http://127.0.0.1/callback",
-          codeChallenge: Pkce.challengeOf(verifier)
-        })
-        const parameters = new Map([
-          ["grant_type", "authorization_code"],
-          ["code", Redacted.value(code.secret)],
-          ["code_verifier", verifier]
-        ])
-        const response = yield* tokensFor(who, parameters)
+        const parameters = yield* newCode(who)
+        const response = yield* tokens(who, parameters)
         assert.isDefined(response)
         if (response === undefined) break
         const session: Session = {
@@ -274,7 +231,7 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
         const all = [...refreshes, ...accesses]
         const seen = at(all)
         if (seen === undefined) break
-        yield* revoke(clientOf(who), new Map([["token", seen.token]]), "192.0.2.1")
+        yield* revoke(publicClient(who), new Map([["token", seen.token]]), "192.0.2.1")
         if (seen.session.client !== who) break
         if ("generation" in seen) end(seen.session, "revoked", now)
         else {
@@ -286,7 +243,7 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
       case "replayCode": {
         const seen = at(codes)
         if (seen === undefined) break
-        assert.isUndefined(yield* tokensFor(seen.client, seen.parameters))
+        assert.isUndefined(yield* tokens(seen.client, seen.parameters))
         end(seen.session, "revoked", now)
         break
       }
@@ -348,7 +305,7 @@ onBothDatabases((name, database) => {
               const sql = yield* SqlClient.SqlClient
               const registry = yield* ClientRegistry
               yield* sql`truncate mcp.mcp_sessions, mcp.oauth_authorization_codes, mcp.oauth_decisions cascade`
-              yield* Effect.forEach(CLIENTS, (client) => registry.save(clientOf(client)))
+              yield* Effect.forEach(CLIENTS, (client) => registry.save(publicClient(client)))
               yield* live(commands)
             }),
           { arbitrary: { runs: RUNS }, timeout: 120_000 }

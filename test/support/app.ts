@@ -2,7 +2,6 @@
 
 import { createServer } from "node:net"
 import { Context, Effect, Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { App } from "../../src/app.ts"
 import { ServerConfig } from "../../src/config.ts"
@@ -46,7 +45,6 @@ export const testApp = <E>(
       )
       return Layer.provideMerge(app, App).pipe(
         Layer.provide(Tools.layer),
-        Layer.provide(FetchHttpClient.layer),
         Layer.provideMerge(database),
         Layer.provideMerge(Logging),
         Layer.provideMerge(config)

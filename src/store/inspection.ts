@@ -1,0 +1,21 @@
+/** What a database says of itself. */
+
+import { Effect, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { firstRow } from "./query.ts"
+
+const decodeVersion = firstRow(Schema.Struct({ version: Schema.String }))
+const decodeTls = firstRow(Schema.Struct({ on: Schema.Boolean, version: Schema.NullOr(Schema.String) }))
+
+/** For example `18.4`. */
+export const serverVersion = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const row = yield* decodeVersion(sql`select split_part(current_setting('server_version'), ' ', 1) as version`)
+  return row?.version ?? "unknown"
+}).pipe(Effect.catchTag("SchemaError", Effect.die))
+
+/** Whether this connection is encrypted, and with what. Behind a pooler it is the pooler's connection. */
+export const tls = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  return yield* decodeTls(sql`select ssl as on, version from pg_stat_ssl where pid = pg_backend_pid()`)
+}).pipe(Effect.catchTag("SchemaError", Effect.die))

@@ -1,0 +1,60 @@
+/** Grants without HTTP: codes and tokens straight from the protocol. */
+
+import { randomBytes, randomUUID } from "node:crypto"
+import { Effect, Redacted } from "effect"
+import { ServerConfig } from "../../src/config.ts"
+import type { Client } from "../../src/domain/model.ts"
+import * as OpaqueToken from "../../src/domain/opaqueToken.ts"
+import * as Pkce from "../../src/domain/pkce.ts"
+import { grant } from "../../src/oauth/token.ts"
+import { ServerKeys } from "../../src/store/ServerKeys.ts"
+import { TokenStore } from "../../src/store/TokenStore.ts"
+
+export const REDIRECT_URI = "http://127.0.0.1/callback"
+
+export const publicClient = (clientId: string): Client => ({
+  clientId,
+  name: clientId,
+  redirectUris: [REDIRECT_URI],
+  grantTypes: ["authorization_code", "refresh_token"],
+  authMethods: ["none"],
+  secret: undefined,
+  disabled: false
+})
+
+/** The token request of a freshly approved code. */
+export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
+  const { resource } = yield* ServerConfig
+  const store = yield* TokenStore
+  const keys = yield* ServerKeys
+  const id = randomUUID()
+  const verifier = randomBytes(32).toString("base64url")
+  const code = OpaqueToken.mint("code", keys.signing(), id, 0)
+  yield* store.closeForm(id, {
+    hash: code.hash,
+    clientId,
+    subject: "somebody",
+    scopes: ["mcp.tools.call"],
+    resource,
+    redirectUri: REDIRECT_URI,
+    codeChallenge: Pkce.challengeOf(verifier)
+  })
+  return new Map([
+    ["grant_type", "authorization_code"],
+    ["code", Redacted.value(code.secret)],
+    ["code_verifier", verifier]
+  ])
+})
+
+/** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
+export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
+  grant(publicClient(clientId), parameters, "192.0.2.1").pipe(
+    Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
+    Effect.orDie
+  )
+
+export const refreshRequest = (refreshToken: string) =>
+  new Map([
+    ["grant_type", "refresh_token"],
+    ["refresh_token", refreshToken]
+  ])

@@ -1,0 +1,85 @@
+/** Our programs as processes: started as a person would, watched, and ended. */
+
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { Effect } from "effect"
+
+const ROOT = join(import.meta.dirname, "../..")
+const TSX = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href
+
+export interface Program {
+  readonly process: ChildProcess
+  /** All that it has said so far, on both streams. */
+  readonly output: () => string
+  readonly exited: Effect.Effect<number | null>
+}
+
+/** A folder that goes with the scope. */
+export const temporaryFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gatehouse-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Starts `src/<entry>` under plain node, or under tsx; killed with the scope. */
+export const start = (
+  entry: string,
+  environment: Readonly<Record<string, string>>,
+  options: { readonly runner?: "node" | "tsx"; readonly args?: ReadonlyArray<string> } = {}
+) =>
+  Effect.acquireRelease(
+    Effect.sync((): Program => {
+      const runner = options.runner === "tsx" ? ["--import", TSX] : []
+      const child = spawn(process.execPath, [...runner, join(ROOT, "src", entry), ...(options.args ?? [])], {
+        // Somewhere else than the checkout, so that no .env of a developer reaches the test.
+        cwd: tmpdir(),
+        env: { PATH: process.env.PATH ?? "", ...environment },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      let output = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk) => {
+          output += chunk
+        })
+      }
+      const closed = new Promise<number | null>((resolve) => child.once("close", (code) => resolve(code)))
+      return { process: child, output: () => output, exited: Effect.promise(() => closed) }
+    }),
+    ({ process: child, exited }) =>
+      child.exitCode === null && child.signalCode === null
+        ? Effect.andThen(
+            Effect.sync(() => child.kill("SIGKILL")),
+            exited
+          )
+        : Effect.void
+  )
+
+/** Runs a program to its end. */
+export const run = Effect.fn("test.run")(function* (
+  entry: string,
+  environment: Readonly<Record<string, string>>,
+  args: ReadonlyArray<string> = []
+) {
+  const program = yield* start(entry, environment, { args })
+  const code = yield* program.exited
+  return { code, output: program.output() }
+}, Effect.scoped)
+
+/** Waits until a server answers `/readyz` with 200. */
+export const ready = Effect.fn("test.ready")(function* (baseUrl: string, program: Program) {
+  for (let tries = 0; tries < 200; tries++) {
+    if (program.process.exitCode !== null) break
+    const status = yield* Effect.promise(() =>
+      fetch(`${baseUrl}/readyz`).then(
+        (response) => response.status,
+        () => 0
+      )
+    )
+    if (status === 200) return
+    yield* Effect.sleep("50 millis")
+  }
+  return yield* Effect.die(new Error(`the server did not get ready:\n${program.output()}`))
+})
