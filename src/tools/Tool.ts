@@ -1,71 +1,78 @@
-/** What a tool is: schemas, hints and a handler. Its schemas become the JSON Schema that clients see, once, at start. */
+/** What a tool is: its two schemas, told to clients as JSON Schema, and a call that never trusts its arguments. */
 
 import { Effect, Schema, SchemaIssue } from "effect"
 
-/** Why a tool has no result: a sentence for the model and the person, never a key, a URL or a stack. */
+/** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
 
-/** MCP schema, ToolAnnotations: all four are said, since their defaults are the cautious ones. */
-export interface ToolAnnotations {
-  readonly readOnlyHint: boolean
-  readonly destructiveHint: boolean
-  readonly idempotentHint: boolean
-  readonly openWorldHint: boolean
-}
-
-/** A JSON Schema (2020-12) of type object. */
-export type ObjectSchema = Readonly<Record<string, unknown>>
-
-export interface Tool<R> {
+/** A tool as the MCP server lists and calls it. `R` is what its calls need. */
+export interface Tool<R = never> {
   readonly name: string
   readonly title: string
   readonly description: string
-  /** The scope that a caller needs. */
+  /** The OAuth scope that a caller needs. */
   readonly scope: string
-  readonly annotations: ToolAnnotations
-  readonly inputSchema: ObjectSchema
-  readonly outputSchema: ObjectSchema
-  /** Checks the arguments, runs, and answers JSON that fits `outputSchema`. */
-  readonly call: (args: unknown) => Effect.Effect<Readonly<Record<string, unknown>>, ToolFailure, R>
+  /** MCP's hints for clients, all four of them: what is left out is assumed to be the worst. */
+  readonly annotations: {
+    readonly readOnlyHint: boolean
+    readonly destructiveHint: boolean
+    readonly idempotentHint: boolean
+    readonly openWorldHint: boolean
+  }
+  /** JSON Schema 2020-12. */
+  readonly inputSchema: Record<string, unknown>
+  readonly outputSchema: Record<string, unknown>
+  /** Structured content that satisfies `outputSchema`, or a failure to be read. */
+  readonly call: (args: unknown) => Effect.Effect<Record<string, unknown>, ToolFailure, R>
 }
 
-type Fields = Schema.Struct.Fields
-type Plain<F extends Fields> = Schema.Struct<F> & { readonly DecodingServices: never; readonly EncodingServices: never }
-
-/** Makes a tool from Effect schemas. */
-export const make = <I extends Fields, O extends Fields, R>(
-  spec: Omit<Tool<R>, "inputSchema" | "outputSchema" | "call"> & {
-    readonly input: Plain<I>
-    readonly output: Plain<O>
-    readonly handler: (input: Schema.Struct<I>["Type"]) => Effect.Effect<Schema.Struct<O>["Type"], ToolFailure, R>
+/** A tool from its schemas. Arguments are decoded before `handler` sees them, its result is encoded after. */
+export const make = <I, O, OE extends Record<string, unknown>, R = never>(
+  tool: Omit<Tool<R>, "inputSchema" | "outputSchema" | "call"> & {
+    readonly input: Schema.ConstraintCodec<I, unknown>
+    readonly output: Schema.ConstraintCodec<O, OE>
+    readonly handler: (input: I) => Effect.Effect<O, ToolFailure, R>
   }
 ): Tool<R> => {
-  const { input, output, handler, ...told } = spec
+  const { input, output, handler, ...description } = tool
+  const inputSchema = jsonSchemaOf(input)
   const decode = Schema.decodeUnknownEffect(input, { errors: "all", onExcessProperty: "error" })
   const encode = Schema.encodeEffect(output)
+  const names = Object.keys(Object(inputSchema.properties))
   return {
-    ...told,
-    inputSchema: jsonSchemaOf(input),
+    ...description,
+    inputSchema,
     outputSchema: jsonSchemaOf(output),
-    call: (args) =>
-      decode(args ?? {}).pipe(
-        Effect.mapError(({ issue }) => new ToolFailure({ message: explain(issue) })),
-        Effect.flatMap(handler),
-        // What a handler returns is ours, so a misfit is a defect.
-        Effect.flatMap((result) => Effect.orDie(encode(result))),
-        Effect.map((encoded) => encoded as Readonly<Record<string, unknown>>)
-      )
+    call: Effect.fn(`Tool.${tool.name}`)(function* (args: unknown) {
+      const decoded = yield* Effect.mapError(decode(args ?? {}), ({ issue }) => refusal(issue, names))
+      const result = yield* handler(decoded)
+      // A result that its own schema refuses is our mistake, not the caller's.
+      return yield* Effect.orDie(encode(result))
+    })
   }
 }
 
-const jsonSchemaOf = (schema: Schema.Constraint): ObjectSchema =>
-  Schema.toStandardJSONSchemaV1(schema)["~standard"].jsonSchema.input({ target: "draft-2020-12" })
+const jsonSchemaOf = (schema: Schema.Constraint): Record<string, unknown> =>
+  Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
 
-/** Each argument that is wrong, and how. */
-const explain = (issue: SchemaIssue.Issue): string =>
-  SchemaIssue.makeFormatterStandardSchemaV1()(issue)
-    .issues.map(({ path, message }) => {
-      const name = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".")
-      return `${name ? `argument ${name}` : "arguments"}: ${message.split("\n")[0]?.slice(0, 200)}`
-    })
-    .join("; ")
+/** How many problems one message tells, and how much of a name that the caller made up. */
+const MAX_PROBLEMS = 3
+const MAX_NAME = 40
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => (issue._tag === "MissingKey" ? "Is required" : SchemaIssue.defaultLeafHook(issue))
+})
+
+const refusal = (issue: SchemaIssue.Issue, names: ReadonlyArray<string>) => {
+  const { issues } = format(issue)
+  const problems = issues.slice(0, MAX_PROBLEMS).map(({ path = [], message }) => {
+    const [name] = path
+    if (name === undefined) return message
+    const quoted = JSON.stringify(String(name).slice(0, MAX_NAME))
+    return names.includes(String(name))
+      ? `${quoted}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
+      : `${quoted} is unknown (there are ${names.join(", ")})`
+  })
+  const more = issues.length > MAX_PROBLEMS ? `; and ${issues.length - MAX_PROBLEMS} more` : ""
+  return new ToolFailure({ message: `The arguments are not valid: ${problems.join("; ")}${more}.` })
+}

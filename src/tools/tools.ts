@@ -2,14 +2,16 @@
 
 import { Layer } from "effect"
 import { calculator } from "./calculator.ts"
+import { OpenMeteo } from "./OpenMeteo.ts"
 import { Outbound } from "./outbound.ts"
 import { Search, searchWeb } from "./search/searchWeb.ts"
 import type { Tool } from "./Tool.ts"
-import { getWeather, Weather } from "./weather.ts"
+import { getWeather } from "./weather.ts"
 
 /** What the tools stand on. */
-export type ToolServices = Weather | Search
+export type ToolServices = OpenMeteo | Search
 
 export const tools: ReadonlyArray<Tool<ToolServices>> = [calculator, getWeather, searchWeb]
 
-export const layer = Layer.mergeAll(Weather.layer, Search.layer).pipe(Layer.provide(Outbound.layer))
+/** Everything that the tools need, from the configuration alone. */
+export const layer = Layer.mergeAll(OpenMeteo.layer, Search.layer).pipe(Layer.provide(Outbound.layer))

@@ -6,12 +6,13 @@ import { provider } from "./provider.ts"
 export const brave = provider({
   service: "Brave Search",
   baseUrl: "https://api.search.brave.com",
-  request: ({ baseUrl, query, limit, key }) => ({
+  key: { header: "x-subscription-token" },
+  request: ({ baseUrl, query, limit }) => ({
     url: `${baseUrl}/res/v1/web/search`,
-    query: { q: query, count: String(limit) },
-    headers: { "x-subscription-token": key }
+    query: { q: query, count: String(limit), result_filter: "web", text_decorations: "false" }
   }),
   answer: Schema.Struct({
+    // Absent when nothing was found.
     web: Schema.optionalKey(
       Schema.Struct({
         results: Schema.Array(

@@ -6,10 +6,10 @@ import { provider } from "./provider.ts"
 export const exa = provider({
   service: "Exa",
   baseUrl: "https://api.exa.ai",
-  request: ({ baseUrl, query, limit, key }) => ({
+  key: { header: "x-api-key" },
+  request: ({ baseUrl, query, limit }) => ({
     url: `${baseUrl}/search`,
-    body: { query, numResults: limit, contents: { text: { maxCharacters: 500 } } },
-    headers: { "x-api-key": key }
+    body: { query, numResults: limit, contents: { text: { maxCharacters: 500 } } }
   }),
   answer: Schema.Struct({
     results: Schema.Array(

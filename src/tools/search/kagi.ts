@@ -1,4 +1,4 @@
-/** https://help.kagi.com/kagi/api/search.html */
+/** https://help.kagi.com/kagi/api/search.html (v0, which Kagi now calls legacy) */
 
 import { Schema } from "effect"
 import { provider } from "./provider.ts"
@@ -9,10 +9,10 @@ const RESULT = 0
 export const kagi = provider({
   service: "Kagi",
   baseUrl: "https://kagi.com",
-  request: ({ baseUrl, query, limit, key }) => ({
+  key: { header: "authorization", scheme: "Bot" },
+  request: ({ baseUrl, query, limit }) => ({
     url: `${baseUrl}/api/v0/search`,
-    query: { q: query, limit: String(limit) },
-    headers: { authorization: `Bot ${key}` }
+    query: { q: query, limit: String(limit) }
   }),
   answer: Schema.Struct({
     data: Schema.Array(

@@ -1,20 +1,20 @@
 /** What a search provider is: one request, and how to read its answer. Adding one is a file like its neighbours. */
 
-import { Effect, Redacted, type Schema } from "effect"
+import { Effect, type Redacted, type Schema } from "effect"
+import type { SearchConfig } from "../../config.ts"
 import type { Outbound, OutboundRequest } from "../outbound.ts"
-import type { ToolFailure } from "../Tool.ts"
+import { ToolFailure } from "../Tool.ts"
 
-export interface SearchResult {
+/** As the provider tells it: nothing of it is clean. */
+export interface Found {
   readonly title: string
   readonly url: string
   readonly snippet: string
 }
 
-export interface Asked {
+interface Asked {
   readonly query: string
   readonly limit: number
-  /** Empty for providers without one. */
-  readonly key: string
   /** Where the provider answers, without a trailing slash. */
   readonly baseUrl: string
 }
@@ -24,34 +24,33 @@ export interface SearchProvider {
   readonly service: string
   readonly search: (
     outbound: Outbound["Service"],
-    asked: {
-      readonly query: string
-      readonly limit: number
-      readonly key: Redacted.Redacted | undefined
-      readonly baseUrl: string | undefined
-    }
-  ) => Effect.Effect<ReadonlyArray<SearchResult>, ToolFailure>
+    config: SearchConfig,
+    query: string,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<Found>, ToolFailure>
 }
 
 export const provider = <A>(spec: {
   readonly service: string
   /** Where it answers unless the configuration says otherwise. */
   readonly baseUrl: string
-  readonly request: (asked: Asked) => Omit<OutboundRequest<A>, "service" | "answer">
-  /** The provider's own shape. */
-  readonly answer: Schema.ConstraintDecoder<unknown> & { readonly Type: A }
-  readonly results: (answer: A, asked: Asked) => ReadonlyArray<SearchResult>
+  /** How it takes its key, if it needs one. */
+  readonly key?: { readonly header: string; readonly scheme?: string }
+  readonly request: (asked: Asked) => Pick<OutboundRequest<A>, "url" | "query" | "body">
+  /** The provider's own shape, as far as it is needed. */
+  readonly answer: Schema.ConstraintDecoder<A>
+  readonly results: (answer: A, asked: Asked) => ReadonlyArray<Found>
 }): SearchProvider => ({
   service: spec.service,
-  search: (outbound, { query, limit, key, baseUrl }) => {
-    const asked = {
-      query,
-      limit,
-      key: key === undefined ? "" : Redacted.value(key),
-      baseUrl: (baseUrl ?? spec.baseUrl).replace(/\/+$/, "")
-    }
-    return outbound
-      .json({ ...spec.request(asked), service: spec.service, answer: spec.answer })
-      .pipe(Effect.map((answer) => spec.results(answer, asked)))
-  }
+  search: Effect.fnUntraced(function* (outbound, config, query, limit) {
+    const { service, answer } = spec
+    const asked = { query, limit, baseUrl: (config.baseUrl ?? spec.baseUrl).replace(/\/+$/, "") }
+    const key = spec.key && (yield* keyed(spec.key, config.apiKey, service))
+    return spec.results(yield* outbound.json({ ...spec.request(asked), service, answer, ...(key && { key }) }), asked)
+  })
 })
+
+const keyed = <K>(header: K, value: Redacted.Redacted | undefined, service: string) =>
+  value === undefined
+    ? Effect.fail(new ToolFailure({ message: `This server has no key for ${service}.` }))
+    : Effect.succeed({ ...header, value })

@@ -6,10 +6,10 @@ import { provider } from "./provider.ts"
 export const tavily = provider({
   service: "Tavily",
   baseUrl: "https://api.tavily.com",
-  request: ({ baseUrl, query, limit, key }) => ({
+  key: { header: "authorization", scheme: "Bearer" },
+  request: ({ baseUrl, query, limit }) => ({
     url: `${baseUrl}/search`,
-    body: { query, max_results: limit },
-    headers: { authorization: `Bearer ${key}` }
+    body: { query, max_results: limit }
   }),
   answer: Schema.Struct({
     results: Schema.Array(Schema.Struct({ title: Schema.String, url: Schema.String, content: Schema.String }))

@@ -1,0 +1,230 @@
+/** The calculator's numbers: decimals of bounded size, and what may be done with them. */
+
+import { Effect } from "effect"
+import type { BigNumber } from "mathjs"
+import math from "mathjs/lib/browser/math.js"
+import { ToolFailure } from "./Tool.ts"
+
+/** Digits carried through a calculation, and digits of those that count as exact in a result. */
+const PRECISION = 64
+const EXACT_DIGITS = 60
+/** A result with more digits than this does not end (1/3, sqrt(2)): it is cut to `SHOWN_DIGITS`. */
+const ENDING_DIGITS = 50
+const SHOWN_DIGITS = 32
+/** Magnitudes from 1e999 are refused, below 1e-998 they are 0: nothing grows without end. */
+const LARGEST_EXPONENT = 998
+/** Beyond this magnitude, reducing an angle costs milliseconds and means nothing. */
+const LARGEST_ANGLE_EXPONENT = 100
+/** Results from here to 60 digits are written out, others with an exponent. */
+const SMALLEST_PLAIN_EXPONENT = -20
+
+const mathjs = math.create({ number: "BigNumber", precision: PRECISION })
+
+/**
+ * `parse` and the guards of its nodes are all of mathjs that is used: nothing is ever compiled or evaluated by it. Taken
+ * out here, because mathjs builds its parser, for some 40 ms, when it is first looked at.
+ */
+export const { parse, isBigNumber, isConstantNode, isFunctionNode, isOperatorNode, isParenthesisNode, isSymbolNode } =
+  mathjs
+
+const Decimal = mathjs.BigNumber.clone({
+  precision: PRECISION,
+  maxE: LARGEST_EXPONENT,
+  minE: -LARGEST_EXPONENT,
+  modulo: 3 // The result has the sign of the divisor, as in mathematics and Python.
+})
+
+const ZERO = new Decimal(0)
+const PI = Decimal.acos(-1)
+
+/** A literal as a number of bounded precision. */
+export const literal = (value: BigNumber | number) => new Decimal(value).toSignificantDigits(PRECISION)
+
+/** Names are looked up here in lower case, so `constructor` and `__proto__` are names like any other unknown one. */
+export const constants: ReadonlyMap<string, BigNumber> = new Map([
+  ["pi", PI],
+  ["tau", PI.times(2)],
+  ["e", Decimal.exp(1)]
+])
+
+/** An operation on decimals that checks its operands first. */
+export interface Operation {
+  readonly minimum: number
+  readonly maximum: number
+  readonly apply: (...operands: ReadonlyArray<BigNumber>) => BigNumber
+  /** What it takes, in units of about half a millisecond; nothing worth counting if absent. */
+  readonly cost?: (...operands: ReadonlyArray<BigNumber>) => number
+  /** What is wrong with the operands, if anything. */
+  readonly refuse?: (...operands: ReadonlyArray<BigNumber>) => string | undefined
+}
+
+/** What an expression may still spend. */
+export interface Budget {
+  left: number
+}
+
+/** All the costly operations of one expression: 512 characters hold enough of them to keep a processor busy. */
+const BUDGET = 40
+export const budget = (): Budget => ({ left: BUDGET })
+
+/** Applies an operation: the answer is always a finite number. */
+export const calculate = Effect.fnUntraced(function* (
+  name: string,
+  { apply, cost, refuse }: Operation,
+  operands: ReadonlyArray<BigNumber>,
+  spending: Budget
+) {
+  const refused = refuse?.(...operands)
+  if (refused !== undefined) return yield* new ToolFailure({ message: refused })
+  spending.left -= cost?.(...operands) ?? 0
+  if (spending.left < 0) return yield* new ToolFailure({ message: "The expression takes too much work: split it." })
+  return yield* finite(name, apply(...operands))
+})
+
+/** Refuses what is not a number, or too large to be one here. */
+export const finite = Effect.fnUntraced(function* (name: string, value: BigNumber) {
+  if (value.isNaN()) return yield* new ToolFailure({ message: `${name} has no real value for these numbers.` })
+  if (value.isFinite()) return value
+  return yield* new ToolFailure({ message: `${name} is too large: numbers must stay below 1e999.` })
+})
+
+/** The result as people write it: noise of the last digits rounded away, an exponent only when it is needed. */
+export const show = (value: BigNumber) => {
+  const settled = settle(value)
+  const ends = settled.precision() <= ENDING_DIGITS || (settled.isInteger() && settled.e < EXACT_DIGITS)
+  const shown = ends ? settled : settled.toSignificantDigits(SHOWN_DIGITS)
+  if (shown.isZero()) return "0"
+  const isPlain = shown.e >= SMALLEST_PLAIN_EXPONENT && shown.e < EXACT_DIGITS
+  return isPlain ? shown.toFixed() : shown.toExponential()
+}
+
+const settle = (value: BigNumber) => value.toSignificantDigits(EXACT_DIGITS)
+
+/** What is left when nearly equal numbers are subtracted is rounding noise: 1 - 1/3*3 is 0. */
+const withoutNoise = (sum: BigNumber, ...operands: ReadonlyArray<BigNumber>) =>
+  sum.e < Math.max(...operands.map((operand) => (operand.isZero() ? sum.e : operand.e))) - (PRECISION - 3) ? ZERO : sum
+
+/** `pi` is rounded, so its sine is not quite 0. */
+const ofAngle = (value: BigNumber, angle: BigNumber) =>
+  angle.abs().gte(1) && value.abs().lt(`1e-${EXACT_DIGITS}`) ? ZERO : value
+
+const sin = (angle: BigNumber) => ofAngle(angle.sin(), angle)
+const cos = (angle: BigNumber) => ofAngle(angle.cos(), angle)
+
+const factorial = (n: BigNumber) => {
+  let product = new Decimal(1)
+  for (let k = 2; k <= n.toNumber() && product.isFinite(); k++) product = product.times(k)
+  return product
+}
+
+const power = (base: BigNumber, exponent: BigNumber) => base.pow(exponent)
+const modulo = (dividend: BigNumber, divisor: BigNumber) => settle(dividend).mod(settle(divisor))
+
+const round = (value: BigNumber, digits = ZERO) => settle(value).toDecimalPlaces(digits.toNumber())
+
+type Checks1 = { readonly refuse?: (x: BigNumber) => string | undefined; readonly cost?: number }
+
+const of1 = (apply: (x: BigNumber) => BigNumber, { refuse, cost = 0 }: Checks1 = {}): Operation => ({
+  minimum: 1,
+  maximum: 1,
+  apply: (x = ZERO) => apply(x),
+  cost: () => cost,
+  refuse: (x = ZERO) => refuse?.(x)
+})
+
+type Check2 = (x: BigNumber, y: BigNumber) => string | undefined
+
+const of2 = (apply: (x: BigNumber, y: BigNumber) => BigNumber, refuse?: Check2): Operation => ({
+  minimum: 2,
+  maximum: 2,
+  apply: (x = ZERO, y = ZERO) => apply(x, y),
+  refuse: (x = ZERO, y = ZERO) => refuse?.(x, y)
+})
+
+const ofMany = (apply: (...all: Array<BigNumber>) => BigNumber): Operation => ({
+  minimum: 1,
+  maximum: Number.POSITIVE_INFINITY,
+  apply: (...all) => apply(...all)
+})
+
+const aboveZero = (x: BigNumber) => (x.gt(0) ? undefined : "A logarithm needs numbers above zero.")
+const unitInterval = (x: BigNumber) => (x.abs().lte(1) ? undefined : "asin and acos need a number from -1 to 1.")
+const sensibleAngle = (x: BigNumber) =>
+  x.e < LARGEST_ANGLE_EXPONENT ? undefined : `An angle must stay below 1e${LARGEST_ANGLE_EXPONENT}.`
+const finiteTangent = (x: BigNumber) =>
+  sensibleAngle(x) ?? (cos(x).isZero() ? "The tangent of this angle is infinite." : undefined)
+const notNegative = (x: BigNumber) => (x.lt(0) ? "A negative number has no real square root." : undefined)
+const divisible = (_: BigNumber, y: BigNumber) => (y.isZero() ? "Division by zero." : undefined)
+const wholeNumber = (x: BigNumber) =>
+  x.isInteger() && !x.isNegative() ? undefined : "A factorial needs a whole number that is not negative."
+const realPower = (x: BigNumber, y: BigNumber) => {
+  if (x.isZero() && y.isNegative()) return "Division by zero: zero has no negative power."
+  return x.isNegative() && !x.isZero() && !y.isInteger()
+    ? "A negative number has no real power with a fractional exponent; for cube roots there is cbrt."
+    : undefined
+}
+
+const factorialOperation = of1((n) => factorial(settle(n)), { refuse: (n) => wholeNumber(settle(n)), cost: 0.5 })
+const moduloOperation = of2(modulo, (x, y) => divisible(x, settle(y)))
+const powerOperation: Operation = {
+  ...of2(power, realPower),
+  cost: (_, exponent = ZERO) => (exponent.isInteger() ? 0.3 : 2)
+}
+const logarithm: Operation = {
+  minimum: 1,
+  maximum: 2,
+  apply: (x = ZERO, base) => (base === undefined ? x.ln() : x.ln().div(base.ln())),
+  cost: () => 1,
+  refuse: (x = ZERO, base) =>
+    aboveZero(x) ?? (base && (aboveZero(base) ?? (base.eq(1) ? "A logarithm has no base 1." : undefined)))
+}
+const rounding: Operation = {
+  minimum: 1,
+  maximum: 2,
+  apply: (x = ZERO, digits) => round(x, digits),
+  refuse: (_, digits = ZERO) =>
+    digits.isInteger() && digits.gte(0) && digits.lte(EXACT_DIGITS)
+      ? undefined
+      : `round needs a whole number of digits from 0 to ${EXACT_DIGITS}.`
+}
+
+/** By mathjs's name of the operator. */
+export const operators: ReadonlyMap<string, Operation> = new Map([
+  ["add", of2((x, y) => withoutNoise(x.plus(y), x, y))],
+  ["subtract", of2((x, y) => withoutNoise(x.minus(y), x, y))],
+  ["multiply", of2((x, y) => x.times(y))],
+  ["divide", of2((x, y) => x.div(y), divisible)],
+  ["mod", moduloOperation],
+  ["pow", powerOperation],
+  ["unaryMinus", of1((x) => x.neg())],
+  ["unaryPlus", of1((x) => x)],
+  ["factorial", factorialOperation]
+])
+
+/** By the name that people write. */
+export const functions: ReadonlyMap<string, Operation> = new Map([
+  ["sqrt", of1((x) => x.sqrt(), { refuse: notNegative })],
+  ["cbrt", of1((x) => x.cbrt())],
+  ["abs", of1((x) => x.abs())],
+  ["sign", of1((x) => new Decimal(Decimal.sign(x)))],
+  ["round", rounding],
+  ["floor", of1((x) => settle(x).floor())],
+  ["ceil", of1((x) => settle(x).ceil())],
+  ["trunc", of1((x) => settle(x).trunc())],
+  ["exp", of1((x) => x.exp(), { cost: 1 })],
+  ["ln", of1((x) => x.ln(), { refuse: aboveZero, cost: 1 })],
+  ["log", logarithm],
+  ["log10", of1((x) => x.log(10), { refuse: aboveZero, cost: 1 })],
+  ["log2", of1((x) => x.log(2), { refuse: aboveZero, cost: 1 })],
+  ["sin", of1(sin, { refuse: sensibleAngle, cost: 1 })],
+  ["cos", of1(cos, { refuse: sensibleAngle, cost: 1 })],
+  ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 3 })],
+  ["asin", of1((x) => x.asin(), { refuse: unitInterval, cost: 5 })],
+  ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 5 })],
+  ["atan", of1((x) => x.atan(), { cost: 5 })],
+  ["min", ofMany((...all) => Decimal.min(...all))],
+  ["max", ofMany((...all) => Decimal.max(...all))],
+  ["pow", powerOperation],
+  ["mod", moduloOperation],
+  ["factorial", factorialOperation]
+])
