@@ -20,8 +20,8 @@ const Routes = Layer.mergeAll(DiscoveryRoutes, AuthorizeRoutes, TokenRoutes, Mcp
 /** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
 const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
 
-const nodeServer = () =>
-  createServer({
+const nodeServer = () => {
+  const server = createServer({
     // Slow senders are cut early: Node's own defaults are a minute and five.
     headersTimeout: 10_000,
     requestTimeout: 30_000,
@@ -33,6 +33,14 @@ const nodeServer = () =>
     // The Host allow-list answers a missing Host itself.
     requireHostHeader: false
   })
+  // A response that began before the shutdown leaves its connection open, and the shutdown waiting for nothing.
+  server.on("request", (_, response) =>
+    response.once("close", () => {
+      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+    })
+  )
+  return server
+}
 
 const Listener = Layer.unwrap(
   Effect.gen(function* () {

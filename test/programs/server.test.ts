@@ -219,7 +219,7 @@ const filesHold = (folder: string, words: ReadonlyArray<string>) =>
 const slowUpstream = Effect.acquireRelease(
   Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
     const server = createServer((_request, response) => {
-      setTimeout(() => response.writeHead(500).end(), 1200)
+      setTimeout(() => response.writeHead(404).end(), 1200)
     })
     server.listen(0, "127.0.0.1", () => {
       const address = server.address()
