@@ -2,7 +2,8 @@
 
 import { Context, Effect, Layer, MutableRef } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { SqlClient } from "effect/sql"
+import type { SqlClient } from "effect/sql"
+import * as Inspection from "../store/inspection.ts"
 import { endpoint } from "./endpoint.ts"
 import { NO_STORE } from "./respond.ts"
 
@@ -16,9 +17,10 @@ const answer = (status: number, text: string) =>
 
 export const HealthRoutes = HttpRouter.use(
   Effect.fn("HealthRoutes")(function* (router) {
-    const sql = yield* SqlClient.SqlClient
-    const ready = sql`select 1`.pipe(
+    const context = yield* Effect.context<SqlClient.SqlClient>()
+    const ready = Inspection.answers.pipe(
       Effect.timeout("2 seconds"),
+      Effect.provideContext(context),
       Effect.as(answer(200, "ready")),
       Effect.catch(() => Effect.succeed(answer(503, "the database does not answer")))
     )

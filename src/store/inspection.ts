@@ -7,6 +7,9 @@ import { firstRow } from "./query.ts"
 const decodeVersion = firstRow(Schema.Struct({ version: Schema.String }))
 const decodeTls = firstRow(Schema.Struct({ on: Schema.Boolean, version: Schema.NullOr(Schema.String) }))
 
+/** Succeeds when the database answers. */
+export const answers = SqlClient.SqlClient.use((sql) => sql`select 1`)
+
 /** For example `18.4`. */
 export const serverVersion = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
 import { inject } from "vitest"
 import * as Database from "../../src/store/database.ts"
 import { migrate } from "../../src/store/migrations.ts"
@@ -19,7 +20,7 @@ export const freshDatabaseUrl = Effect.gen(function* () {
   )
   url.pathname = `/${name}`
   return url.href
-}).pipe(Effect.orDie)
+}).pipe(Effect.provide(Reactivity.layer), Effect.orDie)
 
 const postgres = Layer.effectDiscard(migrate).pipe(
   Layer.provideMerge(PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => clientOf(url)))),

@@ -1,0 +1,83 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { testApp } from "../support/app.ts"
+import {
+  type Answer,
+  authorizeParameters,
+  exchange,
+  getAuthorize,
+  newPkce,
+  obtainTokens,
+  postForm,
+  refresh
+} from "../support/client.ts"
+import { TestDatabase } from "../support/postgres.ts"
+
+const limited = (answer: Answer) => {
+  assert.strictEqual(answer.status, 429, answer.text)
+  const seconds = Number(answer.headers.get("retry-after"))
+  assert.isTrue(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, String(seconds))
+}
+
+const options = { excludeTestServices: true, timeout: "60 seconds" } as const
+const app = (variables: Readonly<Record<string, string>>) =>
+  testApp(TestDatabase.pglite, { RATE_LIMIT_ENABLED: "true", ...variables })
+const from = (address: string) => ({ "x-forwarded-for": address })
+const junk = { code: "mcp_ac_junk", verifier: "x".repeat(43) }
+
+describe("rate limits", () => {
+  layer(app({ RATE_LIMIT_FAILURES_PER_MINUTE: "3" }), options)("of failures", (it) => {
+    it.effect("OP6 an address that fails too often waits; a made-up X-Forwarded-For does not help it", () =>
+      Effect.gen(function* () {
+        // Success is never charged.
+        let { refresh_token } = yield* obtainTokens()
+        for (let round = 0; round < 5; round++) refresh_token = (yield* refresh(refresh_token)).body.refresh_token
+        for (let round = 0; round < 3; round++) {
+          assert.strictEqual((yield* exchange(junk, {}, from(`203.0.113.${round}`))).status, 400)
+        }
+        limited(yield* exchange(junk, {}, from("203.0.113.9")))
+        limited(yield* postForm("/revoke", { client_id: "nobody", token: "x" }, from("203.0.113.10")))
+      })
+    )
+  })
+
+  layer(app({ RATE_LIMIT_FAILURES_PER_MINUTE: "3", TRUST_PROXY: "127.0.0.0/8,::1" }), options)(
+    "behind a proxy",
+    (it) => {
+      it.effect("OP6 each address behind a trusted proxy is charged for itself", () =>
+        Effect.gen(function* () {
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.1"))).status, 400)
+          }
+          limited(yield* exchange(junk, {}, from("203.0.113.1")))
+          // What stands further left was written by the client.
+          limited(yield* exchange(junk, {}, from("198.51.100.7, 203.0.113.1")))
+          assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.2"))).status, 400)
+        })
+      )
+    }
+  )
+
+  layer(app({ RATE_LIMIT_CLIENT_PER_MINUTE: "3" }), options)("of clients", (it) => {
+    it.effect("a client that asks too often waits, and loses nothing", () =>
+      Effect.gen(function* () {
+        const { refresh_token } = yield* obtainTokens()
+        const second = yield* refresh(refresh_token)
+        const third = yield* refresh(second.body.refresh_token)
+        limited(yield* refresh(third.body.refresh_token))
+      })
+    )
+  })
+
+  layer(app({ RATE_LIMIT_AUTHORIZE_PER_MINUTE: "3" }), options)("of pages", (it) => {
+    it.effect("an address that opens too many pages gets a page that says when to come back", () =>
+      Effect.gen(function* () {
+        const open = () => getAuthorize(authorizeParameters(newPkce().challenge))
+        for (let round = 0; round < 3; round++) assert.strictEqual((yield* open()).status, 200)
+        const answer = yield* open()
+        limited(answer)
+        assert.match(answer.headers.get("content-type") ?? "", /^text\/html/)
+      })
+    )
+  })
+})

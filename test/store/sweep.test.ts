@@ -1,0 +1,124 @@
+import { assert, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { Stores } from "../../src/app.ts"
+import { cleanUp } from "../../src/cleanup.ts"
+import { ServerConfig } from "../../src/config.ts"
+import { Logging } from "../../src/logging.ts"
+import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
+import { newCode, publicClient, refreshRequest, tokens } from "../support/grants.ts"
+import { onBothDatabases } from "../support/postgres.ts"
+
+const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
+
+onBothDatabases((name, database) => {
+  const services = Stores.pipe(
+    Layer.provideMerge(database),
+    Layer.provideMerge(Logging),
+    Layer.provideMerge(ServerConfig.layerOf({ LOG_LEVEL: "none" }))
+  )
+  const signIn = Effect.gen(function* () {
+    yield* (yield* ClientRegistry).save(publicClient("one"))
+    const pair = yield* tokens("one", yield* newCode("one"))
+    return { refreshToken: pair?.refresh_token ?? "" }
+  })
+  /** Moves a moment of every row of a table into the past. */
+  const age = Effect.fn("age")(function* (table: string, column: string, past: string) {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`update mcp.${sql(table)} set ${sql(column)} = clock_timestamp() - ${past}::interval`.pipe(Effect.orDie)
+  })
+  const counts = Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const [row] = yield* sql`
+      select (select count(*)::int from mcp.oauth_authorization_codes) as codes,
+             (select count(*)::int from mcp.mcp_sessions) as sessions,
+             (select count(*)::int from mcp.oauth_access_tokens) as access,
+             (select count(*)::int from mcp.oauth_refresh_tokens) as refresh`.pipe(Effect.orDie)
+    return row
+  })
+
+  it.layer(services, { excludeTestServices: true, timeout: "60 seconds" })(`cleanup on ${name}`, (it) => {
+    it.effect("OP2 leaves alone what lives: codes, tokens, sessions", () =>
+      Effect.gen(function* () {
+        yield* signIn
+        yield* newCode("one")
+        const before = yield* counts
+        assert.deepStrictEqual(yield* cleanUp(), NOTHING)
+        assert.deepStrictEqual(yield* counts, before)
+      })
+    )
+
+    it.effect(
+      "takes expired codes and forms, access tokens after a day, refresh tokens after seven, then the session",
+      () =>
+        Effect.gen(function* () {
+          yield* cleanUp()
+          yield* age("oauth_authorization_codes", "expires_at", "0 seconds")
+          yield* age("oauth_decisions", "expires_at", "0 seconds")
+          const { authorizationCodes, decisions } = yield* cleanUp()
+          assert.isAtLeast(authorizationCodes, 1)
+          assert.isAtLeast(decisions, 1)
+
+          for (const column of ["expires_at", "revoked_at"]) {
+            yield* age("oauth_access_tokens", column, "23 hours 59 minutes")
+            yield* age("oauth_refresh_tokens", column, "6 days 23 hours 59 minutes")
+            assert.deepStrictEqual(yield* cleanUp(), NOTHING)
+          }
+          yield* age("oauth_access_tokens", "revoked_at", "24 hours 1 minute")
+          assert.deepStrictEqual(yield* cleanUp(), { ...NOTHING, accessTokens: 1 })
+          yield* age("oauth_refresh_tokens", "expires_at", "7 days 1 minute")
+          assert.deepStrictEqual(yield* cleanUp(), { ...NOTHING, refreshTokens: 1, sessions: 1 })
+          assert.deepStrictEqual(yield* counts, { codes: 0, sessions: 0, access: 0, refresh: 0 })
+        })
+    )
+
+    it.effect("OP2 a retired token of a living session is recognised after its row is gone", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const first = yield* signIn
+        const second = yield* tokens("one", refreshRequest(first.refreshToken))
+        yield* sql`update mcp.oauth_refresh_tokens set revoked_at = clock_timestamp() - interval '8 days'
+                   where rotated_at is not null`.pipe(Effect.orDie)
+        assert.strictEqual((yield* cleanUp()).refreshTokens, 1)
+        assert.isUndefined(yield* tokens("one", refreshRequest(first.refreshToken)))
+        const [session] = yield* sql`select status from mcp.mcp_sessions`.pipe(Effect.orDie)
+        assert.strictEqual(session?.status, "compromised")
+        assert.isUndefined(yield* tokens("one", refreshRequest(second?.refresh_token ?? "")))
+        yield* sql`delete from mcp.mcp_sessions`.pipe(Effect.orDie)
+      })
+    )
+
+    it.effect("OP2 goes on batch after batch, and two runners share the work without waiting", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* cleanUp()
+        yield* sql`insert into mcp.oauth_decisions (id, expires_at)
+                   select gen_random_uuid(), clock_timestamp() - interval '1 minute' from generate_series(1, 95)`.pipe(
+          Effect.orDie
+        )
+        const both = yield* Effect.all([cleanUp(10), cleanUp(10)], { concurrency: 2 })
+        assert.strictEqual(both[0].decisions + both[1].decisions, 95)
+      })
+    )
+
+    if (name === "Postgres") {
+      it.effect("OP2 steps around a row that a login holds", () =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          yield* sql`insert into mcp.oauth_decisions (id, expires_at)
+                     select gen_random_uuid(), clock_timestamp() - interval '1 minute' from generate_series(1, 3)`
+          const locked = yield* Deferred.make<void>()
+          // Begun outside the transaction, so that it takes another connection.
+          const sweeper = yield* Effect.forkChild(Effect.andThen(Deferred.await(locked), cleanUp()))
+          const login = Effect.gen(function* () {
+            yield* sql`select from mcp.oauth_decisions where expires_at < clock_timestamp() limit 1 for update`
+            yield* Deferred.succeed(locked, undefined)
+            return yield* Effect.timeout(Fiber.join(sweeper), "10 seconds")
+          })
+          assert.strictEqual((yield* sql.withTransaction(login)).decisions, 2)
+          assert.strictEqual((yield* cleanUp()).decisions, 1)
+        })
+      )
+    }
+  })
+})
