@@ -1,6 +1,7 @@
 /** The HTTP server: every route behind one front, on one Node server. */
 
-import { createServer } from "node:http"
+import { createServer, type Server as HttpServer } from "node:http"
+import type { Socket } from "node:net"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer, MutableRef } from "effect"
 import { HttpRouter } from "effect/http"
@@ -20,8 +21,8 @@ const Routes = Layer.mergeAll(DiscoveryRoutes, AuthorizeRoutes, TokenRoutes, Mcp
 /** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
 const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
 
-const nodeServer = () => {
-  const server = createServer({
+const nodeServer = () =>
+  createServer({
     // Slow senders are cut early: Node's own defaults are a minute and five.
     headersTimeout: 10_000,
     requestTimeout: 30_000,
@@ -33,36 +34,43 @@ const nodeServer = () => {
     // The Host allow-list answers a missing Host itself.
     requireHostHeader: false
   })
-  // A response that began before the shutdown leaves its connection open, and the shutdown waiting for nothing.
-  server.on("request", (_, response) =>
+
+/**
+ * Runs before the listener closes: requests in flight finish, new ones on open connections are turned away, and nobody
+ * waits for connections that have nothing to say. Node itself would wait for two kinds of them: those that browsers
+ * open in advance, and those whose last response ends after the close.
+ */
+const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServer) {
+  const draining = yield* Draining
+  const unused = new Set<Socket>()
+  server.on("connection", (socket) => {
+    unused.add(socket)
+    socket.once("close", () => unused.delete(socket))
+  })
+  server.on("request", (request, response) => {
+    unused.delete(request.socket)
     response.once("close", () => {
-      if (!server.listening) setImmediate(() => server.closeIdleConnections())
+      if (MutableRef.get(draining)) setImmediate(() => server.closeIdleConnections())
+    })
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      MutableRef.set(draining, true)
+      for (const socket of unused) socket.destroy()
+      yield* Effect.logInfo("shutting down: requests in flight may finish, new ones are refused")
     })
   )
-  return server
-}
+})
 
-const Listener = Layer.unwrap(
+export const Server = Layer.unwrap(
   Effect.gen(function* () {
     const { host, port } = yield* ServerConfig
-    const node = NodeHttpServer.layer(nodeServer, { host, port, gracefulShutdownTimeout: "10 seconds" })
-    return HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true }).pipe(
-      Layer.provide(node)
+    const server = nodeServer()
+    const listener = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "10 seconds" })
+    return Layer.effectDiscard(drainOnShutdown(server)).pipe(
+      Layer.provide(HttpRouter.serve(Routes, { routerConfig, disableLogger: true, disableListenLog: true })),
+      Layer.provide(listener),
+      Layer.provide(Draining.layer)
     )
   })
 )
-
-/** Its finalizer runs before the listener's, so that requests on open connections are turned away while it drains. */
-const DrainOnShutdown = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const draining = yield* Draining
-    yield* Effect.addFinalizer(() =>
-      Effect.andThen(
-        Effect.sync(() => MutableRef.set(draining, true)),
-        Effect.logInfo("shutting down: requests in flight may finish, new ones are refused")
-      )
-    )
-  })
-)
-
-export const Server = DrainOnShutdown.pipe(Layer.provide(Listener), Layer.provide(Draining.layer))

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process"
-
 import { Agent, createServer, request as httpRequest } from "node:http"
+import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { freePort, TestApp } from "../support/app.ts"
@@ -146,8 +146,12 @@ describe("the server as a program", () => {
       Effect.gen(function* () {
         const upstream = yield* slowUpstream
         const variables = { WEATHER_FORECAST_URL: `${upstream}/v1/forecast` }
-        const { program, baseUrl, on } = yield* serve(yield* temporaryFolder, variables)
+        const { program, baseUrl, port, on } = yield* serve(yield* temporaryFolder, variables)
         const { access_token } = yield* on(obtainTokens())
+        const events: Array<string> = []
+        // As browsers open them in advance.
+        const unused = connect(port, "localhost").on("close", () => events.push("unused connection closed"))
+        yield* Effect.addFinalizer(() => Effect.sync(() => unused.destroy()))
         const inFlight = yield* Effect.forkChild(on(call(access_token, "get_weather", { latitude: 1, longitude: 2 })))
         const open = yield* keptConnection(baseUrl)
         yield* Effect.sleep("300 millis")
@@ -155,9 +159,11 @@ describe("the server as a program", () => {
         yield* Effect.sleep("200 millis")
         assert.include([503, 0], yield* open("/.well-known/oauth-authorization-server"))
         const answer = yield* Fiber.join(inFlight)
+        events.push("answered")
         assert.strictEqual(answer.status, 200)
         assert.isDefined(messageOf(answer).result)
         assert.strictEqual(yield* program.exited, 0)
+        assert.deepStrictEqual(events, ["unused connection closed", "answered"])
       }),
     options
   )
