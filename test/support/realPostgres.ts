@@ -73,7 +73,10 @@ export const startPostgres = async (): Promise<RealPostgres> => {
   )
   const kill = () => postgres.kill("SIGKILL")
   process.once("exit", kill)
-  await ready(postgres)
+  await ready(postgres).catch((error) => {
+    rmSync(home, { recursive: true, force: true })
+    throw error
+  })
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
     stop: async () => {
