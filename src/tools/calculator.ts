@@ -140,7 +140,7 @@ const work: (node: MathNode, spending: Budget) => Effect.Effect<BigNumber, Tool.
       const called = functions.get(name)
       if (called === undefined) return yield* refuse(`There is no function ${JSON.stringify(name.slice(0, 20))}.`)
       if (node.args.length < called.minimum || node.args.length > called.maximum) {
-        return yield* refuse(`${name} does not take ${node.args.length} numbers.`)
+        return yield* refuse(`The function ${name} does not take ${node.args.length} numbers.`)
       }
       const operands = yield* Effect.forEach(node.args, (operand) => work(operand, spending))
       return yield* calculate(`The result of ${name}`, called, operands, spending)

@@ -121,8 +121,9 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
 
   it.effect("AZ6 a loopback URI is accepted on any port and in no other spelling", () =>
     Effect.gen(function* () {
+      yield* save("az6", ["http://127.0.0.1/callback"])
       for (const port of ["", ":1", ":65535"])
-        isPage(yield* ask({ redirect_uri: `http://127.0.0.1${port}/callback` }), 200)
+        isPage(yield* ask({ client_id: "az6", redirect_uri: `http://127.0.0.1${port}/callback` }), 200)
       for (const near of [
         "http://127.0.0.2:1/callback",
         "http://localhost:1/callback",
@@ -130,10 +131,10 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         "http://127.0.0.1:1/other",
         "https://127.0.0.1:1/callback"
       ]) {
-        isPage(yield* ask({ redirect_uri: near }), 400)
+        isPage(yield* ask({ client_id: "az6", redirect_uri: near }), 400)
       }
-      yield* save("az6", ["http://localhost/cb"])
-      isPage(yield* ask({ client_id: "az6", redirect_uri: "http://localhost:9/cb" }), 200)
+      yield* save("az6-name", ["http://localhost/cb"])
+      isPage(yield* ask({ client_id: "az6-name", redirect_uri: "http://localhost:9/cb" }), 200)
     })
   )
 
