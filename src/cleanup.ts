@@ -1,7 +1,7 @@
 /** Deletes what has expired: a scheduled fiber of the server, and a program of its own (`npm run cleanup:run`). */
 
 import { Clock, Effect, Layer, Schedule } from "effect"
-import { ServerConfig } from "./config.ts"
+import { ServerConfig } from "./config/ServerConfig.ts"
 import type { Swept } from "./store/sweep.ts"
 import { TokenStore } from "./store/TokenStore.ts"
 

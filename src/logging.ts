@@ -1,7 +1,7 @@
 /** Structured logs: readable on a terminal, one JSON object a line elsewhere. */
 
 import { Effect, Layer, Logger, References } from "effect"
-import { ServerConfig } from "./config.ts"
+import { ServerConfig } from "./config/ServerConfig.ts"
 
 const LEVELS = {
   trace: "Trace",

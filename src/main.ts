@@ -2,7 +2,7 @@
 
 import { Console, Effect, Layer } from "effect"
 import { App } from "./app.ts"
-import { ServerConfig } from "./config.ts"
+import { ServerConfig } from "./config/ServerConfig.ts"
 import { Logging } from "./logging.ts"
 import { runProgram } from "./programs/runProgram.ts"
 import * as Database from "./store/database.ts"

@@ -1,7 +1,7 @@
 /** Registers the client that the configuration names, so that a fresh database has one. */
 
 import { Effect, Layer } from "effect"
-import { ConfigInvalid, ServerConfig } from "./config.ts"
+import { ConfigInvalid, ServerConfig } from "./config/ServerConfig.ts"
 import * as ClientSecret from "./domain/clientSecret.ts"
 import type { Client } from "./domain/model.ts"
 import * as RedirectUri from "./domain/redirectUri.ts"

@@ -1,6 +1,6 @@
 /** What a person sees who has just started the server: where it is, and what to type next. */
 
-import type { ServerConfigShape } from "./config.ts"
+import type { ServerConfigShape } from "./config/ServerConfig.ts"
 
 export const welcome = (config: ServerConfigShape): string => {
   const { issuer, resource, seedClient } = config

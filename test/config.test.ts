@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { ServerConfig } from "../src/config.ts"
+import { ServerConfig } from "../src/config/ServerConfig.ts"
 
 const configOf = (variables: Record<string, string>) =>
   Effect.provide(ServerConfig, ServerConfig.layerOf(variables)) as Effect.Effect<

@@ -8,7 +8,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { Context, Duration, Effect, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { SlowDown, type StoreUnavailable, type TokenError } from "../domain/errors.ts"
 import type { PayloadTooLarge } from "./requestBody.ts"
 

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { ServerConfig, type ServerConfigShape } from "../config.ts"
+import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
 import { isBrowserId, newBrowserId } from "../domain/consentForm.ts"
 import {
   InvalidRequest,

@@ -3,7 +3,7 @@
 import { Option, Result } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import type { TrustedProxies } from "../config.ts"
+import type { TrustedProxies } from "../config/ServerConfig.ts"
 
 const parse = (text: string) =>
   Option.map(Result.getSuccess(NetAddress.ipFromString(text)), (ip) => NetAddress.toCanonical(ip))

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Metadata from "../oauth/metadata.ts"
 import { endpoint } from "./endpoint.ts"
 

@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto"
 import { Cause, Clock, Effect, MutableRef } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { clientAddress } from "./clientAddress.ts"
 import { Draining } from "./healthRoutes.ts"
 import { forbidden, hostAllowed } from "./origins.ts"

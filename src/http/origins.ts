@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { ServerConfigShape } from "../config.ts"
+import type { ServerConfigShape } from "../config/ServerConfig.ts"
 
 /** `host` or `host:port`; an entry without a port matches every port. Entries are in lower case. */
 export const hostAllowed = (allowed: ReadonlyArray<string>, host: string | undefined): boolean => {

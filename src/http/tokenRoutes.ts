@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable, TokenError } from "../domain/errors.ts"
 import type { Client } from "../domain/model.ts"
 import type { Parameters } from "../domain/parameters.ts"

@@ -2,7 +2,7 @@
 
 import { Effect, Option, Stream } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import type { BearerError, InvalidRequest, StoreUnavailable } from "../domain/errors.ts"
 import type { Principal } from "../domain/model.ts"
 import { TOOLS_CALL } from "../domain/scope.ts"

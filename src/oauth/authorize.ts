@@ -1,7 +1,7 @@
 /** The authorization endpoint: check a request, approve it, deny it (RFC 6749 §4.1, RFC 9207, OAuth 2.1 §4.1). */
 
 import { Clock, Effect, Redacted } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import * as ConsentForm from "../domain/consentForm.ts"
 import {
   AccessDenied,

@@ -1,7 +1,7 @@
 /** The gate of `/mcp`: bearer token to principal, or a challenge (RFC 6750, RFC 9728 §5.1). */
 
 import { Effect, Redacted } from "effect"
-import { ServerConfig, type ServerConfigShape } from "../config.ts"
+import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
 import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../domain/errors.ts"
 import type { Principal } from "../domain/model.ts"
 import * as OpaqueToken from "../domain/opaqueToken.ts"

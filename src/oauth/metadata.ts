@@ -1,6 +1,6 @@
 /** What clients discover: pure functions of the configuration, listing only what works. */
 
-import type { ServerConfigShape } from "../config.ts"
+import type { ServerConfigShape } from "../config/ServerConfig.ts"
 import { METHOD } from "../domain/pkce.ts"
 import { DEFAULT_SCOPES, SCOPES } from "../domain/scope.ts"
 

@@ -1,7 +1,7 @@
 /** Resource indicators: this server protects one resource (RFC 8707 §2). */
 
 import { Effect } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { InvalidTarget } from "../domain/errors.ts"
 
 /** The canonical resource for what a client asked: absence means it, a trailing slash or the bare origin too. */

@@ -2,7 +2,7 @@
 
 import { Console, Effect, Layer } from "effect"
 import { cleanUp } from "../cleanup.ts"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
 import * as Database from "../store/database.ts"
 import { TokenStore } from "../store/TokenStore.ts"

@@ -3,7 +3,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import * as ClientSecret from "../domain/clientSecret.ts"
 import * as RedirectUri from "../domain/redirectUri.ts"
 import { Logging } from "../logging.ts"

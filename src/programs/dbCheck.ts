@@ -1,7 +1,7 @@
 /** `npm run db:check`: says in words whether the database can be used; exit code 0 or 1. */
 
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
 import * as Database from "../store/database.ts"
 import * as Inspection from "../store/inspection.ts"

@@ -1,7 +1,7 @@
 /** `npm run db:init`: applies the migrations that the database lacks. Safe to run twice, and by two at once. */
 
 import { Console, Effect, Layer } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
 import * as Database from "../store/database.ts"
 import { migrate } from "../store/migrations.ts"

@@ -1,7 +1,7 @@
 /** `npm run keys:rotate`: adds a server key. Running servers learn of it within a minute and then sign with it. */
 
 import { Console, Effect, Layer } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
 import * as Database from "../store/database.ts"
 import { ServerKeys } from "../store/ServerKeys.ts"

@@ -7,7 +7,7 @@
 
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable, TokenError } from "../domain/errors.ts"
 import type { PresentedToken } from "../domain/opaqueToken.ts"
 import { type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.ts"

@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { ServerConfigShape } from "../config.ts"
+import type { ServerConfigShape } from "../config/ServerConfig.ts"
 import type { PresentedToken } from "../domain/opaqueToken.ts"
 import { firstRow } from "./query.ts"
 

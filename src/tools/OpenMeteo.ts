@@ -1,7 +1,7 @@
 /** Open-Meteo: https://open-meteo.com/en/docs and https://open-meteo.com/en/docs/geocoding-api. It needs no key. */
 
 import { Cache, Context, Duration, Effect, Exit, Layer, Schema } from "effect"
-import { ServerConfig } from "../config.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { Outbound } from "./outbound.ts"
 import { ToolFailure } from "./Tool.ts"
 import { plainText } from "./untrusted.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { HttpServerRequest } from "effect/http"
-import { ServerConfig } from "../../src/config.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { clientAddress } from "../../src/http/clientAddress.ts"
 
 const addressOf = Effect.fn("test.addressOf")(function* (trusted: string, socket: string, forwarded?: string) {

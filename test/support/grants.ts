@@ -2,7 +2,7 @@
 
 import { randomBytes, randomUUID } from "node:crypto"
 import { Effect, Redacted } from "effect"
-import { ServerConfig } from "../../src/config.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import type { Client } from "../../src/domain/model.ts"
 import * as OpaqueToken from "../../src/domain/opaqueToken.ts"
 import * as Pkce from "../../src/domain/pkce.ts"

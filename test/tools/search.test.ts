@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { ServerConfig } from "../../src/config.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { searchWeb } from "../../src/tools/search/searchWeb.ts"
 import { layer as Tools } from "../../src/tools/tools.ts"
 import { type Answering, answerJson, upstream } from "../support/upstream.ts"

@@ -1,7 +1,7 @@
 /** What a search provider is: one request, and how to read its answer. Adding one is a file like its neighbours. */
 
 import { Effect, type Redacted, type Schema } from "effect"
-import type { SearchConfig } from "../../config.ts"
+import type { SearchConfig } from "../../config/ServerConfig.ts"
 import type { Outbound, OutboundRequest } from "../outbound.ts"
 import { ToolFailure } from "../Tool.ts"
 

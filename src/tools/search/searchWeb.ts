@@ -1,7 +1,7 @@
 /** Web search through the provider that the configuration chose. */
 
 import { Context, Effect, Layer, Schema } from "effect"
-import { type SearchConfig, ServerConfig } from "../../config.ts"
+import { type SearchConfig, ServerConfig } from "../../config/ServerConfig.ts"
 import { Outbound } from "../outbound.ts"
 import * as Tool from "../Tool.ts"
 import { plainText, webUrl } from "../untrusted.ts"

@@ -1,0 +1,211 @@
+/** The environment's variables: text in, values out, and what may not stand together. */
+
+import { Effect, Result, Schema, SchemaTransformation } from "effect"
+import { IpNetwork } from "effect/net"
+
+const DAY = 86_400
+export const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+
+const text = (isValid: (value: string) => boolean, message: string) =>
+  Schema.String.check(Schema.makeFilter((value: string) => isValid(value) || message))
+
+const integer = (minimum: number, maximum: number, fallback: number) =>
+  withDefault(
+    text(
+      (value) => /^\d{1,15}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum,
+      `must be a whole number from ${minimum} to ${maximum}`
+    ).pipe(Schema.decodeTo(Schema.Number, SchemaTransformation.numberFromString)),
+    fallback
+  )
+
+const flag = Schema.Literals(["true", "false"])
+  .annotate({ message: "must be true or false" })
+  .pipe(
+    Schema.decodeTo(
+      Schema.Boolean,
+      SchemaTransformation.transform({
+        decode: (value) => value === "true",
+        encode: (value): "true" | "false" => (value ? "true" : "false")
+      })
+    )
+  )
+
+const oneOf = <const Values extends ReadonlyArray<string>>(...values: Values) =>
+  Schema.Literals(values).annotate({ message: `must be one of ${values.join(", ")}` })
+
+const listOf = (isValid: (item: string) => boolean, message: string) =>
+  text((value) => split(value).every(isValid), message).pipe(
+    Schema.decodeTo(
+      Schema.Array(Schema.String),
+      SchemaTransformation.transform({ decode: split, encode: (items: ReadonlyArray<string>) => items.join(",") })
+    )
+  )
+
+const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Type"]) =>
+  Schema.withDecodingDefaultType<S>(Effect.succeed(value))(schema)
+
+export const split = (value: string): ReadonlyArray<string> =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "")
+
+const parseUrl = (value: string) => (URL.canParse(value) ? new URL(value) : undefined)
+const isHttp = (url: URL | undefined): url is URL => url?.protocol === "http:" || url?.protocol === "https:"
+const isHttpUrl = (value: string) => isHttp(parseUrl(value))
+const isOrigin = (value: string) => isHttpUrl(value.replace(/:\*$/, "")) && /^https?:\/\/[^/?#@]+$/.test(value)
+const isHost = (value: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.test(value)
+const isNetwork = (value: string) => Result.isSuccess(IpNetwork.fromString(asNetwork(value)))
+export const asNetwork = (value: string) => (value.includes("/") ? value : `${value}/${value.includes(":") ? 128 : 32}`)
+
+const secret = Schema.RedactedFromValue(Schema.String)
+const httpUrl = text(isHttpUrl, "must be an http or https URL")
+const origins = listOf(isOrigin, "must list origins such as https://app.example, separated by commas; * is not one")
+const hosts = listOf(isHost, "must list host names such as app.example or app.example:8443; * is not one")
+
+/** Schemes that run or show something in a browser, or are no private use at all. */
+const FORBIDDEN_SCHEMES = [
+  "javascript",
+  "data",
+  "vbscript",
+  "blob",
+  "file",
+  "about",
+  "mailto",
+  "http",
+  "https",
+  "ws",
+  "wss"
+]
+
+export const Environment = Schema.Struct({
+  PORT: integer(1, 65_535, 3000),
+  HOST: withDefault(Schema.String, "127.0.0.1"),
+  BASE_URL: Schema.optionalKey(
+    text((value) => {
+      const url = parseUrl(value)
+      return isHttp(url) && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === ""
+    }, "must be an origin such as https://mcp.example, without path, query or credentials")
+  ),
+
+  DATABASE_URL: Schema.optionalKey(
+    Schema.RedactedFromValue(
+      text((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a postgresql:// URL")
+    )
+  ),
+  DATABASE_POOLER: Schema.optionalKey(oneOf("session", "transaction")),
+  DATABASE_CA_FILE: Schema.optionalKey(Schema.String),
+  DATABASE_POOL_SIZE: integer(1, 500, 10),
+  DATA_DIR: withDefault(Schema.String, ".data"),
+
+  CORS_ORIGINS: Schema.optionalKey(origins),
+  MCP_ALLOWED_ORIGINS: Schema.optionalKey(origins),
+  MCP_ALLOWED_HOSTS: Schema.optionalKey(hosts),
+  TRUST_PROXY: Schema.optionalKey(
+    text(
+      (value) => /^\d{1,2}$/.test(value) || (split(value).length > 0 && split(value).every(isNetwork)),
+      "must be a number of proxies, or their networks such as 10.0.0.0/8,192.0.2.7"
+    )
+  ),
+
+  ENABLE_CLEANUP_JOB: withDefault(flag, true),
+  CLEANUP_INTERVAL_MINUTES: integer(1, 10_080, 60),
+
+  AUTO_SEED_CLIENT_ID: Schema.optionalKey(
+    text((value) => /^[\x21-\x7e]{1,128}$/.test(value), "must be printable ASCII")
+  ),
+  AUTO_SEED_CLIENT_NAME: Schema.optionalKey(Schema.String),
+  AUTO_SEED_CLIENT_SECRET: Schema.optionalKey(secret),
+  AUTO_SEED_REDIRECT_URIS: Schema.optionalKey(listOf(() => true, "")),
+  AUTO_APPROVE: withDefault(flag, false),
+  DEMO_CONSENT: Schema.optionalKey(flag),
+
+  ACCESS_TOKEN_TTL_SECONDS: integer(1, 30 * DAY, 3600),
+  REFRESH_TOKEN_TTL_SECONDS: integer(1, 3650 * DAY, 30 * DAY),
+  AUTHORIZATION_CODE_TTL_SECONDS: integer(1, 600, 60),
+  SESSION_TTL_SECONDS: integer(1, 3650 * DAY, 365 * DAY),
+  REFRESH_REUSE_GRACE_SECONDS: integer(0, 1800, 0),
+
+  RATE_LIMIT_ENABLED: withDefault(flag, true),
+  RATE_LIMIT_AUTHORIZE_PER_MINUTE: integer(1, 1_000_000, 300),
+  RATE_LIMIT_CLIENT_PER_MINUTE: integer(1, 1_000_000, 3000),
+  RATE_LIMIT_FAILURES_PER_MINUTE: integer(1, 1_000_000, 300),
+  RATE_LIMIT_REGISTRATIONS_PER_HOUR: integer(1, 1_000_000, 10),
+
+  DYNAMIC_REGISTRATION: withDefault(oneOf("open", "token", "off"), "open"),
+  REGISTRATION_TOKEN: Schema.optionalKey(
+    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
+  ),
+  CLIENT_ID_METADATA_DOCUMENTS: withDefault(flag, true),
+  REDIRECT_SCHEMES: withDefault(
+    listOf(
+      (scheme) => /^[a-z][a-z0-9+.-]*$/.test(scheme) && !FORBIDDEN_SCHEMES.includes(scheme),
+      "must list private-use URI schemes such as cursor,vscode"
+    ),
+    ["cursor", "vscode", "vscode-insiders"]
+  ),
+  OPENAI_APPS_CHALLENGE: Schema.optionalKey(
+    text((value) => /^[\x21-\x7e]{1,512}$/.test(value), "must be printable ASCII")
+  ),
+
+  LOG_LEVEL: withDefault(oneOf("trace", "debug", "info", "warn", "error", "fatal", "none"), "info"),
+  LOG_FORMAT: Schema.optionalKey(oneOf("pretty", "json")),
+
+  WEATHER_GEOCODING_URL: withDefault(httpUrl, "https://geocoding-api.open-meteo.com/v1/search"),
+  WEATHER_FORECAST_URL: withDefault(httpUrl, "https://api.open-meteo.com/v1/forecast"),
+  SEARCH_PROVIDER: Schema.optionalKey(oneOf("brave", "tavily", "exa", "kagi", "searxng", "wikipedia")),
+  SEARCH_BASE_URL: Schema.optionalKey(httpUrl),
+  BRAVE_API_KEY: Schema.optionalKey(secret),
+  TAVILY_API_KEY: Schema.optionalKey(secret),
+  EXA_API_KEY: Schema.optionalKey(secret),
+  KAGI_API_KEY: Schema.optionalKey(secret),
+  SEARXNG_URL: Schema.optionalKey(httpUrl)
+})
+export type Environment = typeof Environment.Type
+
+/** All problems at once. */
+export const decode = Schema.decodeUnknownResult(Environment, { errors: "all" })
+
+export const baseUrlOf = (env: Environment) => new URL(env.BASE_URL ?? `http://localhost:${env.PORT}`)
+export const isLocalUrl = (url: URL) => LOOPBACK.includes(url.hostname)
+
+/** What no single variable shows: settings that are unsafe, or useless, together. */
+export const contradictions = (env: Environment): ReadonlyArray<string> => {
+  const baseUrl = baseUrlOf(env)
+  const isLocal = isLocalUrl(baseUrl)
+  const rules: ReadonlyArray<readonly [boolean, string]> = [
+    [!isLocal && baseUrl.protocol === "http:", "BASE_URL must be https: outside localhost, tokens need TLS"],
+    [!isLocal && env.AUTO_APPROVE, "AUTO_APPROVE must not be true outside localhost: anybody could get a token"],
+    [
+      !isLocal && env.DEMO_CONSENT !== true,
+      "DEMO_CONSENT must be true outside localhost: the only consent page is the demo one, which asks nobody to sign " +
+        "in, so anybody who reaches it can approve; say so out loud, or keep BASE_URL on localhost"
+    ],
+    [isLocal && env.DEMO_CONSENT === false && !env.AUTO_APPROVE, "DEMO_CONSENT is false and no other consent exists"],
+    [
+      env.AUTO_SEED_CLIENT_ID !== undefined && env.AUTO_SEED_REDIRECT_URIS === undefined,
+      "AUTO_SEED_REDIRECT_URIS must list at least one URI for AUTO_SEED_CLIENT_ID"
+    ],
+    [
+      env.AUTO_SEED_CLIENT_ID === undefined &&
+        (env.AUTO_SEED_REDIRECT_URIS ?? env.AUTO_SEED_CLIENT_SECRET ?? env.AUTO_SEED_CLIENT_NAME) !== undefined,
+      "AUTO_SEED_CLIENT_ID must be set when another AUTO_SEED_ variable is"
+    ],
+    ...(["BRAVE", "TAVILY", "EXA", "KAGI"] as const).map(
+      (name) =>
+        [
+          env.SEARCH_PROVIDER === name.toLowerCase() && env[`${name}_API_KEY`] === undefined,
+          `${name}_API_KEY must be set for SEARCH_PROVIDER=${name.toLowerCase()}`
+        ] as const
+    ),
+    [
+      env.DYNAMIC_REGISTRATION === "token" && env.REGISTRATION_TOKEN === undefined,
+      "REGISTRATION_TOKEN must be set for DYNAMIC_REGISTRATION=token"
+    ],
+    [
+      env.SEARCH_PROVIDER === "searxng" && env.SEARXNG_URL === undefined,
+      "SEARXNG_URL must be set for SEARCH_PROVIDER=searxng"
+    ]
+  ]
+  return rules.filter(([broken]) => broken).map(([, problem]) => problem)
+}
