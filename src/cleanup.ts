@@ -2,28 +2,39 @@
 
 import { Clock, Effect, Layer, Schedule } from "effect"
 import { ServerConfig } from "./config/ServerConfig.ts"
+import { ClientRegistry } from "./store/ClientRegistry.ts"
 import type { Swept } from "./store/sweep.ts"
 import { TokenStore } from "./store/TokenStore.ts"
 
 /** Rows of a kind in one transaction: short enough that nobody waits for it. */
 const BATCH = 1000
 
-const add = (left: Swept, right: Swept): Swept => ({
+interface Removed extends Swept {
+  readonly clients: number
+}
+
+const add = (left: Removed, right: Removed): Removed => ({
   authorizationCodes: left.authorizationCodes + right.authorizationCodes,
   decisions: left.decisions + right.decisions,
   accessTokens: left.accessTokens + right.accessTokens,
   refreshTokens: left.refreshTokens + right.refreshTokens,
-  sessions: left.sessions + right.sessions
+  sessions: left.sessions + right.sessions,
+  clients: left.clients + right.clients
 })
 
 /** One pass: batch after batch until every kind came up short. Logs counts and duration, and answers the counts. */
 export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   const store = yield* TokenStore
+  const registry = yield* ClientRegistry
+  const sweep = Effect.gen(function* () {
+    const swept = yield* store.sweep(batch)
+    return { ...swept, clients: yield* registry.sweep(batch) } satisfies Removed
+  })
   const started = yield* Clock.currentTimeMillis
-  let total = yield* store.sweep(batch)
+  let total = yield* sweep
   let last = total
   while (Object.values(last).some((count) => count >= batch)) {
-    last = yield* store.sweep(batch)
+    last = yield* sweep
     total = add(total, last)
   }
   const ms = (yield* Clock.currentTimeMillis) - started

@@ -9,10 +9,10 @@ import { ClientRegistry } from "./store/ClientRegistry.ts"
 
 /** Idempotent: a seeded client is brought up to date, its sessions go on. */
 export const seedClient = Effect.fn("seedClient")(function* () {
-  const { seedClient: seed } = yield* ServerConfig
+  const { seedClient: seed, registration } = yield* ServerConfig
   if (seed === undefined) return
   const problems = seed.redirectUris.flatMap((uri, index) => {
-    const refusal = RedirectUri.refusal(uri)
+    const refusal = RedirectUri.refusal(uri, registration.redirectSchemes)
     return refusal === undefined ? [] : [`AUTO_SEED_REDIRECT_URIS: entry ${index + 1} ${refusal}`]
   })
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
@@ -27,6 +27,8 @@ export const seedClient = Effect.fn("seedClient")(function* () {
     clientId: seed.id,
     name: seed.name,
     redirectUris: seed.redirectUris,
+    origin: "configured",
+    keys: undefined,
     grantTypes: ["authorization_code", "refresh_token"],
     authMethods: secret === undefined ? ["none"] : ["client_secret_basic", "client_secret_post"],
     secret,

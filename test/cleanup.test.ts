@@ -5,6 +5,7 @@ import { ScheduledCleanup } from "../src/cleanup.ts"
 import { ServerConfig } from "../src/config/ServerConfig.ts"
 import { StoreUnavailable } from "../src/domain/errors.ts"
 import { Logging } from "../src/logging.ts"
+import { ClientRegistry } from "../src/store/ClientRegistry.ts"
 import { TokenStore } from "../src/store/TokenStore.ts"
 
 const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
@@ -22,9 +23,10 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
           return what === "failed" ? new StoreUnavailable({ cause: "gone" }) : Effect.succeed(NOTHING)
         })
     })
+    const registry = Layer.mock(ClientRegistry, { sweep: () => Effect.succeed(0) })
     yield* Layer.build(
       ScheduledCleanup.pipe(
-        Layer.provide(store),
+        Layer.provide(Layer.merge(store, registry)),
         Layer.provide(Logging),
         Layer.provide(ServerConfig.layerOf({ LOG_LEVEL: "none", ...variables }))
       )

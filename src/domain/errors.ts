@@ -45,6 +45,13 @@ export class RequestUriNotSupported extends Schema.TaggedError<RequestUriNotSupp
   "request_uri_not_supported",
   fields
 ) {}
+/** RFC 7591 §3.2.2. */
+export class InvalidRedirectUri extends Schema.TaggedError<InvalidRedirectUri>()("invalid_redirect_uri", fields) {}
+/** RFC 7591 §3.2.2. */
+export class InvalidClientMetadata extends Schema.TaggedError<InvalidClientMetadata>()(
+  "invalid_client_metadata",
+  fields
+) {}
 /** Too many requests. RFC 8628 §3.5 lends the code: clients drop their tokens on `invalid_*`, never on this. */
 export class SlowDown extends Schema.TaggedError<SlowDown>()("slow_down", {
   ...fields,
@@ -61,6 +68,9 @@ export type TokenError =
   | InvalidScope
   | InvalidTarget
   | SlowDown
+
+/** What the registration endpoint may answer (RFC 7591 §3.2.2, RFC 7592 §2). */
+export type RegistrationError = InvalidRedirectUri | InvalidClientMetadata | InvalidToken | SlowDown
 
 /** What the authorization endpoint may send back to a client. */
 export type AuthorizationError =

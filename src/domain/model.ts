@@ -1,7 +1,7 @@
 /** The records that the protocol speaks of. Wire and column names stay snake_case, ours are camelCase. */
 
 /** RFC 7591 §2. */
-export type TokenEndpointAuthMethod = "none" | "client_secret_basic" | "client_secret_post"
+export type TokenEndpointAuthMethod = "none" | "client_secret_basic" | "client_secret_post" | "private_key_jwt"
 /** RFC 7591 §2. */
 export type GrantType = "authorization_code" | "refresh_token"
 
@@ -12,14 +12,29 @@ export interface SecretHash {
   readonly kdf: string | null
 }
 
+/** RFC 7517 §5. */
+export interface JsonWebKeySet {
+  readonly keys: ReadonlyArray<Readonly<Record<string, unknown>>>
+}
+
+/** Public keys of a client (RFC 7517): its own words, or where they are to be fetched. */
+export type ClientKeys =
+  | { readonly _tag: "Inline"; readonly jwks: JsonWebKeySet }
+  | { readonly _tag: "Remote"; readonly jwksUri: string }
+
+/** How a client came to be known: by its operator, by RFC 7591, or by the document at its `client_id`. */
+export type ClientOrigin = "configured" | "dynamic" | "document"
+
 /** A registered client. */
 export interface Client {
+  readonly origin: ClientOrigin
   readonly clientId: string
   readonly name: string
   readonly redirectUris: ReadonlyArray<string>
   readonly grantTypes: ReadonlyArray<GrantType>
   readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
   readonly secret: SecretHash | undefined
+  readonly keys: ClientKeys | undefined
   readonly disabled: boolean
 }
 

@@ -5,8 +5,11 @@ const RESPONSE_PARAMETERS = ["code", "state", "iss", "error", "error_description
 // Checked before parsing: the URL parser would quietly strip or encode these.
 const UNSAFE = /[^\x21-\x7e]|[\\*]/
 
-/** Why a URI may not be registered, or `undefined` when it may. */
-export const refusal = (uri: string): string | undefined => {
+/**
+ * Why a URI may not be registered, or `undefined` when it may: https, http on a loopback address, or one of the private-use
+ * `schemes` (RFC 8252 §7).
+ */
+export const refusal = (uri: string, schemes: ReadonlyArray<string>): string | undefined => {
   if (uri.length > 2048) return "is longer than 2048 characters"
   if (UNSAFE.test(uri)) return "holds a space, a control character, a backslash, a wildcard or a non-ASCII character"
   if (!URL.canParse(uri)) return "is not an absolute URI"
@@ -17,7 +20,8 @@ export const refusal = (uri: string): string | undefined => {
   if (reserved !== undefined) return `has a query parameter ${reserved}, which only the answer may carry`
   if (url.protocol === "https:") return undefined
   if (url.protocol === "http:" && LOOPBACK.has(url.hostname)) return undefined
-  return "is neither https nor http on a loopback address"
+  if (schemes.includes(url.protocol.slice(0, -1))) return undefined
+  return "is neither https, nor http on a loopback address, nor of an allowed private-use scheme"
 }
 
 /**
@@ -50,11 +54,13 @@ export const withParameters = (uri: string, parameters: Readonly<Record<string, 
   return `${uri}${uri.includes("?") ? "&" : "?"}${query}`
 }
 
-/** The host that the consent page names: where the code will go. */
+/** What the consent page names: the host where the code will go, or the scheme whose app will get it. */
 export const hostOf = (uri: string): string => {
   const url = new URL(uri)
-  return url.host === "" ? url.protocol : url.host
+  return isWeb(url) ? url.host : `${url.protocol}//${url.host}`
 }
 
+const isWeb = (url: URL) => url.protocol === "https:" || url.protocol === "http:"
+
 /** Whether the answer goes to a program on the person's own machine, which nobody can vouch for. */
-export const isLoopback = (uri: string): boolean => loopback(uri) !== undefined
+export const isLocal = (uri: string): boolean => loopback(uri) !== undefined || !isWeb(new URL(uri))

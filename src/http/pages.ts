@@ -2,8 +2,9 @@
 
 import { createHash } from "node:crypto"
 import { HttpServerResponse } from "effect/http"
+import { cleanName } from "../domain/clientMetadata.ts"
 import type { AuthorizationRequest } from "../domain/model.ts"
-import { hostOf, isLoopback } from "../domain/redirectUri.ts"
+import { hostOf, isLocal } from "../domain/redirectUri.ts"
 import { SCOPES } from "../domain/scope.ts"
 import { NO_STORE } from "./respond.ts"
 
@@ -93,20 +94,12 @@ ${body}
 `.markup
   ).pipe(HttpServerResponse.setStatus(status), HttpServerResponse.setHeaders({ ...PAGE_HEADERS, ...headers }))
 
-const MAX_NAME = 100
-
-/** A client's own words: no control or bidirectional characters, nothing invisible, no more than a line. */
-const displayName = (name: string): string => {
-  const clean = name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, "").trim()
-  return clean.length > MAX_NAME ? `${clean.slice(0, MAX_NAME)}…` : clean || "An app without a name"
-}
-
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (
   request: AuthorizationRequest,
   fields: { readonly transaction: string; readonly csrf_token: string }
 ) => {
-  const name = displayName(request.client.name)
+  const name = cleanName(request.client.name) || "An app without a name"
   const staysConnected = request.client.grantTypes.includes("refresh_token")
   const sentences = [
     ...request.scopes.map((scope) => SCOPES[scope] ?? scope),
@@ -123,7 +116,7 @@ ${sentences.map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
 <dt>Client id</dt><dd>${request.client.clientId}</dd>
 </dl>
 ${
-  isLoopback(request.redirectUri)
+  isLocal(request.redirectUri)
     ? html`<p class="warning">The answer goes to a program on this computer, and any program here could have asked. Allow it only if you started this yourself.</p>`
     : html``
 }

@@ -4,6 +4,7 @@ import { Console, Effect, Layer } from "effect"
 import { cleanUp } from "../cleanup.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
+import { ClientRegistry } from "../store/ClientRegistry.ts"
 import * as Database from "../store/database.ts"
 import { TokenStore } from "../store/TokenStore.ts"
 import { runProgram } from "./runProgram.ts"
@@ -12,13 +13,14 @@ const program = Effect.gen(function* () {
   const swept = yield* cleanUp()
   yield* Console.log(
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
-      `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms`
+      `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
+      `${swept.clients} unused clients`
   )
 })
 
 program.pipe(
   Effect.provide(
-    TokenStore.layer.pipe(
+    Layer.merge(TokenStore.layer, ClientRegistry.layer).pipe(
       Layer.provide(Database.layer),
       Layer.provideMerge(Logging),
       Layer.provideMerge(ServerConfig.layer)

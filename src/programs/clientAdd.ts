@@ -34,8 +34,9 @@ const add = Command.make(
     )
   },
   Effect.fn("client:add")(function* ({ id, name, redirect, confidential }) {
+    const { registration } = yield* ServerConfig
     for (const uri of redirect) {
-      const refusal = RedirectUri.refusal(uri)
+      const refusal = RedirectUri.refusal(uri, registration.redirectSchemes)
       if (refusal !== undefined) return yield* new NotRegistered({ message: `--redirect ${uri} ${refusal}` })
     }
     const secret = confidential ? ClientSecret.generate() : undefined
@@ -44,6 +45,8 @@ const add = Command.make(
       clientId: id,
       name: name === "" ? id : name,
       redirectUris: redirect,
+      origin: "configured",
+      keys: undefined,
       grantTypes: ["authorization_code", "refresh_token"],
       authMethods: secret === undefined ? ["none"] : ["client_secret_basic", "client_secret_post"],
       secret: secret && (yield* ClientSecret.hash(secret)),

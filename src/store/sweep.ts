@@ -42,12 +42,24 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
         where expires_at < clock_timestamp() - interval '7 days' or revoked_at < clock_timestamp() - interval '7 days'
         limit ${batch} for update skip locked) returning 1`)
     // No token can come back to a session without any, so nothing is lost between the look and the lock.
-    const sessions = yield* count(sql`
-      delete from mcp.mcp_sessions where id in (
-        select s.id from mcp.mcp_sessions s
-        where not exists (select from mcp.oauth_refresh_tokens r where r.session_id = s.id)
-          and not exists (select from mcp.oauth_access_tokens a where a.session_id = s.id)
-        limit ${batch} for update skip locked) returning 1`)
-    return { authorizationCodes, decisions, accessTokens, refreshTokens, sessions } satisfies Swept
+    const sessions = yield* decodeCount(sql`
+      with gone as (
+        delete from mcp.mcp_sessions where id in (
+          select s.id from mcp.mcp_sessions s
+          where not exists (select from mcp.oauth_refresh_tokens r where r.session_id = s.id)
+            and not exists (select from mcp.oauth_access_tokens a where a.session_id = s.id)
+          limit ${batch} for update skip locked) returning client_id
+      ), used as (
+        update mcp.oauth_clients set last_used_at = clock_timestamp()
+        where origin = 'dynamic' and client_id in (select client_id from gone)
+      )
+      select count(*)::int as count from gone`)
+    return {
+      authorizationCodes,
+      decisions,
+      accessTokens,
+      refreshTokens,
+      sessions: sessions?.count ?? 0
+    } satisfies Swept
   })
 }

@@ -14,7 +14,9 @@ const request = {
     grantTypes: ["authorization_code"] as const,
     authMethods: ["none"] as const,
     secret: undefined,
-    disabled: false
+    disabled: false,
+    origin: "configured" as const,
+    keys: undefined
   },
   redirectUri: "http://127.0.0.1:9/callback",
   state: undefined,

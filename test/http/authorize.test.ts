@@ -47,7 +47,9 @@ const save = Effect.fn("test.save")(function* (clientId: string, redirectUris: R
     grantTypes: ["authorization_code", "refresh_token"],
     authMethods: ["none"],
     secret: undefined,
-    disabled: false
+    disabled: false,
+    origin: "configured",
+    keys: undefined
   })
 })
 

@@ -29,7 +29,9 @@ const confidential = Effect.gen(function* () {
     grantTypes: ["authorization_code", "refresh_token"],
     authMethods: ["client_secret_basic", "client_secret_post"],
     secret: yield* ClientSecret.hash(Redacted.make(SECRET)),
-    disabled: false
+    disabled: false,
+    origin: "configured",
+    keys: undefined
   })
   return "confidential"
 })

@@ -9,7 +9,7 @@ import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
 import { newCode, publicClient, refreshRequest, tokens } from "../support/grants.ts"
 import { onBothDatabases } from "../support/postgres.ts"
 
-const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
+const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0, clients: 0 }
 
 onBothDatabases((name, database) => {
   const services = Stores.pipe(

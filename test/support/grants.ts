@@ -19,7 +19,9 @@ export const publicClient = (clientId: string): Client => ({
   grantTypes: ["authorization_code", "refresh_token"],
   authMethods: ["none"],
   secret: undefined,
-  disabled: false
+  disabled: false,
+  origin: "configured",
+  keys: undefined
 })
 
 /** The token request of a freshly approved code. */
