@@ -4,6 +4,7 @@ import { Console, Effect, Layer } from "effect"
 import { App } from "./app.ts"
 import { ServerConfig } from "./config/ServerConfig.ts"
 import { Logging } from "./logging.ts"
+import { PublicWeb } from "./net/PublicWeb.ts"
 import { runProgram } from "./programs/runProgram.ts"
 import * as Database from "./store/database.ts"
 import * as Tools from "./tools/tools.ts"
@@ -22,6 +23,7 @@ const Welcome = Layer.effectDiscard(
 Welcome.pipe(
   Layer.provide(App),
   Layer.provide(Tools.layer),
+  Layer.provide(PublicWeb.layer),
   Layer.provide(Database.layer),
   Layer.provideMerge(Logging),
   Layer.provide(ServerConfig.layer),

@@ -11,12 +11,19 @@ import { DiscoveryRoutes } from "./http/discoveryRoutes.ts"
 import { Front } from "./http/front.ts"
 import { Draining, HealthRoutes } from "./http/healthRoutes.ts"
 import { RateLimits } from "./http/RateLimits.ts"
+import { RegistrationRoutes } from "./http/registrationRoutes.ts"
 import { TokenRoutes } from "./http/tokenRoutes.ts"
 import { McpRoute } from "./mcp/route.ts"
 
-const Routes = Layer.mergeAll(DiscoveryRoutes, AuthorizeRoutes, TokenRoutes, McpRoute, HealthRoutes, Front).pipe(
-  Layer.provide(RateLimits.layer)
-)
+const Routes = Layer.mergeAll(
+  DiscoveryRoutes,
+  AuthorizeRoutes,
+  TokenRoutes,
+  RegistrationRoutes,
+  McpRoute,
+  HealthRoutes,
+  Front
+).pipe(Layer.provide(RateLimits.layer))
 
 /** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
 const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }

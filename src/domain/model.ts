@@ -56,6 +56,8 @@ export interface CodeBinding {
 /** A validated authorization request; its redirect URI is one of the client's. */
 export interface AuthorizationRequest {
   readonly client: Client
+  /** The day of the copy of the client's document that stood in for it, if one had to. */
+  readonly snapshot: string | undefined
   readonly redirectUri: string
   readonly state: string | undefined
   readonly scopes: ReadonlyArray<string>

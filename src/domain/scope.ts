@@ -1,21 +1,31 @@
-/** Scopes: what exists, how a request is read, how it is narrowed (RFC 6749 §3.3). */
+/** Scopes: how a request is read, and how it is narrowed (RFC 6749 §3.3). */
 
 import { Effect } from "effect"
 import { InvalidScope } from "../domain/errors.ts"
 
-/** Needed to call a tool on `/mcp`. */
-export const TOOLS_CALL = "mcp.tools.call"
-/** OpenID Connect Core §11; here it only says aloud what the refresh token of a registered client does. */
-export const OFFLINE_ACCESS = "offline_access"
-
-/** Every scope of this server, with the sentence that the consent page shows for it. */
-export const SCOPES: Readonly<Record<string, string>> = {
-  [TOOLS_CALL]: "Use this server's tools on your behalf and read their results.",
-  [OFFLINE_ACCESS]: "Stay connected when you are away, until you disconnect it."
+/** A scope, declared by what needs it. */
+export interface Scope {
+  /** RFC 6749 §3.3: its token on the wire. */
+  readonly name: string
+  /** The sentence that the consent page shows for it. */
+  readonly consent: string
 }
 
-/** What a client gets that asks for nothing in particular. */
-export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL]
+/** Needed to call any tool on `/mcp`, and what a client gets that asks for nothing in particular. */
+export const TOOLS_CALL: Scope = {
+  name: "mcp.tools.call",
+  consent: "Use this server's tools on your behalf and read their results."
+}
+/** OpenID Connect Core §11; here it only says aloud what the refresh token of a registered client does. */
+export const OFFLINE_ACCESS: Scope = {
+  name: "offline_access",
+  consent: "Stay connected when you are away, until you disconnect it."
+}
+
+export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL.name]
+
+/** Every scope of a server by its name, in the order in which they are listed. */
+export type Catalogue = ReadonlyMap<string, Scope>
 
 // RFC 6749 appendix A.4; one blank too many is forgiven, since clients in the field send it.
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e ]*$/
@@ -27,9 +37,9 @@ export const parse = (scope: string): Effect.Effect<ReadonlyArray<string>, Inval
     : Effect.fail(new InvalidScope({ description: "scope holds a character that is not allowed" }))
 
 /** What is granted of a request: unknown scopes are dropped, absence means the default, nothing left is an error. */
-export const requested = Effect.fnUntraced(function* (scope: string | undefined) {
+export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string | undefined) {
   if (scope === undefined) return DEFAULT_SCOPES
-  const known = (yield* parse(scope)).filter((token) => Object.hasOwn(SCOPES, token))
+  const known = (yield* parse(scope)).filter((token) => catalogue.has(token))
   if (known.length === 0) return yield* new InvalidScope({ description: "none of the requested scopes exists here" })
   return known
 })

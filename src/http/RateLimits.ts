@@ -9,13 +9,17 @@ import { createHash, randomBytes } from "node:crypto"
 import { Context, Duration, Effect, Layer } from "effect"
 import { RateLimiter } from "effect/persistence"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { SlowDown, type StoreUnavailable, type TokenError } from "../domain/errors.ts"
+import { SlowDown, type StoreUnavailable } from "../domain/errors.ts"
 import type { PayloadTooLarge } from "./requestBody.ts"
+import type { EndpointError } from "./respond.ts"
 
 /** The in-memory store keeps a counter per key for ever, so keys are folded into this many. */
 const BUCKETS = 65_536
 
-type Failure = TokenError | PayloadTooLarge | StoreUnavailable
+/** From all addresses together: more is no growth, but a flood. */
+const REGISTRATIONS_PER_HOUR = 5000
+
+type Failure = EndpointError | PayloadTooLarge | StoreUnavailable
 
 export class RateLimits extends Context.Service<
   RateLimits,
@@ -24,6 +28,8 @@ export class RateLimits extends Context.Service<
     readonly authorize: (address: string) => Effect.Effect<void, SlowDown>
     /** Charges an authenticated client for a request. */
     readonly client: (clientId: string) => Effect.Effect<void, SlowDown>
+    /** Charges an address, and everybody, for a registration. */
+    readonly registration: (address: string) => Effect.Effect<void, SlowDown>
     /** Charges an address for a failure of `handler`, and refuses to run it once too many have failed. */
     readonly failures: <A, R>(address: string, handler: Effect.Effect<A, Failure, R>) => Effect.Effect<A, Failure, R>
   }
@@ -36,6 +42,7 @@ export class RateLimits extends Context.Service<
         return RateLimits.of({
           authorize: () => Effect.void,
           client: () => Effect.void,
+          registration: () => Effect.void,
           failures: (_address, handler) => handler
         })
       }
@@ -50,18 +57,25 @@ export class RateLimits extends Context.Service<
           description: "too many requests",
           retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(retryAfter)))
         })
-      const consume = (kind: string, key: string, limit: number, tokens: number) =>
+      const consume = (kind: string, key: string, limit: number, tokens: number, window: Duration.Input = "1 minute") =>
         limiter
-          .consume({ key: `${kind}:${bucketOf(key)}`, limit, window: "1 minute", tokens })
+          .consume({ key: `${kind}:${bucketOf(key)}`, limit, window, tokens })
           .pipe(
             Effect.mapError(({ reason }) =>
-              slowDown(reason._tag === "RateLimitExceeded" ? reason.retryAfter : Duration.minutes(1))
+              slowDown(reason._tag === "RateLimitExceeded" ? reason.retryAfter : Duration.fromInputUnsafe(window))
             )
           )
       const charge = (kind: string, key: string, limit: number) => Effect.asVoid(consume(kind, key, limit, 1))
 
       return RateLimits.of({
         authorize: (address) => charge("authorize", address, rateLimit.authorizePerMinute),
+        registration: (address) =>
+          Effect.asVoid(
+            Effect.andThen(
+              consume("registration", address, rateLimit.registrationsPerHour, 1, "1 hour"),
+              consume("registrations", "all", REGISTRATIONS_PER_HOUR, 1, "1 hour")
+            )
+          ),
         client: (clientId) => charge("client", clientId, rateLimit.clientPerMinute),
         failures: (address, handler) =>
           // Taking nothing tells how much is left.

@@ -14,6 +14,8 @@ import {
 import { collect } from "../domain/parameters.ts"
 import { withParameters } from "../domain/redirectUri.ts"
 import * as Authorize from "../oauth/authorize.ts"
+import type { ClientDocuments } from "../oauth/ClientDocuments.ts"
+import { ScopeCatalogue } from "../oauth/ScopeCatalogue.ts"
 import type { ClientRegistry } from "../store/ClientRegistry.ts"
 import type { ServerKeys } from "../store/ServerKeys.ts"
 import type { TokenStore } from "../store/TokenStore.ts"
@@ -94,7 +96,9 @@ export const AuthorizeRoutes = HttpRouter.use(
   Effect.fn("AuthorizeRoutes")(function* (router) {
     const config = yield* ServerConfig
     const limits = yield* RateLimits
-    const services = yield* Effect.context<ServerConfig | ClientRegistry | ServerKeys | TokenStore>()
+    const services = yield* Effect.context<
+      ServerConfig | ScopeCatalogue | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
+    >()
     const cookie = cookieOf(config)
 
     const authorize = Effect.fnUntraced(function* (pairs: Iterable<readonly [string, string]>) {
@@ -105,7 +109,7 @@ export const AuthorizeRoutes = HttpRouter.use(
       const browserId = isBrowserId(known) ? known : newBrowserId()
       const fields = yield* Authorize.askConsent(authorization, browserId)
       return HttpServerResponse.setCookieUnsafe(
-        Pages.consent(authorization, fields),
+        Pages.consent(authorization, yield* ScopeCatalogue, fields),
         cookie.name,
         browserId,
         cookie.options

@@ -3,6 +3,7 @@
 import { Effect } from "effect"
 import { HttpMiddleware, type HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 
+type Method = "GET" | "POST" | "PUT" | "DELETE"
 type Handler<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
 
 export interface EndpointOptions {
@@ -22,12 +23,12 @@ export const allowOf = (methods: ReadonlyArray<string>): string =>
 export const endpoint = <R extends HttpRouter.Provided = never>(
   router: HttpRouter.HttpRouter,
   path: HttpRouter.PathInput,
-  handlers: Readonly<Partial<Record<"GET" | "POST", Handler<R>>>>,
+  handlers: Readonly<Partial<Record<Method, Handler<R>>>>,
   { cors }: EndpointOptions = {}
 ) => {
   const allow = allowOf(Object.keys(handlers))
   const dispatch = HttpServerRequest.HttpServerRequest.use((request): Handler<R> => {
-    const handler = request.method === "HEAD" ? handlers.GET : handlers[request.method as "GET" | "POST"]
+    const handler = request.method === "HEAD" ? handlers.GET : handlers[request.method as Method]
     return handler ?? Effect.succeed(methodNotAllowed(allow))
   })
   if (cors === undefined) return router.add("*", path, dispatch)

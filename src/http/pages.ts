@@ -5,7 +5,7 @@ import { HttpServerResponse } from "effect/http"
 import { cleanName } from "../domain/clientMetadata.ts"
 import type { AuthorizationRequest } from "../domain/model.ts"
 import { hostOf, isLocal } from "../domain/redirectUri.ts"
-import { SCOPES } from "../domain/scope.ts"
+import { type Catalogue, OFFLINE_ACCESS } from "../domain/scope.ts"
 import { NO_STORE } from "./respond.ts"
 
 /** Text that is markup already. */
@@ -97,13 +97,14 @@ ${body}
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (
   request: AuthorizationRequest,
+  catalogue: Catalogue,
   fields: { readonly transaction: string; readonly csrf_token: string }
 ) => {
   const name = cleanName(request.client.name) || "An app without a name"
   const staysConnected = request.client.grantTypes.includes("refresh_token")
   const sentences = [
-    ...request.scopes.map((scope) => SCOPES[scope] ?? scope),
-    ...(staysConnected && !request.scopes.includes("offline_access") ? [SCOPES.offline_access ?? ""] : [])
+    ...request.scopes.map((scope) => catalogue.get(scope)?.consent ?? scope),
+    ...(staysConnected && !request.scopes.includes(OFFLINE_ACCESS.name) ? [OFFLINE_ACCESS.consent] : [])
   ]
   return page(
     200,
@@ -113,8 +114,22 @@ export const consent = (
 ${sentences.map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
 <dl>
 <dt>Returns to</dt><dd>${hostOf(request.redirectUri)}</dd>
-<dt>Client id</dt><dd>${request.client.clientId}</dd>
+${
+  request.client.origin === "document"
+    ? html`<dt>Described at</dt><dd>${new URL(request.client.clientId).host}</dd>
+`
+    : html``
+}<dt>Client id</dt><dd>${request.client.clientId}</dd>
 </dl>
+${
+  request.client.origin === "dynamic"
+    ? html`<p class="soft">The app registered itself and chose its own name; nobody has checked it.</p>`
+    : html``
+}${
+  request.snapshot === undefined
+    ? html``
+    : html`<p class="soft">The app's description could not be fetched just now. A copy of ${request.snapshot} is used.</p>`
+}
 ${
   isLocal(request.redirectUri)
     ? html`<p class="warning">The answer goes to a program on this computer, and any program here could have asked. Allow it only if you started this yourself.</p>`

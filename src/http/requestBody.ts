@@ -1,9 +1,10 @@
 /** Reading what a client posts, never more than the endpoint allows. */
 
-import { ByteSize, Effect, Result, Schema } from "effect"
+import { ByteSize, Effect, Option, Result, Schema } from "effect"
 import { HttpIncomingMessage, HttpServerRequest } from "effect/http"
-import { InvalidRequest } from "../domain/errors.ts"
+import { InvalidClientMetadata, InvalidRequest } from "../domain/errors.ts"
 import { collect } from "../domain/parameters.ts"
+import * as StrictJson from "./strictJson.ts"
 
 /** The body exceeds the endpoint's limit. */
 export class PayloadTooLarge extends Schema.TaggedError<PayloadTooLarge>()("payload_too_large", {}) {}
@@ -30,14 +31,15 @@ export const readText = Effect.fn("requestBody.readText")(function* (limit: numb
   )
 })
 
-const FORM_LIMIT = 64 * 1024
+/** Of a form, and of a registration. */
+const LIMIT = 64 * 1024
 const FORM = "application/x-www-form-urlencoded"
 
 /** The pairs of a posted form (RFC 6749 appendix B). */
 export const readForm = Effect.fn("requestBody.readForm")(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   if (mediaType(request) !== FORM) return yield* new InvalidRequest({ description: `the body is not ${FORM}` })
-  return [...new URLSearchParams(yield* readText(FORM_LIMIT))]
+  return [...new URLSearchParams(yield* readText(LIMIT))]
 })
 
 /** The form of an endpoint that takes each parameter once, and none in its URL (RFC 6749 §3.2, OAuth 2.1 §3.2). */
@@ -47,4 +49,16 @@ export const readParameters = Effect.fn("requestBody.readParameters")(function* 
   const { parameters, repeated } = collect(yield* readForm())
   if (repeated.size > 0) return yield* new InvalidRequest({ description: "a parameter is repeated" })
   return parameters
+})
+
+/** The JSON of a registration (RFC 7591 §3.1). */
+export const readMetadata = Effect.fn("requestBody.readMetadata")(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const wrong = (description: string) => new InvalidClientMetadata({ description })
+  if (mediaType(request) !== "application/json") return yield* wrong("the body is not application/json")
+  const text = yield* readText(LIMIT).pipe(
+    Effect.catchTag("invalid_request", ({ description }) => Effect.fail(wrong(description)))
+  )
+  const value = StrictJson.parse(text)
+  return Option.isSome(value) ? value.value : yield* wrong("the body is not strict JSON")
 })

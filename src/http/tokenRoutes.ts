@@ -1,4 +1,4 @@
-/** `/token` and `/revoke`: the endpoints that clients call (RFC 6749 §3.2, RFC 7009 §2). */
+/** `/token`, `/revoke` and `/introspect`: what clients call (RFC 6749 §3.2, RFC 7009 §2, RFC 7662 §2). */
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
@@ -6,7 +6,9 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable, TokenError } from "../domain/errors.ts"
 import type { Client } from "../domain/model.ts"
 import type { Parameters } from "../domain/parameters.ts"
+import type { ClientDocuments } from "../oauth/ClientDocuments.ts"
 import * as ClientAuthentication from "../oauth/clientAuthentication.ts"
+import { introspect } from "../oauth/introspect.ts"
 import { revoke } from "../oauth/revoke.ts"
 import { grant } from "../oauth/token.ts"
 import type { ClientRegistry } from "../store/ClientRegistry.ts"
@@ -19,7 +21,7 @@ import { RateLimits } from "./RateLimits.ts"
 import { readParameters } from "./requestBody.ts"
 import { answerErrors, json, NO_STORE } from "./respond.ts"
 
-type Services = ServerConfig | ClientRegistry | ServerKeys | TokenStore
+type Services = ServerConfig | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
 type Serve = (
   client: Client,
   parameters: Parameters,
@@ -34,23 +36,33 @@ export const TokenRoutes = HttpRouter.use(
     const cors = { cors: (origin: string | undefined) => originAllowed(config.corsOrigins, origin) }
 
     /** A form, from an authenticated client, within its limits. */
-    const clientEndpoint = (serve: Serve) =>
+    const clientEndpoint = (serve: Serve, authenticate = ClientAuthentication.authenticate) =>
       HttpServerRequest.HttpServerRequest.use((request) => {
         const address = clientAddress(config.trustedProxies, request)
         const handle = Effect.gen(function* () {
           const parameters = yield* readParameters()
-          const client = yield* ClientAuthentication.authenticate(parameters, request.headers.authorization)
+          const client = yield* authenticate(parameters, request.headers.authorization)
           yield* limits.client(client.clientId)
           return yield* serve(client, parameters, address)
         })
         return limits.failures(address, handle)
       }).pipe(Effect.provideContext(services), answerErrors, admitOrigin(config))
 
-    const token: Serve = (client, parameters, address) => Effect.map(grant(client, parameters, address), json)
+    const token: Serve = (client, parameters, address) =>
+      Effect.map(grant(client, parameters, address), (tokens) => json(tokens))
     const revocation: Serve = (client, parameters, address) =>
       Effect.as(revoke(client, parameters, address), HttpServerResponse.empty({ status: 200, headers: NO_STORE }))
 
     yield* endpoint(router, "/token", { POST: clientEndpoint(token) }, cors)
+    const introspection: Serve = (client, parameters) =>
+      Effect.map(introspect(client, parameters), (facts) => json(facts))
+
+    yield* endpoint(
+      router,
+      "/introspect",
+      { POST: clientEndpoint(introspection, ClientAuthentication.authenticateConfidential) },
+      cors
+    )
     yield* endpoint(router, "/revoke", { POST: clientEndpoint(revocation) }, cors)
   })
 )

@@ -9,11 +9,11 @@ import { TOOLS_CALL } from "../domain/scope.ts"
 import { admitOrigin, originAllowed } from "../http/origins.ts"
 import { mediaType, type PayloadTooLarge, readText } from "../http/requestBody.ts"
 import { json, NO_STORE, unavailable } from "../http/respond.ts"
+import * as StrictJson from "../http/strictJson.ts"
 import * as Bearer from "../oauth/bearer.ts"
 import type { ServerKeys } from "../store/ServerKeys.ts"
 import type { TokenStore } from "../store/TokenStore.ts"
 import * as Tools from "../tools/tools.ts"
-import * as StrictJson from "./strictJson.ts"
 import { makeToolServer } from "./toolServer.ts"
 
 const BODY_LIMIT = 1024 * 1024
@@ -78,7 +78,7 @@ export const McpRoute = HttpRouter.use(
       const message = StrictJson.parse(yield* readText(BODY_LIMIT))
       if (Option.isNone(message)) return rpcError(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
       if (Array.isArray(message.value)) return rpcError(400, INVALID_REQUEST, "Batches are not supported")
-      if (methodOf(message.value) === "tools/call") yield* Bearer.require(principal, [TOOLS_CALL])
+      if (methodOf(message.value) === "tools/call") yield* Bearer.require(principal, [TOOLS_CALL.name])
       return yield* dispatch(principal, message.value)
     })
 

@@ -2,6 +2,7 @@
 
 import { Clock, Effect, Redacted } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import * as ClientDocument from "../domain/clientDocument.ts"
 import * as ConsentForm from "../domain/consentForm.ts"
 import {
   AccessDenied,
@@ -24,6 +25,8 @@ import * as Scope from "../domain/scope.ts"
 import { ClientRegistry } from "../store/ClientRegistry.ts"
 import { ServerKeys } from "../store/ServerKeys.ts"
 import { TokenStore } from "../store/TokenStore.ts"
+import { ClientDocuments } from "./ClientDocuments.ts"
+import { ScopeCatalogue } from "./ScopeCatalogue.ts"
 import * as Target from "./target.ts"
 
 const MAX_STATE_BYTES = 4096
@@ -33,7 +36,44 @@ export const DEMO_SUBJECT = "demo"
 
 // --- before the redirect URI is matched: errors are shown, never sent ----------------------------------------------
 
+const unknownApp = new ShownToUser({
+  status: 400,
+  title: "Unknown app",
+  explanation:
+    "No app is registered here under the client_id of this request. If the app was connected before, remove the " +
+    "connection in the app and add it again."
+})
+const removedApp = new ShownToUser({
+  status: 400,
+  title: "No longer registered",
+  explanation:
+    "This app was registered here once, but was not used for a long time or removed itself. Remove the connection in " +
+    "the app and add it again: it will register anew."
+})
+/** One page for every reason, so that nobody explores a network through us (the reason is in the log). */
+const unusableDocument = new ShownToUser({
+  status: 400,
+  title: "App not recognised",
+  explanation:
+    "The app describes itself at the address in its client_id, and that description cannot be fetched or is not valid. " +
+    "Try again in a minute; if it goes on, tell the makers of the app."
+})
+
 const refuse = (title: string, explanation: string) => new ShownToUser({ status: 400, title, explanation })
+
+/** The client, by its registration or by its document. What the operator wrote of it goes before its own words. */
+const findClient = Effect.fn("authorize.findClient")(function* (clientId: string) {
+  const { registration } = yield* ServerConfig
+  const registry = yield* ClientRegistry
+  const registered = yield* registry.find(clientId)
+  if (registered?.disabled) return yield* unknownApp
+  if (registered !== undefined && registered.origin !== "document") return { client: registered, snapshot: undefined }
+  if (registration.documents && ClientDocument.isDocumentUrl(clientId)) {
+    const documents = yield* ClientDocuments
+    return (yield* documents.find(clientId)) ?? (yield* unusableDocument)
+  }
+  return yield* (yield* registry.wasRemoved(clientId)) ? removedApp : unknownApp
+})
 
 /** The client, if it exists and `redirectUri` is one of its own. Nothing may be redirected before this has passed. */
 const matchClient = Effect.fn("authorize.matchClient")(function* (
@@ -46,15 +86,7 @@ const matchClient = Effect.fn("authorize.matchClient")(function* (
       "The request does not say which app is asking: client_id is missing or repeated."
     )
   }
-  const registry = yield* ClientRegistry
-  const client = yield* registry.find(clientId)
-  if (client === undefined || client.disabled) {
-    return yield* refuse(
-      "Unknown app",
-      "No app is registered here under the client_id of this request. If the app was connected before, remove the " +
-        "connection in the app and add it again."
-    )
-  }
+  const { client, snapshot } = yield* findClient(clientId)
   if (redirectUri === undefined) {
     return yield* refuse("Where to?", "The request does not say where to return: redirect_uri is missing or repeated.")
   }
@@ -67,14 +99,15 @@ const matchClient = Effect.fn("authorize.matchClient")(function* (
       "The app asked to be answered at an address that is not registered for it, so nothing was sent there."
     )
   }
-  return { client, redirectUri }
+  return { client, snapshot, redirectUri }
 })
 
 // --- after it is matched: errors go back to the client -------------------------------------------------------------
 
+type Matched = Effect.Success<ReturnType<typeof matchClient>>
+
 const checkRequest = Effect.fn("authorize.checkRequest")(function* (
-  client: Client,
-  redirectUri: string,
+  { client, snapshot, redirectUri }: Matched,
   { parameters, repeated }: ReturnType<typeof collect>
 ) {
   const state = parameters.get("state")
@@ -109,9 +142,10 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
   }
   return {
     client,
+    snapshot,
     redirectUri,
     state,
-    scopes: yield* Scope.requested(parameters.get("scope")),
+    scopes: yield* Scope.requested(yield* ScopeCatalogue, parameters.get("scope")),
     resource: yield* Target.canonical(parameters.get("resource")),
     codeChallenge,
     prompt
@@ -128,8 +162,9 @@ const echoable = ({ parameters, repeated }: ReturnType<typeof collect>) => {
 export const validate = Effect.fn("authorize.validate")(function* (pairs: Iterable<readonly [string, string]>) {
   const sent = collect(pairs)
   const once = (name: string) => (sent.repeated.has(name) ? undefined : sent.parameters.get(name))
-  const { client, redirectUri } = yield* matchClient(once("client_id"), once("redirect_uri"))
-  return yield* checkRequest(client, redirectUri, sent).pipe(
+  const matched = yield* matchClient(once("client_id"), once("redirect_uri"))
+  const { redirectUri } = matched
+  return yield* checkRequest(matched, sent).pipe(
     Effect.mapError((error: AuthorizationError) => new SentToClient({ redirectUri, state: echoable(sent), error }))
   )
 })
@@ -142,11 +177,13 @@ const alreadyAnswered = new ShownToUser({
   explanation: "This request was answered before. Start again from the app if it is not connected."
 })
 
-const issueCode = Effect.fn("authorize.issueCode")(function* (transaction: ConsentForm.Transaction) {
+const issueCode = Effect.fn("authorize.issueCode")(function* (client: Client, transaction: ConsentForm.Transaction) {
   const config = yield* ServerConfig
   const keys = yield* ServerKeys
   const store = yield* TokenStore
   const code = OpaqueToken.mint("code", keys.signing(), transaction.id, 0)
+  // From here on the client is known by what a person consented to, whatever becomes of its document.
+  if (client.origin === "document") yield* (yield* ClientRegistry).save(client)
   const closed = yield* store.closeForm(transaction.id, {
     hash: code.hash,
     clientId: transaction.client_id,
@@ -184,7 +221,7 @@ export const askConsent = Effect.fn("authorize.askConsent")(function* (
 /** AUTO_APPROVE: the location of the answer, without a form. */
 export const approveAtOnce = Effect.fn("authorize.approveAtOnce")(function* (request: AuthorizationRequest) {
   const keys = yield* ServerKeys
-  return yield* issueCode(ConsentForm.begin(request, keys.signing(), yield* Clock.currentTimeMillis))
+  return yield* issueCode(request.client, ConsentForm.begin(request, keys.signing(), yield* Clock.currentTimeMillis))
 })
 
 /** A posted decision; the location to send the browser to. */
@@ -212,8 +249,8 @@ export const decide = Effect.fn("authorize.decide")(function* (form: {
     })
   }
   // The registration may have changed while the person was reading.
-  yield* matchClient(transaction.client_id, transaction.redirect_uri)
-  if (form.approved) return yield* issueCode(transaction)
+  const { client } = yield* matchClient(transaction.client_id, transaction.redirect_uri)
+  if (form.approved) return yield* issueCode(client, transaction)
   const store = yield* TokenStore
   if (!(yield* store.closeForm(transaction.id))) return yield* alreadyAnswered
   return yield* new SentToClient({

@@ -35,7 +35,7 @@ export const require = (principal: Principal, scopes: ReadonlyArray<string>): Ef
           description: "the access token lacks a scope that this operation needs",
           // Clients of the first SDK ask for exactly this, so it repeats what they have.
           scope: Scope.format(
-            [...new Set([...principal.scopes, ...scopes])].filter((one) => one !== Scope.OFFLINE_ACCESS)
+            [...new Set([...principal.scopes, ...scopes])].filter((one) => one !== Scope.OFFLINE_ACCESS.name)
           )
         })
       )

@@ -1,4 +1,7 @@
-/** Who is asking at the token and revocation endpoints (RFC 6749 §2.3): none, client_secret_basic, client_secret_post. */
+/**
+ * Who is asking at the token, revocation and introspection endpoints (RFC 6749 §2.3): `none`, `client_secret_basic`,
+ * `client_secret_post` or `private_key_jwt`.
+ */
 
 import { Effect, Option, Redacted, Result } from "effect"
 import * as ClientSecret from "../domain/clientSecret.ts"
@@ -6,14 +9,17 @@ import { InvalidClient, InvalidRequest } from "../domain/errors.ts"
 import type { TokenEndpointAuthMethod } from "../domain/model.ts"
 import type { Parameters } from "../domain/parameters.ts"
 import { ClientRegistry } from "../store/ClientRegistry.ts"
+import * as ClientAssertion from "./clientAssertion.ts"
 
 interface Credentials {
   readonly method: TokenEndpointAuthMethod
   readonly clientId: string
-  readonly secret: Redacted.Redacted | undefined
+  /** The secret, or the assertion. */
+  readonly proof: Redacted.Redacted | undefined
 }
 
 const failed = (basic: boolean) => new InvalidClient({ description: "client authentication failed", basic })
+const invalid = (description: string) => new InvalidRequest({ description })
 
 /** RFC 6749 §2.3.1: both parts are form-encoded before they are joined, so `%3A` and `+` are decoded here. */
 const formDecode = (text: string) => decodeURIComponent(text.replaceAll("+", " "))
@@ -27,45 +33,73 @@ const readBasic = (authorization: string): Option.Option<Credentials> => {
     Result.try(() => ({
       method: "client_secret_basic" as const,
       clientId: formDecode(decoded.slice(0, colon)),
-      secret: Redacted.make(formDecode(decoded.slice(colon + 1)))
+      proof: Redacted.make(formDecode(decoded.slice(colon + 1)))
     }))
   )
 }
 
+/** RFC 7521 §4.2: the assertion says who it is from, so `client_id` may be left out, but must not differ. */
+const readAssertion = Effect.fnUntraced(function* (parameters: Parameters, assertion: Redacted.Redacted) {
+  if (parameters.get("client_assertion_type") !== ClientAssertion.ASSERTION_TYPE) {
+    return yield* invalid("client_assertion_type is not jwt-bearer")
+  }
+  const subject = yield* ClientAssertion.subjectOf(assertion)
+  if (subject === undefined) return yield* failed(false)
+  if ((parameters.get("client_id") ?? subject) !== subject) {
+    return yield* invalid("client_id differs from the client of the assertion")
+  }
+  return { method: "private_key_jwt", clientId: subject, proof: assertion } satisfies Credentials
+})
+
 const readCredentials = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
   const clientId = parameters.get("client_id")
   const secret = parameters.get("client_secret")
+  const assertion = parameters.get("client_assertion")
+  if ([authorization, secret, assertion].filter((proof) => proof !== undefined).length > 1) {
+    return yield* invalid("two client authentication methods in one request")
+  }
   if (authorization !== undefined) {
     const basic = readBasic(authorization)
     if (Option.isNone(basic)) return yield* failed(true)
-    if (secret !== undefined) {
-      return yield* new InvalidRequest({ description: "two client authentication methods in one request" })
-    }
     if (clientId !== undefined && clientId !== basic.value.clientId) {
-      return yield* new InvalidRequest({ description: "client_id differs from the authenticated client" })
+      return yield* invalid("client_id differs from the authenticated client")
     }
     return basic.value
   }
+  if (assertion !== undefined) return yield* readAssertion(parameters, Redacted.make(assertion))
   if (clientId === undefined) return yield* failed(false)
   return {
     method: secret === undefined ? "none" : "client_secret_post",
     clientId,
-    secret: secret === undefined ? undefined : Redacted.make(secret)
+    proof: secret === undefined ? undefined : Redacted.make(secret)
   } satisfies Credentials
 })
 
-/** The authenticated client. Reads nothing but the client, writes nothing. */
+/** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
 export const authenticate = Effect.fn("clientAuthentication.authenticate")(function* (
   parameters: Parameters,
   authorization: string | undefined
 ) {
-  const { method, clientId, secret } = yield* readCredentials(parameters, authorization)
+  const { method, clientId, proof } = yield* readCredentials(parameters, authorization)
   const basic = method === "client_secret_basic"
   const registry = yield* ClientRegistry
   const client = yield* registry.find(clientId)
   if (client === undefined || !client.authMethods.includes(method)) return yield* failed(basic)
   if (method === "none") return client
-  if (secret === undefined || client.secret === undefined) return yield* failed(basic)
-  if (!(yield* ClientSecret.verify(secret, client.secret))) return yield* failed(basic)
+  if (proof === undefined) return yield* failed(basic)
+  if (method === "private_key_jwt") {
+    return (yield* ClientAssertion.proves(client, proof)) ? client : yield* failed(basic)
+  }
+  if (client.secret === undefined || !(yield* ClientSecret.verify(proof, client.secret))) return yield* failed(basic)
   return client
+})
+
+/** An authenticated client that proved who it is: `none` proves nothing. */
+export const authenticateConfidential = Effect.fn("clientAuthentication.authenticateConfidential")(function* (
+  parameters: Parameters,
+  authorization: string | undefined
+) {
+  const { method } = yield* readCredentials(parameters, authorization)
+  if (method === "none") return yield* failed(false)
+  return yield* authenticate(parameters, authorization)
 })

@@ -13,7 +13,7 @@ import type { PresentedToken } from "../domain/opaqueToken.ts"
 import { type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.ts"
 import { operation } from "./query.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.ts"
-import { type AccessFacts, makeSessions, type Presenter } from "./sessions.ts"
+import { type AccessFacts, makeSessions, type Presenter, type TokenFacts } from "./sessions.ts"
 import { makeSweep, type Swept } from "./sweep.ts"
 
 export class TokenStore extends Context.Service<
@@ -34,6 +34,11 @@ export class TokenStore extends Context.Service<
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** What a good access token stands for; `undefined` for every other. Marks its generation as used. */
     readonly findAccess: (token: PresentedToken) => Effect.Effect<AccessFacts | undefined, StoreUnavailable>
+    /** What a good token stands for, without using it; `undefined` for every other. */
+    readonly inspect: (
+      token: PresentedToken,
+      kind: "access" | "refresh"
+    ) => Effect.Effect<TokenFacts | undefined, StoreUnavailable>
     /** Deletes at most `batch` rows of each kind that nobody needs any more, and counts them. */
     readonly sweep: (batch: number) => Effect.Effect<Swept, StoreUnavailable>
   }
@@ -54,6 +59,7 @@ export class TokenStore extends Context.Service<
         revokeAccess: (token, by) => operation(sessions.revokeAccess(token, by)),
         revokeSession: (token, by) => operation(sessions.revokeSession(token, by)),
         findAccess: (token) => operation(sessions.findAccess(token)),
+        inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))
       })
     })

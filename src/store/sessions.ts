@@ -31,7 +31,22 @@ const AccessRow = Schema.Struct({
   first_of_head: Schema.Boolean
 })
 const decodeAccess = firstRow(AccessRow)
+const decodeInspected = firstRow(
+  Schema.Struct({
+    client_id: Schema.String,
+    subject: Schema.String,
+    scopes: Schema.Array(Schema.String),
+    resource: Schema.String,
+    created_at: Schema.Date,
+    expires_at: Schema.Date
+  })
+)
 const decodeOwner = firstRow(Schema.Struct({ client_id: Schema.String, token_hash: Schema.NullOr(Schema.Uint8Array) }))
+
+/** What a token stands for, to be told and not to be used. */
+export interface TokenFacts extends AccessFacts {
+  readonly issuedAt: Date
+}
 
 /** Ends an active session for good, with all its tokens, and records it. The caller holds the session's lock. */
 export const endSession = (
@@ -82,6 +97,30 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
     } satisfies AccessFacts
   })
 
+  const inspect = Effect.fn("TokenStore.inspect")(function* (token: PresentedToken, kind: "access" | "refresh") {
+    const live = sql`
+      join mcp.mcp_sessions s on s.id = t.session_id
+      join mcp.oauth_clients c on c.client_id = s.client_id
+      where t.token_hash = ${token.hash} and t.revoked_at is null and t.expires_at > clock_timestamp()
+        and s.status = 'active' and s.expires_at > clock_timestamp() and c.disabled_at is null`
+    const row = yield* decodeInspected(
+      kind === "access"
+        ? sql`select s.client_id, s.subject, t.scopes, t.resource, t.created_at, t.expires_at
+              from mcp.oauth_access_tokens t ${live}`
+        : sql`select s.client_id, s.subject, s.scopes, s.resource, t.created_at, t.expires_at
+              from mcp.oauth_refresh_tokens t ${live}`
+    )
+    if (row === undefined) return undefined
+    return {
+      clientId: row.client_id,
+      subject: row.subject,
+      scopes: row.scopes,
+      resource: row.resource,
+      issuedAt: row.created_at,
+      expiresAt: row.expires_at
+    } satisfies TokenFacts
+  })
+
   const revokeAccess = Effect.fn("TokenStore.revokeAccess")(function* (token: PresentedToken, by: Presenter) {
     yield* sql`
       update mcp.oauth_access_tokens set revoked_at = clock_timestamp()
@@ -105,5 +144,5 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
     Effect.uninterruptible
   )
 
-  return { findAccess, revokeAccess, revokeSession }
+  return { findAccess, inspect, revokeAccess, revokeSession }
 }

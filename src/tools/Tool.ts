@@ -1,6 +1,7 @@
 /** What a tool is: its two schemas, told to clients as JSON Schema, and a call that never trusts its arguments. */
 
 import { Effect, Schema, SchemaIssue } from "effect"
+import type { Scope } from "../domain/scope.ts"
 
 /** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
@@ -10,8 +11,8 @@ export interface Tool<R = never> {
   readonly name: string
   readonly title: string
   readonly description: string
-  /** The OAuth scope that a caller needs. */
-  readonly scope: string
+  /** What a caller needs beside `mcp.tools.call`, with its sentence for the consent page. */
+  readonly scope: Scope
   /** MCP's hints for clients, all four of them: what is left out is assumed to be the worst. */
   readonly annotations: {
     readonly readOnlyHint: boolean

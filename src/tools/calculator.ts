@@ -8,6 +8,7 @@
 
 import { Effect, Schema } from "effect"
 import type { BigNumber, MathNode } from "mathjs"
+import { TOOLS_CALL } from "../domain/scope.ts"
 import {
   type Budget,
   budget,
@@ -55,7 +56,7 @@ export const calculator = Tool.make({
     "parentheses; multiplication always needs *. " +
     `Functions: ${[...functions.keys()].join(", ")} (angles in radians; log is the natural logarithm, log(x, base) ` +
     "any other; round(x, digits)). Constants: pi, tau, e. No variables, units or thousands separators.",
-  scope: "mcp.tools.call",
+  scope: TOOLS_CALL,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: Input,
   output: Output,

@@ -18,6 +18,7 @@ const request = {
     origin: "configured" as const,
     keys: undefined
   },
+  snapshot: undefined,
   redirectUri: "http://127.0.0.1:9/callback",
   state: undefined,
   scopes: ["mcp.tools.call"],

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Exit, Schema } from "effect"
 import * as Scope from "../../src/domain/scope.ts"
 
+const CATALOGUE = new Map([Scope.TOOLS_CALL, Scope.OFFLINE_ACCESS].map((scope) => [scope.name, scope]))
 const Token = Arbitrary.schema(Schema.String.check(Schema.isPattern(/^[a-z.:_]{1,12}$/)))
 const Tokens = Arbitrary.array(Token, { minLength: 1, maxLength: 6 })
 
@@ -33,10 +34,13 @@ describe("scopes (RFC 6749 §3.3)", () => {
 
   it.effect("AZ14 unknown scopes are dropped; when none is left it is an error; absence means the default", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Scope.requested("openid mcp.tools.call email"), ["mcp.tools.call"])
-      assert.deepStrictEqual(yield* Scope.requested(undefined), ["mcp.tools.call"])
-      assert.strictEqual((yield* Effect.flip(Scope.requested("openid")))._tag, "invalid_scope")
-      assert.strictEqual((yield* Effect.flip(Scope.requested("constructor __proto__")))._tag, "invalid_scope")
+      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, "openid mcp.tools.call email"), ["mcp.tools.call"])
+      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, undefined), ["mcp.tools.call"])
+      assert.strictEqual((yield* Effect.flip(Scope.requested(CATALOGUE, "openid")))._tag, "invalid_scope")
+      assert.strictEqual(
+        (yield* Effect.flip(Scope.requested(CATALOGUE, "constructor __proto__")))._tag,
+        "invalid_scope"
+      )
     })
   )
 

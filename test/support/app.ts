@@ -6,6 +6,7 @@ import { SqlClient } from "effect/sql"
 import { App } from "../../src/app.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { Logging } from "../../src/logging.ts"
+import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/store/ClientRegistry.ts"
 import type { ServerKeys } from "../../src/store/ServerKeys.ts"
 import type { TokenStore } from "../../src/store/TokenStore.ts"
@@ -31,7 +32,8 @@ const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_EN
 /** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
 export const testApp = <E>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
-  variables: Readonly<Record<string, string>> = {}
+  variables: Readonly<Record<string, string>> = {},
+  web: Layer.Layer<PublicWeb> = PublicWeb.layer
 ): Layer.Layer<TestApp | TokenStore | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient, unknown> =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -45,6 +47,7 @@ export const testApp = <E>(
       )
       return Layer.provideMerge(app, App).pipe(
         Layer.provide(Tools.layer),
+        Layer.provide(web),
         Layer.provideMerge(database),
         Layer.provideMerge(Logging),
         Layer.provideMerge(config)

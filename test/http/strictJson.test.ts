@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Schema } from "effect"
-import { parse } from "../../src/mcp/strictJson.ts"
+import { parse } from "../../src/http/strictJson.ts"
 
 const isStrict = (text: string) => Option.isSome(parse(text))
 

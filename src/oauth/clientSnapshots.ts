@@ -1,0 +1,1 @@
+export const snapshots: ReadonlyMap<string, { readonly date: string; readonly document: unknown }> = new Map()
