@@ -34,20 +34,28 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       const { baseUrl } = yield* TestApp
       const { body } = yield* request("/.well-known/oauth-authorization-server")
+      const methods = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
       assert.deepStrictEqual(body, {
         issuer: baseUrl,
         authorization_endpoint: `${baseUrl}/authorize`,
         token_endpoint: `${baseUrl}/token`,
         revocation_endpoint: `${baseUrl}/revoke`,
+        introspection_endpoint: `${baseUrl}/introspect`,
+        registration_endpoint: `${baseUrl}/register`,
         response_types_supported: ["code"],
         response_modes_supported: ["query"],
         grant_types_supported: ["authorization_code", "refresh_token"],
         code_challenge_methods_supported: ["S256"],
-        token_endpoint_auth_methods_supported: ["none", "client_secret_basic", "client_secret_post"],
-        revocation_endpoint_auth_methods_supported: ["none", "client_secret_basic", "client_secret_post"],
+        token_endpoint_auth_methods_supported: methods,
+        token_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
+        revocation_endpoint_auth_methods_supported: methods,
+        revocation_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
+        introspection_endpoint_auth_methods_supported: methods.slice(1),
+        introspection_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
         scopes_supported: ["mcp.tools.call", "offline_access"],
         prompt_values_supported: ["none", "consent"],
-        authorization_response_iss_parameter_supported: true
+        authorization_response_iss_parameter_supported: true,
+        client_id_metadata_document_supported: true
       })
     })
   )
@@ -79,6 +87,20 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
       assert.match(yield* raw(`${absolute}\r\nHost: localhost:${port}`), /^HTTP\/1\.1 403 /)
       for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`, "localhost"]) {
         assert.match(yield* raw(`${document}\r\nHost: ${host}`), /^HTTP\/1\.1 200 /, host)
+      }
+    })
+  )
+
+  it.effect("MD4 every place where a client may look holds the same document", () =>
+    Effect.gen(function* () {
+      for (const name of ["oauth-authorization-server", "openid-configuration", "oauth-protected-resource"]) {
+        const root = yield* request(`/.well-known/${name}`)
+        for (const path of [`/.well-known/${name}/mcp`, `/mcp/.well-known/${name}`]) {
+          const answer = yield* request(path, { headers: { origin: "https://any.example" } })
+          assert.strictEqual(answer.status, 200, path)
+          assert.deepStrictEqual(answer.body, root.body)
+          assert.strictEqual(answer.headers.get("access-control-allow-origin"), "*")
+        }
       }
     })
   )
