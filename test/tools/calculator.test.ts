@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
-import { calculator } from "../../src/tools/calculator.ts"
+import { calculator } from "../../src/tools/calculator/calculator.ts"
 
 const calculate = (expression: string) => Effect.map(calculator.call({ expression }), ({ result }) => result)
 const refusal = (expression: string) => Effect.map(Effect.flip(calculate(expression)), ({ message }) => message)

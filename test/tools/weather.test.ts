@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { layer as Tools } from "../../src/tools/tools.ts"
-import { getWeather } from "../../src/tools/weather.ts"
+import { getWeather } from "../../src/tools/weather/getWeather.ts"
 import { type Answering, answerJson, answerText, upstream } from "../support/upstream.ts"
 
 // Cut from real answers of geocoding-api.open-meteo.com and api.open-meteo.com.

@@ -8,7 +8,8 @@
 
 import { Effect, Schema } from "effect"
 import type { BigNumber, MathNode } from "mathjs"
-import { TOOLS_CALL } from "../domain/scope.ts"
+import { TOOLS_CALL } from "../../domain/scope.ts"
+import * as Tool from "../Tool.ts"
 import {
   type Budget,
   budget,
@@ -27,7 +28,6 @@ import {
   parse,
   show
 } from "./arithmetic.ts"
-import * as Tool from "./Tool.ts"
 
 const MAX_LENGTH = 512
 const MAX_DEPTH = 64

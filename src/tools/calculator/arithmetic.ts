@@ -3,7 +3,7 @@
 import { Effect } from "effect"
 import type { BigNumber } from "mathjs"
 import math from "mathjs/lib/browser/math.js"
-import { ToolFailure } from "./Tool.ts"
+import { ToolFailure } from "../Tool.ts"
 
 /** Digits carried through a calculation, and digits of those that count as exact in a result. */
 const PRECISION = 64

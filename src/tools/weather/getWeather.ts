@@ -1,10 +1,10 @@
 /** `get_weather`: the weather now, and a short forecast. */
 
 import { Effect, Schema } from "effect"
-import { TOOLS_CALL } from "../domain/scope.ts"
+import { TOOLS_CALL } from "../../domain/scope.ts"
+import * as Tool from "../Tool.ts"
+import { plainText } from "../untrusted.ts"
 import { Latitude, Longitude, OpenMeteo, Units } from "./OpenMeteo.ts"
-import * as Tool from "./Tool.ts"
-import { plainText } from "./untrusted.ts"
 
 const DEFAULT_DAYS = 3
 const MAX_DAYS = 7

@@ -1,10 +1,10 @@
 /** Open-Meteo: https://open-meteo.com/en/docs and https://open-meteo.com/en/docs/geocoding-api. It needs no key. */
 
 import { Cache, Context, Duration, Effect, Exit, Layer, Schema } from "effect"
-import { ServerConfig } from "../config/ServerConfig.ts"
-import { Outbound } from "./outbound.ts"
-import { ToolFailure } from "./Tool.ts"
-import { plainText } from "./untrusted.ts"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { Outbound } from "../outbound.ts"
+import { ToolFailure } from "../Tool.ts"
+import { plainText } from "../untrusted.ts"
 
 const SERVICE = "Open-Meteo"
 const PLACES_KEPT = 1000
