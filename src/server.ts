@@ -3,7 +3,7 @@
 import { createServer, type Server as HttpServer } from "node:http"
 import type { Socket } from "node:net"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Effect, Layer, MutableRef } from "effect"
+import { Deferred, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "./config/ServerConfig.ts"
 import { AuthorizeRoutes } from "./http/authorizeRoutes.ts"
@@ -57,12 +57,12 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServ
   server.on("request", (request, response) => {
     unused.delete(request.socket)
     response.once("close", () => {
-      if (MutableRef.get(draining)) setImmediate(() => server.closeIdleConnections())
+      if (Deferred.isDoneUnsafe(draining)) setImmediate(() => server.closeIdleConnections())
     })
   })
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      MutableRef.set(draining, true)
+      yield* Deferred.succeed(draining, undefined)
       for (const socket of unused) socket.destroy()
       yield* Effect.logInfo("shutting down: requests in flight may finish, new ones are refused")
     })

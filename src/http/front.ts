@@ -1,7 +1,7 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Effect, MutableRef } from "effect"
+import { Cause, Clock, Deferred, Effect } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { clientAddress } from "./clientAddress.ts"
@@ -28,7 +28,7 @@ export const Front = HttpRouter.middleware(
         const isProbe = PROBES.has(path)
         const requestId = randomUUID()
         const admitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
-        const handler = MutableRef.get(draining)
+        const handler = Deferred.isDoneUnsafe(draining)
           ? Effect.succeed(unavailable)
           : admitted
             ? app
@@ -55,7 +55,7 @@ export const Front = HttpRouter.middleware(
             "x-request-id": requestId,
             "x-content-type-options": "nosniff",
             // An open connection would keep the shutdown waiting for a next request that we would refuse.
-            ...(MutableRef.get(draining) ? { connection: "close" } : {})
+            ...(Deferred.isDoneUnsafe(draining) ? { connection: "close" } : {})
           })
         }).pipe(Effect.annotateLogs({ request_id: requestId }))
       })

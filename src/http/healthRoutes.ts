@@ -1,15 +1,15 @@
 /** `/healthz`: the process lives. `/readyz`: it can serve, so the database answers and nobody is shutting it down. */
 
-import { Context, Effect, Layer, MutableRef } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
 import * as Inspection from "../store/inspection.ts"
 import { endpoint } from "./endpoint.ts"
 import { NO_STORE } from "./respond.ts"
 
-/** Set when shutdown begins: requests in flight finish, new ones are told to go elsewhere. */
-export class Draining extends Context.Service<Draining, MutableRef.MutableRef<boolean>>()("gatehouse/http/Draining") {
-  static readonly layer = Layer.sync(Draining, () => MutableRef.make(false))
+/** Done when shutdown begins: requests in flight finish, new ones are told to go elsewhere, streams end. */
+export class Draining extends Context.Service<Draining, Deferred.Deferred<void>>()("gatehouse/http/Draining") {
+  static readonly layer = Layer.effect(Draining, Deferred.make<void>())
 }
 
 const answer = (status: number, text: string) =>

@@ -1,11 +1,11 @@
 /** `/mcp`: Host and Origin, then the bearer token, then the body (MCP Streamable HTTP; RFC 6750). */
 
-import { Effect, Option, Stream } from "effect"
+import { Clock, Deferred, Effect, Option, Schema, Stream } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { BearerError, InvalidRequest, StoreUnavailable } from "../domain/errors.ts"
 import type { Principal } from "../domain/model.ts"
-import { TOOLS_CALL } from "../domain/scope.ts"
+import { Draining } from "../http/healthRoutes.ts"
 import { admitOrigin, originAllowed } from "../http/origins.ts"
 import { mediaType, type PayloadTooLarge, readText } from "../http/requestBody.ts"
 import { json, NO_STORE, unavailable } from "../http/respond.ts"
@@ -14,7 +14,7 @@ import * as Bearer from "../oauth/bearer.ts"
 import type { ServerKeys } from "../store/ServerKeys.ts"
 import type { TokenStore } from "../store/TokenStore.ts"
 import * as Tools from "../tools/tools.ts"
-import { makeToolServer } from "./toolServer.ts"
+import { makeToolServer, scopesOf } from "./toolServer.ts"
 
 const BODY_LIMIT = 1024 * 1024
 const PATH = "/mcp"
@@ -23,7 +23,9 @@ const PATH = "/mcp"
 const rpcError = (status: number, code: number, message: string) =>
   HttpServerResponse.setStatus(json({ jsonrpc: "2.0", id: null, error: { code, message } }), status)
 
-const [PARSE_ERROR, INVALID_REQUEST] = [-32700, -32600] as const
+const [PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR] = [-32700, -32600, -32603] as const
+const MAX_STREAMS = 16
+const REVOCATION_INTERVAL = "5 seconds"
 
 /** What the SDK gets of a request: never the token, which is of no use to a tool. */
 const toWeb = (request: HttpServerRequest.HttpServerRequest, url: string, signal: AbortSignal) => {
@@ -39,12 +41,26 @@ const fromWeb = (response: Response) => {
   return HttpServerResponse.stream(stream, { status: response.status, headers })
 }
 
-const methodOf = (message: unknown): unknown =>
-  typeof message === "object" && message !== null && "method" in message ? message.method : undefined
+/** As much of a message as the gate has to know; whatever else it is, the SDK judges. */
+const Envelope = Schema.Struct({
+  method: Schema.optionalKey(Schema.Unknown),
+  params: Schema.optionalKey(
+    Schema.Struct({
+      name: Schema.optionalKey(Schema.Unknown),
+      _meta: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
+    })
+  )
+})
+const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
+
+/** Clients that read a challenge in a tool's result, and make nothing of a 403. */
+const readsInBand = (principal: Principal, meta: Readonly<Record<string, unknown>> = {}) =>
+  principal.clientId.startsWith("https://chatgpt.com/") || Object.keys(meta).some((key) => key.startsWith("openai/"))
 
 export const McpRoute = HttpRouter.use(
   Effect.fn("McpRoute")(function* (router) {
     const config = yield* ServerConfig
+    const draining = yield* Draining
     const services = yield* Effect.context<ServerConfig | ServerKeys | TokenStore>()
     const server = yield* makeToolServer(Tools.tools)
 
@@ -66,6 +82,42 @@ export const McpRoute = HttpRouter.use(
       return fromWeb(yield* Effect.promise(() => server.fetch(web, { authInfo, parsedBody: message })))
     })
 
+    /** Open streams of a session, and not more of them than a client has use for. */
+    const streams = new Map<string, number>()
+
+    /** A stream that would outlive its token is ended with it: at its expiry, or soon after a revocation, and with the server. */
+    const whileTokenLives = Effect.fn("mcp.whileTokenLives")(function* (
+      { sessionId, expiresAt }: Principal,
+      response: HttpServerResponse.HttpServerResponse
+    ) {
+      const open = streams.get(sessionId) ?? 0
+      if (open >= MAX_STREAMS) return rpcError(429, INTERNAL_ERROR, "Too many open streams")
+      yield* Effect.acquireRelease(
+        Effect.sync(() => streams.set(sessionId, open + 1)),
+        () =>
+          Effect.sync(() => {
+            const left = (streams.get(sessionId) ?? 1) - 1
+            if (left > 0) streams.set(sessionId, left)
+            else streams.delete(sessionId)
+          })
+      )
+      const request = yield* HttpServerRequest.HttpServerRequest
+      const expiry = Effect.sleep(Math.max(0, expiresAt.getTime() - (yield* Clock.currentTimeMillis)))
+      const revocation = Bearer.authenticate(request.headers.authorization).pipe(
+        Effect.as(false),
+        // A database that does not answer ends nothing.
+        Effect.catch((error) => Effect.succeed(error._tag !== "StoreUnavailable")),
+        Effect.delay(REVOCATION_INTERVAL),
+        Effect.repeat({ until: (ended) => ended }),
+        Effect.provideContext(services)
+      )
+      if (response.body._tag !== "Stream") return response
+      const stream = response.body.stream.pipe(
+        Stream.interruptWhen(Effect.raceAll([expiry, revocation, Deferred.await(draining)]))
+      )
+      return HttpServerResponse.stream(stream, { status: response.status, headers: response.headers })
+    })
+
     const serve = Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
       const principal = yield* Bearer.authenticate(request.headers.authorization)
@@ -78,8 +130,14 @@ export const McpRoute = HttpRouter.use(
       const message = StrictJson.parse(yield* readText(BODY_LIMIT))
       if (Option.isNone(message)) return rpcError(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
       if (Array.isArray(message.value)) return rpcError(400, INVALID_REQUEST, "Batches are not supported")
-      if (methodOf(message.value) === "tools/call") yield* Bearer.require(principal, [TOOLS_CALL.name])
-      return yield* dispatch(principal, message.value)
+      const { method, params } = Option.getOrElse(decodeEnvelope(message.value), (): typeof Envelope.Type => ({}))
+      if (method === "tools/call" && !readsInBand(principal, params?._meta)) {
+        const tool = Tools.tools.find(({ name }) => name === params?.name)
+        const lacking = Bearer.insufficient(principal.scopes, scopesOf(tool))
+        if (lacking !== undefined) return yield* lacking
+      }
+      const response = yield* dispatch(principal, message.value)
+      return method === "subscriptions/listen" ? yield* whileTokenLives(principal, response) : response
     })
 
     const answerError = (error: BearerError | StoreUnavailable | InvalidRequest | PayloadTooLarge) => {

@@ -26,19 +26,19 @@ export const authenticate = Effect.fn("bearer.authenticate")(function* (authoriz
   return { ...facts, sessionId: token.sessionId } satisfies Principal
 })
 
-/** Fails unless the principal was granted all of `scopes`. */
-export const require = (principal: Principal, scopes: ReadonlyArray<string>): Effect.Effect<void, InsufficientScope> =>
-  scopes.every((scope) => principal.scopes.includes(scope))
-    ? Effect.void
-    : Effect.fail(
-        new InsufficientScope({
-          description: "the access token lacks a scope that this operation needs",
-          // Clients of the first SDK ask for exactly this, so it repeats what they have.
-          scope: Scope.format(
-            [...new Set([...principal.scopes, ...scopes])].filter((one) => one !== Scope.OFFLINE_ACCESS.name)
-          )
-        })
-      )
+/** What to answer when not all of `needed` was granted. */
+export const insufficient = (
+  granted: ReadonlyArray<string>,
+  needed: ReadonlyArray<string>
+): InsufficientScope | undefined => {
+  if (needed.every((scope) => granted.includes(scope))) return undefined
+  // Clients of the first SDK ask for exactly this, so it repeats what they have.
+  const scopes = [...new Set([...granted, ...needed])].filter((scope) => scope !== Scope.OFFLINE_ACCESS.name)
+  return new InsufficientScope({
+    description: "the access token lacks a scope that this operation needs",
+    scope: Scope.format(scopes)
+  })
+}
 
 /** The `WWW-Authenticate` value. It names an error only when a token was sent (RFC 6750 §3.1). */
 export const challenge = (config: ServerConfigShape, error: BearerError): string => {

@@ -6,6 +6,14 @@ import type { Scope } from "../domain/scope.ts"
 /** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
 
+/** A page that a client may show with a tool's result: an MCP App (SEP-1865), self-contained. */
+export interface App {
+  /** `ui://…` */
+  readonly uri: string
+  readonly title: string
+  readonly html: string
+}
+
 /** A tool as the MCP server lists and calls it. `R` is what its calls need. */
 export interface Tool<R = never> {
   readonly name: string
@@ -20,6 +28,7 @@ export interface Tool<R = never> {
     readonly idempotentHint: boolean
     readonly openWorldHint: boolean
   }
+  readonly app?: App
   /** JSON Schema 2020-12. */
   readonly inputSchema: Record<string, unknown>
   readonly outputSchema: Record<string, unknown>

@@ -52,7 +52,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         revocation_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
         introspection_endpoint_auth_methods_supported: methods.slice(1),
         introspection_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
-        scopes_supported: ["mcp.tools.call", "offline_access"],
+        scopes_supported: ["mcp.tools.call", "mcp.web.read", "offline_access"],
         prompt_values_supported: ["none", "consent"],
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true
@@ -123,7 +123,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
       assert.strictEqual(path.body.resource, `${baseUrl}/mcp`)
       assert.deepStrictEqual(path.body.authorization_servers, [baseUrl])
       assert.deepStrictEqual(path.body.bearer_methods_supported, ["header"])
-      assert.deepStrictEqual(path.body.scopes_supported, ["mcp.tools.call"])
+      assert.deepStrictEqual(path.body.scopes_supported, ["mcp.tools.call", "mcp.web.read"])
       assert.notInclude((yield* rpc(undefined, "tools/list")).headers.get("www-authenticate"), "offline_access")
     })
   )

@@ -289,7 +289,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         const { tools } = messageOf(answer).result
         assert.sameMembers(
           tools.map((tool: { name: string }) => tool.name),
-          ["calculator", "get_weather", "search_web"]
+          ["calculator", "get_weather", "search_web", "search", "fetch"]
         )
         for (const tool of tools) {
           assert.isAbove(tool.title.length, 0)

@@ -6,6 +6,7 @@ import { SqlClient } from "effect/sql"
 import { App } from "../../src/app.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { Logging } from "../../src/logging.ts"
+import { type Extension, ServerExtension } from "../../src/mcp/toolServer.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/store/ClientRegistry.ts"
 import type { ServerKeys } from "../../src/store/ServerKeys.ts"
@@ -33,7 +34,8 @@ const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_EN
 export const testApp = <E>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
   variables: Readonly<Record<string, string>> = {},
-  web: Layer.Layer<PublicWeb> = PublicWeb.layer
+  web: Layer.Layer<PublicWeb> = PublicWeb.layer,
+  extension?: Extension
 ): Layer.Layer<TestApp | TokenStore | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient, unknown> =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -48,6 +50,7 @@ export const testApp = <E>(
       return Layer.provideMerge(app, App).pipe(
         Layer.provide(Tools.layer),
         Layer.provide(web),
+        Layer.provide(Layer.succeed(ServerExtension, extension)),
         Layer.provideMerge(database),
         Layer.provideMerge(Logging),
         Layer.provideMerge(config)

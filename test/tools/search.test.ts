@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { searchWeb } from "../../src/tools/search/searchWeb.ts"
 import { layer as Tools } from "../../src/tools/tools.ts"
 import { type Answering, answerJson, upstream } from "../support/upstream.ts"
@@ -13,7 +14,7 @@ const search = Effect.fn("search")(function* (answer: Answering, variables: Read
   const config = ServerConfig.layerOf(
     Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replace("{url}", stub.url)]))
   )
-  const context = yield* Layer.build(Tools.pipe(Layer.provide(config)))
+  const context = yield* Layer.build(Tools.pipe(Layer.provide(PublicWeb.layer), Layer.provide(config)))
   const call = (args: unknown) => Effect.provide(searchWeb.call(args), context)
   return { call, stub }
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { layer as Tools } from "../../src/tools/tools.ts"
 import { getWeather } from "../../src/tools/weather/getWeather.ts"
 import { type Answering, answerJson, answerText, upstream } from "../support/upstream.ts"
@@ -72,7 +73,7 @@ const weather = Effect.fn("weather")(function* (geocoding: Answering, forecastin
     WEATHER_GEOCODING_URL: `${places.url}/v1/search`,
     WEATHER_FORECAST_URL: `${forecasts.url}/v1/forecast`
   })
-  const context = yield* Layer.build(Tools.pipe(Layer.provide(config)))
+  const context = yield* Layer.build(Tools.pipe(Layer.provide(PublicWeb.layer), Layer.provide(config)))
   const call = (args: unknown) => Effect.provide(getWeather.call(args), context)
   return {
     call,

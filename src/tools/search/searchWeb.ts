@@ -34,6 +34,12 @@ const SearchResult = Schema.Struct({
   snippet: Schema.String.annotate({ description: "What the page says around the words" })
 })
 
+/** What to search for, as both search tools take it. */
+export const Query = Schema.String.check(
+  Schema.isBetweenLength(1, 400, { message: "Expected from 1 to 400 characters" }),
+  Schema.isPattern(/\S/, { message: "Expected more than blanks" })
+).annotate({ description: "What to search for" })
+
 /** The provider that the configuration chose. */
 export class Search extends Context.Service<
   Search,
@@ -82,10 +88,7 @@ export const searchWeb = Tool.make({
   scope: TOOLS_CALL,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
   input: Schema.Struct({
-    query: Schema.String.check(
-      Schema.isBetweenLength(1, 400, { message: "Expected from 1 to 400 characters" }),
-      Schema.isPattern(/\S/, { message: "Expected more than blanks" })
-    ).annotate({ description: "What to search for" }),
+    query: Query,
     limit: Schema.optionalKey(
       Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: MAX_LIMIT })).annotate({
         description: `The largest number of results, from 1 to ${MAX_LIMIT}`,
