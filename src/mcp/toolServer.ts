@@ -7,7 +7,8 @@ import {
   McpServer,
   ProtocolError,
   ProtocolErrorCode,
-  type ServerCapabilities
+  type ServerCapabilities,
+  type ServerOptions
 } from "@modelcontextprotocol/server"
 import { Cause, Context, Effect, Exit } from "effect"
 import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
@@ -41,6 +42,8 @@ const APP_TYPE = "text/html;profile=mcp-app"
 export interface Extension {
   readonly capabilities: ServerCapabilities
   readonly tools: ReadonlyArray<Listing>
+  /** How a state that came back from a client is verified, when tools keep one between rounds. */
+  readonly requestState?: NonNullable<ServerOptions["requestState"]>
   readonly register: (server: McpServer) => void
 }
 export class ServerExtension extends Context.Reference<Extension | undefined>("gatehouse/mcp/ServerExtension", {
@@ -136,7 +139,8 @@ export const makeToolServer = Effect.fnUntraced(function* <R>(tools: ReadonlyArr
     const server = new McpServer(SERVER, {
       instructions: INSTRUCTIONS,
       capabilities: { tools: { listChanged: false }, resources: { listChanged: false }, ...extension?.capabilities },
-      cacheHints: CACHE_HINTS
+      cacheHints: CACHE_HINTS,
+      ...(extension?.requestState && { requestState: extension.requestState })
     })
     for (const tool of tools) {
       const { name, inputSchema, outputSchema } = tool
