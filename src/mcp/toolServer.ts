@@ -122,7 +122,7 @@ const onePage =
 const registerApp = (server: McpServer, { uri, title, html }: App) =>
   server.registerResource(title, uri, { title, mimeType: APP_TYPE }, () => ({
     // Nothing is fetched by it, so nothing may be.
-    contents: [{ uri, mimeType: APP_TYPE, text: html, _meta: { ui: { prefersBorder: false, csp: {} } } }]
+    contents: [{ uri, mimeType: APP_TYPE, text: html, _meta: { ui: { prefersBorder: true, csp: {} } } }]
   }))
 
 /** The SDK's handler over these tools, closed with the scope. */

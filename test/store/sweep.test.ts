@@ -6,7 +6,7 @@ import { cleanUp } from "../../src/cleanup.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { Logging } from "../../src/logging.ts"
 import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
-import { newCode, publicClient, refreshRequest, tokens } from "../support/grants.ts"
+import { newCode, publicClient, REDIRECT_URI, refreshRequest, tokens } from "../support/grants.ts"
 import { onBothDatabases } from "../support/postgres.ts"
 
 const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0, clients: 0 }
@@ -86,6 +86,57 @@ onBothDatabases((name, database) => {
         assert.isUndefined(yield* tokens("one", refreshRequest(second?.refresh_token ?? "")))
         yield* sql`delete from mcp.mcp_sessions`.pipe(Effect.orDie)
       })
+    )
+
+    it.effect("RG10 reaps clients that registered themselves and are not used, and remembers their ids", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const registry = yield* ClientRegistry
+        const metadata = {
+          client_name: "x",
+          redirect_uris: [REDIRECT_URI],
+          grant_types: ["authorization_code", "refresh_token"],
+          response_types: ["code"],
+          token_endpoint_auth_method: "none",
+          application_type: "native"
+        } as const
+        const register = (clientId: string) =>
+          registry.register({ ...publicClient(clientId), origin: "dynamic" }, metadata, Buffer.from(clientId))
+        const set = (clientId: string, column: string, past: string) =>
+          sql`update mcp.oauth_clients set ${sql(column)} = clock_timestamp() - ${past}::interval
+              where client_id = ${clientId}`.pipe(Effect.orDie)
+        for (const clientId of ["fresh", "unused", "used", "idle", "resting"]) yield* register(clientId)
+        yield* set("fresh", "created_at", "23 hours")
+        yield* set("unused", "created_at", "25 hours")
+        for (const clientId of ["used", "idle", "resting"]) yield* set(clientId, "created_at", "400 days")
+        yield* set("idle", "last_used_at", "91 days")
+        yield* set("resting", "last_used_at", "89 days")
+        // One that was made by hand is nobody's to reap.
+        yield* registry.save(publicClient("configured"))
+        yield* set("configured", "created_at", "400 days")
+        const pair = yield* tokens("used", yield* newCode("used"))
+        assert.isDefined(pair)
+
+        assert.strictEqual((yield* cleanUp()).clients, 2)
+        const left = yield* sql`select client_id from mcp.oauth_clients where client_id <> 'one' order by 1`
+        assert.deepStrictEqual(
+          left.map(({ client_id }) => client_id),
+          ["configured", "fresh", "resting", "used"]
+        )
+        assert.isTrue(yield* registry.wasRemoved("unused"))
+        assert.isTrue(yield* registry.wasRemoved("idle"))
+        assert.isFalse(yield* registry.wasRemoved("fresh"))
+
+        // The end of its last session is when a client was last used.
+        yield* sql`update mcp.oauth_access_tokens set expires_at = clock_timestamp() - interval '8 days'`
+        yield* sql`update mcp.oauth_refresh_tokens set expires_at = clock_timestamp() - interval '8 days'`
+        assert.isAtLeast((yield* cleanUp()).sessions, 1)
+        assert.strictEqual((yield* cleanUp()).clients, 0)
+        const [used] =
+          yield* sql`select last_used_at is not null as marked from mcp.oauth_clients where client_id = 'used'`
+        assert.isTrue(used?.marked)
+        yield* sql`delete from mcp.oauth_clients where client_id <> 'one'`
+      }).pipe(Effect.orDie)
     )
 
     it.effect("OP2 goes on batch after batch, and two runners share the work without waiting", () =>

@@ -1,0 +1,129 @@
+/** A whole flow against a deployment: registers, asks a person, calls a tool, refreshes, and leaves nothing behind. */
+
+import { createHash, randomBytes } from "node:crypto"
+import { createServer } from "node:http"
+import { Console, Effect, Schema } from "effect"
+import type { Diagnosis } from "./findings.ts"
+import { type Probe, probe, saw } from "./probe.ts"
+
+/** Time for a person to sign in and consent. */
+const PATIENCE = "5 minutes"
+
+/** A step that did not work; the message is for the person at the terminal. */
+export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { message: Schema.String }) {}
+
+const text = (value: unknown) => (typeof value === "string" ? value : "")
+const random = () => randomBytes(32).toString("base64url")
+
+/** Waits for the browser at a loopback port, as native clients do (RFC 8252 §7.3). */
+const callback = Effect.acquireRelease(
+  Effect.callback<{ readonly redirectUri: string; readonly arrival: Promise<URL>; readonly close: () => void }>(
+    (resume) => {
+      let arrived: (url: URL) => void = () => undefined
+      const arrival = new Promise<URL>((resolve) => {
+        arrived = resolve
+      })
+      const server = createServer((request, response) => {
+        const url = new URL(request.url ?? "/", "http://127.0.0.1")
+        if (url.pathname !== "/callback") return void response.writeHead(404).end()
+        response.writeHead(200, { "content-type": "text/plain" }).end("Done. You may close this page.\n")
+        arrived(url)
+      })
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        const port = typeof address === "object" ? address?.port : 0
+        resume(
+          Effect.succeed({ redirectUri: `http://127.0.0.1:${port}/callback`, arrival, close: () => server.close() })
+        )
+      })
+    }
+  ),
+  ({ close }) => Effect.sync(close)
+)
+
+const expect = (what: string, answer: Probe, ok: boolean) =>
+  ok
+    ? Console.log(`  ok    ${what} (${answer.ms} ms)`)
+    : Effect.fail(
+        new StepFailed({
+          message: `${what}: ${saw(answer)} ${text(answer.json.error)} ${text(answer.json.error_description)}`
+        })
+      )
+
+export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagnosis) {
+  const { redirectUri, arrival } = yield* callback
+  const registration = yield* probe(text(server.registration_endpoint), {
+    body: {
+      client_name: "Gatehouse doctor",
+      redirect_uris: [redirectUri],
+      grant_types: ["authorization_code", "refresh_token"],
+      token_endpoint_auth_method: "none"
+    }
+  })
+  yield* expect("registers itself", registration, registration.status === 201)
+  const { client_id, registration_client_uri, registration_access_token } = registration.json
+  const forget = probe(text(registration_client_uri), {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${text(registration_access_token)}` }
+  })
+
+  const flow = Effect.gen(function* () {
+    const [verifier, state] = [random(), random()]
+    const authorize = new URL(text(server.authorization_endpoint))
+    authorize.search = new URLSearchParams({
+      response_type: "code",
+      client_id: text(client_id),
+      redirect_uri: redirectUri,
+      code_challenge: createHash("sha256").update(verifier).digest("base64url"),
+      code_challenge_method: "S256",
+      scope: "mcp.tools.call offline_access",
+      resource: mcp,
+      state
+    }).toString()
+    yield* Console.log(`\n  Open this in a browser, and allow it:\n\n  ${authorize.href}\n`)
+    const back = yield* Effect.promise(() => arrival).pipe(
+      Effect.timeoutOrElse({
+        duration: PATIENCE,
+        orElse: () => Effect.fail(new StepFailed({ message: "nobody came back from the browser within five minutes" }))
+      })
+    )
+    const answered = back.searchParams
+    const refused = answered.get("error")
+    if (refused !== null) return yield* new StepFailed({ message: `the request was refused: ${refused}` })
+    if (answered.get("state") !== state) return yield* new StepFailed({ message: "state came back changed" })
+    if (answered.get("iss") !== server.issuer) return yield* new StepFailed({ message: "iss is not the issuer" })
+
+    const token = (form: Readonly<Record<string, string>>) =>
+      probe(text(server.token_endpoint), { form: { client_id: text(client_id), resource: mcp, ...form } })
+    const tokens = yield* token({
+      grant_type: "authorization_code",
+      code: answered.get("code") ?? "",
+      code_verifier: verifier,
+      redirect_uri: redirectUri
+    })
+    yield* expect("trades the code for tokens", tokens, tokens.status === 200)
+
+    const call = (accessToken: unknown, method: string, params: object) =>
+      probe(mcp, {
+        body: { jsonrpc: "2.0", id: 1, method, params },
+        headers: {
+          accept: "application/json, text/event-stream",
+          authorization: `Bearer ${text(accessToken)}`,
+          "mcp-protocol-version": "2025-11-25"
+        }
+      })
+    const listed = yield* call(tokens.json.access_token, "tools/list", {})
+    yield* expect("lists the tools", listed, listed.status === 200 && listed.text.includes('"calculator"'))
+    const sum = yield* call(tokens.json.access_token, "tools/call", {
+      name: "calculator",
+      arguments: { expression: "0.1 + 0.2" }
+    })
+    yield* expect("calls one: 0.1 + 0.2 = 0.3", sum, sum.text.includes('"result":"0.3"'))
+    const next = yield* token({ grant_type: "refresh_token", refresh_token: text(tokens.json.refresh_token) })
+    yield* expect("refreshes", next, next.status === 200)
+    const again = yield* call(next.json.access_token, "tools/list", {})
+    yield* expect("goes on with the new token", again, again.status === 200)
+  })
+  yield* Effect.ensuring(flow, Effect.ignore(forget))
+  yield* Console.log("  ok    leaves nothing behind")
+}, Effect.scoped)
