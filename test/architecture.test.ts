@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   config: [],
   domain: [],
   net: [],
+  doctor: [],
   store: ["domain", "config"],
   oauth: ["store", "net", "domain", "config"],
   tools: ["net", "domain", "config"],
