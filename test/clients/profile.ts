@@ -36,7 +36,7 @@ export const webOf = (documents: Readonly<Record<string, unknown>>) =>
 export const serverFor = (
   documents: Readonly<Record<string, unknown>> = {},
   variables: Readonly<Record<string, string>> = {}
-) => testApp(TestDatabase.pglite, variables, webOf(documents))
+) => testApp(TestDatabase.quick, variables, webOf(documents))
 
 /** What discovery found. */
 export interface Discovered {

@@ -93,7 +93,7 @@ const suite = (args: ReadonlyArray<string>, onOutput: (output: string) => void =
 const app = Layer.unwrap(
   Effect.gen(function* () {
     const tools = yield* listing
-    return testApp(TestDatabase.pglite, {}, PublicWeb.layer, {
+    return testApp(TestDatabase.quick, {}, PublicWeb.layer, {
       capabilities: Fixtures.capabilities,
       tools,
       requestState: Fixtures.requestState,
@@ -159,7 +159,7 @@ describe("conformance 0.2.0-alpha.12", () => {
         assert.strictEqual(code, 0, output)
         assert.isTrue(visited)
         assert.notMatch(output, /FAILURE|WARNING/)
-      }).pipe(Effect.provide(testApp(TestDatabase.pglite))),
+      }).pipe(Effect.provide(testApp(TestDatabase.quick))),
     { timeout: 120_000 }
   )
 })

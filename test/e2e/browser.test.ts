@@ -79,7 +79,7 @@ describe.skipIf(executablePath === undefined)("a person at a real browser", () =
             complaints.filter((complaint) => !/status of 4\d\d/.test(complaint)),
             []
           )
-        }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.pglite))),
+        }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick))),
       { timeout: 60_000 }
     )
   }

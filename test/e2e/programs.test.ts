@@ -36,81 +36,78 @@ const run = (script: string, args: ReadonlyArray<string>, env: Record<string, st
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 seconds" })(
-  "programs of others",
-  (it) => {
-    it.effect("openid-client registers itself, proves itself, refreshes, introspects and revokes", () =>
+layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 seconds" })("programs of others", (it) => {
+  it.effect("openid-client registers itself, proves itself, refreshes, introspects and revokes", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* TestApp
+      const insecure = { execute: [openid.allowInsecureRequests] }
+      const config = yield* Effect.promise(() =>
+        openid.dynamicClientRegistration(
+          new URL(baseUrl),
+          {
+            client_name: "openid-client",
+            redirect_uris: [REDIRECT_URI],
+            grant_types: ["authorization_code", "refresh_token"],
+            token_endpoint_auth_method: "client_secret_post"
+          },
+          undefined,
+          { algorithm: "oauth2", ...insecure }
+        )
+      )
+      assert.strictEqual(config.serverMetadata().issuer, baseUrl)
+      const verifier = openid.randomPKCECodeVerifier()
+      const challenge = yield* Effect.promise(() => openid.calculatePKCECodeChallenge(verifier))
+      const state = openid.randomState()
+      const url = openid.buildAuthorizationUrl(config, {
+        redirect_uri: REDIRECT_URI,
+        scope: "mcp.tools.call",
+        code_challenge: challenge,
+        code_challenge_method: "S256",
+        resource: `${baseUrl}/mcp`,
+        state
+      })
+      const callback = yield* allow(url)
+      const tokens = yield* Effect.promise(() =>
+        openid.authorizationCodeGrant(config, callback, { pkceCodeVerifier: verifier, expectedState: state })
+      )
+      assert.isTrue(yield* admitted(tokens.access_token))
+      const next = yield* Effect.promise(() => openid.refreshTokenGrant(config, tokens.refresh_token ?? ""))
+      const facts = yield* Effect.promise(() => openid.tokenIntrospection(config, next.access_token))
+      assert.deepInclude(facts, { active: true, scope: "mcp.tools.call", aud: `${baseUrl}/mcp` })
+      yield* Effect.promise(() => openid.tokenRevocation(config, next.refresh_token ?? ""))
+      assert.isFalse(yield* admitted(next.access_token))
+    })
+  )
+
+  for (const era of ["legacy", "modern", "auto"]) {
+    it.effect(`the inspector lists and calls with a bearer token, in the ${era} era`, () =>
       Effect.gen(function* () {
         const { baseUrl } = yield* TestApp
-        const insecure = { execute: [openid.allowInsecureRequests] }
-        const config = yield* Effect.promise(() =>
-          openid.dynamicClientRegistration(
-            new URL(baseUrl),
-            {
-              client_name: "openid-client",
-              redirect_uris: [REDIRECT_URI],
-              grant_types: ["authorization_code", "refresh_token"],
-              token_endpoint_auth_method: "client_secret_post"
-            },
-            undefined,
-            { algorithm: "oauth2", ...insecure }
-          )
+        const { access_token } = yield* obtainTokens()
+        const inspect = (...args: ReadonlyArray<string>) =>
+          run(scriptOf("@modelcontextprotocol/inspector", "mcp-inspector"), [
+            ...["--cli", "--server-url", `${baseUrl}/mcp`, "--transport", "http", "--protocol-era", era],
+            ...["--header", `Authorization: Bearer ${access_token}`, "--format", "json", ...args]
+          ])
+        const listed = yield* inspect("--method", "tools/list")
+        assert.strictEqual(listed.code, 0, listed.output)
+        for (const name of ["calculator", "get_weather", "search_web", "search", "fetch"]) {
+          assert.include(listed.output, `"${name}"`)
+        }
+        const called = yield* inspect(
+          "--method",
+          "tools/call",
+          "--tool-name",
+          "calculator",
+          "--tool-arg",
+          "expression=2^10"
         )
-        assert.strictEqual(config.serverMetadata().issuer, baseUrl)
-        const verifier = openid.randomPKCECodeVerifier()
-        const challenge = yield* Effect.promise(() => openid.calculatePKCECodeChallenge(verifier))
-        const state = openid.randomState()
-        const url = openid.buildAuthorizationUrl(config, {
-          redirect_uri: REDIRECT_URI,
-          scope: "mcp.tools.call",
-          code_challenge: challenge,
-          code_challenge_method: "S256",
-          resource: `${baseUrl}/mcp`,
-          state
-        })
-        const callback = yield* allow(url)
-        const tokens = yield* Effect.promise(() =>
-          openid.authorizationCodeGrant(config, callback, { pkceCodeVerifier: verifier, expectedState: state })
-        )
-        assert.isTrue(yield* admitted(tokens.access_token))
-        const next = yield* Effect.promise(() => openid.refreshTokenGrant(config, tokens.refresh_token ?? ""))
-        const facts = yield* Effect.promise(() => openid.tokenIntrospection(config, next.access_token))
-        assert.deepInclude(facts, { active: true, scope: "mcp.tools.call", aud: `${baseUrl}/mcp` })
-        yield* Effect.promise(() => openid.tokenRevocation(config, next.refresh_token ?? ""))
-        assert.isFalse(yield* admitted(next.access_token))
+        assert.strictEqual(called.code, 0, called.output)
+        assert.include(called.output, "1024")
       })
     )
-
-    for (const era of ["legacy", "modern", "auto"]) {
-      it.effect(`the inspector lists and calls with a bearer token, in the ${era} era`, () =>
-        Effect.gen(function* () {
-          const { baseUrl } = yield* TestApp
-          const { access_token } = yield* obtainTokens()
-          const inspect = (...args: ReadonlyArray<string>) =>
-            run(scriptOf("@modelcontextprotocol/inspector", "mcp-inspector"), [
-              ...["--cli", "--server-url", `${baseUrl}/mcp`, "--transport", "http", "--protocol-era", era],
-              ...["--header", `Authorization: Bearer ${access_token}`, "--format", "json", ...args]
-            ])
-          const listed = yield* inspect("--method", "tools/list")
-          assert.strictEqual(listed.code, 0, listed.output)
-          for (const name of ["calculator", "get_weather", "search_web", "search", "fetch"]) {
-            assert.include(listed.output, `"${name}"`)
-          }
-          const called = yield* inspect(
-            "--method",
-            "tools/call",
-            "--tool-name",
-            "calculator",
-            "--tool-arg",
-            "expression=2^10"
-          )
-          assert.strictEqual(called.code, 0, called.output)
-          assert.include(called.output, "1024")
-        })
-      )
-    }
   }
-)
+})
 
 describe("mcp-remote", () => {
   it.live(
@@ -139,7 +136,7 @@ describe("mcp-remote", () => {
           /"calculator"[\s\S]*"fetch"/
         )
         assert.match(output, /calculator/, output)
-      }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.pglite, { AUTO_APPROVE: "true" }))),
+      }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick, { AUTO_APPROVE: "true" }))),
     { timeout: 60_000 }
   )
 })

@@ -44,7 +44,7 @@ const ask = (client_id: string, over: Readonly<Record<string, string>> = {}) =>
 const withApp =
   (web: Layer.Layer<PublicWeb>, variables: Readonly<Record<string, string>> = {}) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-    Effect.provide(effect, testApp(TestDatabase.pglite, variables, web))
+    Effect.provide(effect, testApp(TestDatabase.quick, variables, web))
 
 const isRefused = (answer: Answer) => {
   assert.strictEqual(answer.status, 400, answer.text)

@@ -26,7 +26,7 @@ const confidential = Effect.fn("confidential")(function* () {
 const introspect = (credentials: Readonly<Record<string, string>>, token: string) =>
   postForm("/introspect", { ...credentials, token })
 
-layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 seconds" })(
+layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 seconds" })(
   "introspection (RFC 7662)",
   (it) => {
     it.effect("tells the holder what its tokens stand for", () =>

@@ -21,7 +21,7 @@ const limited = (answer: Answer) => {
 
 const options = { excludeTestServices: true, timeout: "60 seconds" } as const
 const app = (variables: Readonly<Record<string, string>>) =>
-  testApp(TestDatabase.pglite, { RATE_LIMIT_ENABLED: "true", ...variables })
+  testApp(TestDatabase.quick, { RATE_LIMIT_ENABLED: "true", ...variables })
 const from = (address: string) => ({ "x-forwarded-for": address })
 const junk = { code: "mcp_ac_junk", verifier: "x".repeat(43) }
 

@@ -52,7 +52,7 @@ const refused = Effect.fn("refused")(function* (metadata: unknown, error: string
 
 const options = { excludeTestServices: true, timeout: "60 seconds" } as const
 
-layer(testApp(TestDatabase.pglite), options)("dynamic registration (RFC 7591)", (it) => {
+layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (it) => {
   it.effect("RG1 a public client gets an id, what is in effect, and no secret; a whole flow works at once", () =>
     Effect.gen(function* () {
       const { baseUrl } = yield* TestApp
@@ -318,7 +318,7 @@ layer(testApp(TestDatabase.pglite), options)("dynamic registration (RFC 7591)", 
   )
 })
 
-layer(testApp(TestDatabase.pglite), options)("registration management (RFC 7592)", (it) => {
+layer(testApp(TestDatabase.quick), options)("registration management (RFC 7592)", (it) => {
   const metadata = { client_name: "One", redirect_uris: [REDIRECT], token_endpoint_auth_method: "none" }
 
   it.effect("reads what was registered, for the holder of the token alone", () =>
@@ -414,7 +414,7 @@ layer(testApp(TestDatabase.pglite), options)("registration management (RFC 7592)
 })
 
 const TOKEN = "initial-access-token-0123456789abcdef"
-layer(testApp(TestDatabase.pglite, { DYNAMIC_REGISTRATION: "token", REGISTRATION_TOKEN: TOKEN }), options)(
+layer(testApp(TestDatabase.quick, { DYNAMIC_REGISTRATION: "token", REGISTRATION_TOKEN: TOKEN }), options)(
   "registration with an initial access token",
   (it) => {
     it.effect("RG8 is for its holders: without it 401 with a challenge, with it 201", () =>
@@ -431,7 +431,7 @@ layer(testApp(TestDatabase.pglite, { DYNAMIC_REGISTRATION: "token", REGISTRATION
   }
 )
 
-layer(testApp(TestDatabase.pglite, { DYNAMIC_REGISTRATION: "off" }), options)("without registration", (it) => {
+layer(testApp(TestDatabase.quick, { DYNAMIC_REGISTRATION: "off" }), options)("without registration", (it) => {
   it.effect("the endpoint is not there, and the metadata does not speak of it", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* register({ redirect_uris: [REDIRECT] })).status, 404)
@@ -441,7 +441,7 @@ layer(testApp(TestDatabase.pglite, { DYNAMIC_REGISTRATION: "off" }), options)("w
   )
 })
 
-layer(testApp(TestDatabase.pglite, { RATE_LIMIT_ENABLED: "true" }), options)("a flood of registrations", (it) => {
+layer(testApp(TestDatabase.quick, { RATE_LIMIT_ENABLED: "true" }), options)("a flood of registrations", (it) => {
   it.effect("RG10 the eleventh from an address in an hour is told when to come back", () =>
     Effect.gen(function* () {
       for (let count = 0; count < 10; count++) {

@@ -36,7 +36,7 @@ const modern = (token: string, method: string, params: Record<string, unknown> =
 
 const options = { excludeTestServices: true, timeout: "60 seconds" } as const
 
-layer(testApp(TestDatabase.pglite), options)("what clients are told", (it) => {
+layer(testApp(TestDatabase.quick), options)("what clients are told", (it) => {
   it.effect("each tool declares its scopes, in both places where ChatGPT looks, and its result's shape", () =>
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens()
@@ -112,7 +112,7 @@ layer(testApp(TestDatabase.pglite), options)("what clients are told", (it) => {
 /** The `scope` of a challenge. */
 const scopeOf = (challenge: string | null) => /scope="([^"]*)"/.exec(challenge ?? "")?.[1]
 
-layer(testApp(TestDatabase.pglite), options)("a tool that needs more than was granted", (it) => {
+layer(testApp(TestDatabase.quick), options)("a tool that needs more than was granted", (it) => {
   const read = (token: string, meta?: object) =>
     rpc(token, "tools/call", {
       name: "fetch",
@@ -186,7 +186,7 @@ const listening = {
   register: () => undefined
 }
 const appWithChanges = (variables: Readonly<Record<string, string>> = {}) =>
-  testApp(TestDatabase.pglite, variables, PublicWeb.layer, listening)
+  testApp(TestDatabase.quick, variables, PublicWeb.layer, listening)
 
 describe("a stream", () => {
   /** Opens a listen stream and waits for its acknowledgement; `ended` is its whole text. */
@@ -257,12 +257,12 @@ describe("well-known tokens", () => {
     Effect.gen(function* () {
       const ask = request("/.well-known/openai-apps-challenge")
       const set = yield* ask.pipe(
-        Effect.provide(testApp(TestDatabase.pglite, { OPENAI_APPS_CHALLENGE: "token-0123456789" }))
+        Effect.provide(testApp(TestDatabase.quick, { OPENAI_APPS_CHALLENGE: "token-0123456789" }))
       )
       assert.strictEqual(set.status, 200)
       assert.strictEqual(set.text, "token-0123456789")
       assert.match(set.headers.get("content-type") ?? "", /^text\/plain/)
-      assert.strictEqual((yield* ask.pipe(Effect.provide(testApp(TestDatabase.pglite)))).status, 404)
+      assert.strictEqual((yield* ask.pipe(Effect.provide(testApp(TestDatabase.quick)))).status, 404)
     })
   )
 })
@@ -309,7 +309,7 @@ describe("search and fetch (deep research)", () => {
           assert.include(text, "hidden")
           assert.notMatch(text, /evil|Menu|Foot|<|\u202e/)
           assert.deepStrictEqual(JSON.parse(read.content[0].text), read.structuredContent)
-        }).pipe(Effect.provide(testApp(TestDatabase.pglite, { SEARXNG_URL: provider.url }, web.layer)))
+        }).pipe(Effect.provide(testApp(TestDatabase.quick, { SEARXNG_URL: provider.url }, web.layer)))
       }).pipe(Effect.scoped)
   )
 })

@@ -48,7 +48,7 @@ describe("a caller who hangs up", () => {
         yield* Effect.promise(() => Promise.all(calls))
         const answer = yield* call(access_token, "calculator", { expression: "1 + 1" })
         assert.strictEqual(messageOf(answer).result.structuredContent.result, "2")
-      }).pipe(Effect.provide(testApp(TestDatabase.pglite, { WEATHER_FORECAST_URL: stub.url })))
+      }).pipe(Effect.provide(testApp(TestDatabase.quick, { WEATHER_FORECAST_URL: stub.url })))
     }).pipe(Effect.scoped)
   )
 })

@@ -14,7 +14,7 @@ const failedOf = Effect.fn("failedOf")(function* (variables: Readonly<Record<str
     const { findings } = yield* diagnose(baseUrl)
     const unable = judge(findings).flatMap(({ client, by }) => (by === undefined ? [client] : []))
     return { failed: findings.filter(({ ok }) => !ok).map(({ id }) => id), unable }
-  }).pipe(Effect.provide(testApp(TestDatabase.pglite, variables)))
+  }).pipe(Effect.provide(testApp(TestDatabase.quick, variables)))
 })
 
 describe("doctor", () => {
@@ -65,7 +65,7 @@ describe("doctor", () => {
         assert.include(doctor.output(), "ok    leaves nothing behind")
         const after = yield* rowCounts()
         assert.deepStrictEqual({ ...after, decisions: 0, audit: 0 }, { ...before, decisions: 0, audit: 0 })
-      }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.pglite, { AUTO_APPROVE: "true" }))),
+      }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick, { AUTO_APPROVE: "true" }))),
     { timeout: 60_000 }
   )
 
