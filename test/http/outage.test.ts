@@ -62,9 +62,9 @@ describe("without the database", () => {
           isUnavailable(yield* getAuthorize(authorizeParameters(pkce.challenge)), "authorize")
           isUnavailable(yield* decide(form, "approve"), "decision")
           // What needs no database is answered as ever.
-        for (const path of ["oauth-authorization-server", "openid-configuration", "oauth-protected-resource/mcp"]) {
-          assert.strictEqual((yield* request(`/.well-known/${path}`)).status, 200, path)
-        }
+          for (const path of ["oauth-authorization-server", "openid-configuration", "oauth-protected-resource/mcp"]) {
+            assert.strictEqual((yield* request(`/.well-known/${path}`)).status, 200, path)
+          }
           assert.strictEqual((yield* rpc("mcp_at_junk", "tools/list")).status, 401)
 
           network.mend()
