@@ -85,6 +85,8 @@ export interface ServerConfigShape {
     /** Private-use URI schemes that redirect URIs may have (RFC 8252 §7.1). */
     readonly redirectSchemes: ReadonlyArray<string>
   }
+  /** Whether plain MCP requests are answered without the SDK. */
+  readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
   readonly openaiAppsChallenge: string | undefined
   /** All in seconds. `refreshReuseGrace` 0 is strict rotation. */
@@ -177,6 +179,7 @@ const resolve = (env: Environment): ServerConfigShape => {
       documents: env.CLIENT_ID_METADATA_DOCUMENTS,
       redirectSchemes: env.REDIRECT_SCHEMES
     },
+    fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {
       accessToken: env.ACCESS_TOKEN_TTL_SECONDS,

@@ -148,6 +148,7 @@ export const Environment = Schema.Struct({
     text((value) => /^[\x21-\x7e]{1,512}$/.test(value), "must be printable ASCII")
   ),
 
+  MCP_FAST_LANE: withDefault(oneOf("on", "off"), "on"),
   LOG_LEVEL: withDefault(oneOf("trace", "debug", "info", "warn", "error", "fatal", "none"), "info"),
   LOG_FORMAT: Schema.optionalKey(oneOf("pretty", "json")),
 

@@ -1,6 +1,6 @@
 /** `/mcp`: Host and Origin, then the bearer token, then the body (MCP Streamable HTTP; RFC 6750). */
 
-import { Clock, Deferred, Effect, Option, Schema, Stream } from "effect"
+import { Clock, Deferred, Effect, Option, Stream } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { BearerError, InvalidRequest, StoreUnavailable } from "../domain/errors.ts"
@@ -14,7 +14,10 @@ import * as Bearer from "../oauth/bearer.ts"
 import type { ServerKeys } from "../store/ServerKeys.ts"
 import type { TokenStore } from "../store/TokenStore.ts"
 import * as Tools from "../tools/tools.ts"
-import { makeToolServer, scopesOf } from "./toolServer.ts"
+import { makeFastLane } from "./fastLane.ts"
+import { envelopeOf, type Members } from "./message.ts"
+import { scopesOf } from "./toolCatalogue.ts"
+import { makeToolServer } from "./toolServer.ts"
 
 const BODY_LIMIT = 1024 * 1024
 const PATH = "/mcp"
@@ -41,20 +44,8 @@ const fromWeb = (response: Response) => {
   return HttpServerResponse.stream(stream, { status: response.status, headers })
 }
 
-/** As much of a message as the gate has to know; whatever else it is, the SDK judges. */
-const Envelope = Schema.Struct({
-  method: Schema.optionalKey(Schema.Unknown),
-  params: Schema.optionalKey(
-    Schema.Struct({
-      name: Schema.optionalKey(Schema.Unknown),
-      _meta: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
-    })
-  )
-})
-const decodeEnvelope = Schema.decodeUnknownOption(Envelope)
-
 /** Clients that read a challenge in a tool's result, and make nothing of a 403. */
-const readsInBand = (principal: Principal, meta: Readonly<Record<string, unknown>> = {}) =>
+const readsInBand = (principal: Principal, meta: Members) =>
   principal.clientId.startsWith("https://chatgpt.com/") || Object.keys(meta).some((key) => key.startsWith("openai/"))
 
 export const McpRoute = HttpRouter.use(
@@ -62,7 +53,10 @@ export const McpRoute = HttpRouter.use(
     const config = yield* ServerConfig
     const draining = yield* Draining
     const services = yield* Effect.context<ServerConfig | ServerKeys | TokenStore>()
+    const toolServices = yield* Effect.context<Tools.ToolServices>()
     const server = yield* makeToolServer(Tools.tools)
+    const fastLane = config.fastLane ? yield* makeFastLane(Tools.tools) : undefined
+    const scopesByTool = new Map<unknown, ReadonlyArray<string>>(Tools.tools.map((tool) => [tool.name, scopesOf(tool)]))
 
     const dispatch = Effect.fn("mcp.dispatch")(function* (principal: Principal, message: unknown) {
       const request = yield* HttpServerRequest.HttpServerRequest
@@ -130,12 +124,14 @@ export const McpRoute = HttpRouter.use(
       const message = StrictJson.parse(yield* readText(BODY_LIMIT))
       if (Option.isNone(message)) return rpcError(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
       if (Array.isArray(message.value)) return rpcError(400, INVALID_REQUEST, "Batches are not supported")
-      const { method, params } = Option.getOrElse(decodeEnvelope(message.value), (): typeof Envelope.Type => ({}))
-      if (method === "tools/call" && !readsInBand(principal, params?._meta)) {
-        const tool = Tools.tools.find(({ name }) => name === params?.name)
-        const lacking = Bearer.insufficient(principal.scopes, scopesOf(tool))
-        if (lacking !== undefined) return yield* lacking
+      const { method, params, meta } = envelopeOf(message.value)
+      if (method === "tools/call") {
+        const needed = scopesByTool.get(params.name) ?? scopesOf(undefined)
+        const lacking = Bearer.insufficient(principal.scopes, needed)
+        if (lacking !== undefined && !readsInBand(principal, meta)) return yield* lacking
       }
+      const answered = fastLane?.(principal, request.headers, message.value)
+      if (answered !== undefined) return yield* Effect.provideContext(answered, toolServices)
       const response = yield* dispatch(principal, message.value)
       return method === "subscriptions/listen" ? yield* whileTokenLives(principal, response) : response
     })

@@ -1,0 +1,201 @@
+/**
+ * The plain requests of both eras, answered without the SDK: no server object, no web request, no stream. Whatever is
+ * not plain, valid and complete is left to the SDK, so that there is one judge of what is wrong with a message. What is
+ * answered here is what the SDK would have answered, which `test/mcp/fastLane.test.ts` holds against it.
+ *
+ * Answers are put together as text: the lists are serialised once, at start.
+ */
+
+import { Effect } from "effect"
+import { type Headers, HttpServerResponse } from "effect/http"
+import type { Principal } from "../domain/model.ts"
+import { NO_STORE } from "../http/respond.ts"
+import type { Tool } from "../tools/Tool.ts"
+import { hasOnly, isObject, type Members } from "./message.ts"
+import { ServerExtension } from "./ServerExtension.ts"
+import {
+  type CallResult,
+  capabilitiesWith,
+  INSTRUCTIONS,
+  LISTS,
+  listingsOf,
+  makeCall,
+  SERVER
+} from "./toolCatalogue.ts"
+
+const MODERN = "2026-07-28"
+/** The newest first: it is what a client gets that asks for one that nobody knows. */
+const LEGACY = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"]
+
+const MESSAGE = new Set(["jsonrpc", "id", "method", "params"])
+const LIST = new Set(["_meta"])
+const CALL = new Set(["name", "arguments", "_meta"])
+const INITIALIZE = new Set(["protocolVersion", "capabilities", "clientInfo", "_meta"])
+const ENVELOPE = "io.modelcontextprotocol/"
+const VERSION = `${ENVELOPE}protocolVersion`
+const CLIENT_CAPABILITIES = `${ENVELOPE}clientCapabilities`
+const CLIENT_INFO = `${ENVELOPE}clientInfo`
+
+const answer = (text: string) => HttpServerResponse.text(text, { contentType: "application/json", headers: NO_STORE })
+const ACCEPTED = HttpServerResponse.empty({ status: 202, headers: NO_STORE })
+
+const isText = (value: unknown) => typeof value === "string"
+/** `{name, version}`, and further strings. */
+const isImplementation = (value: unknown) =>
+  isObject(value) && isText(value.name) && isText(value.version) && Object.values(value).every(isText)
+/** Capabilities as clients write them: empty ones, or with `listChanged`. */
+const isCapabilities = (value: unknown) =>
+  isObject(value) &&
+  Object.entries(value).every(
+    ([name, capability]) =>
+      ["roots", "sampling", "elicitation"].includes(name) &&
+      isObject(capability) &&
+      Object.entries(capability).every(
+        ([key, flag]) => name === "roots" && key === "listChanged" && typeof flag === "boolean"
+      )
+  )
+
+/** No progress asked for, and nothing of the other era. */
+const isPlainMeta = (meta: unknown) =>
+  meta === undefined ||
+  (isObject(meta) && meta.progressToken === undefined && !Object.keys(meta).some((key) => key.startsWith(ENVELOPE)))
+
+const isModernMeta = (meta: unknown): meta is Members =>
+  isObject(meta) &&
+  meta[VERSION] === MODERN &&
+  isCapabilities(meta[CLIENT_CAPABILITIES]) &&
+  (meta[CLIENT_INFO] === undefined || isImplementation(meta[CLIENT_INFO])) &&
+  meta.progressToken === undefined &&
+  Object.keys(meta).every(
+    (key) => !key.startsWith(ENVELOPE) || key === VERSION || key === CLIENT_CAPABILITIES || key === CLIENT_INFO
+  )
+
+const acceptsBoth = (accept: string | undefined) =>
+  accept?.includes("application/json") === true && accept.includes("text/event-stream")
+
+export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
+  const call = yield* makeCall()
+  const byName = new Map(tools.map((tool) => [tool.name, tool]))
+  const extension = yield* ServerExtension
+  const capabilities = capabilitiesWith(extension)
+  const listings = listingsOf(tools, extension)
+  // What every result of the 2026 era carries.
+  const complete = {
+    resultType: "complete",
+    _meta: { "io.modelcontextprotocol/serverInfo": SERVER }
+  }
+  const completeText = JSON.stringify(complete).slice(1)
+  const LISTED = JSON.stringify({ tools: listings })
+  const LISTED_MODERN = JSON.stringify({ tools: listings, ...LISTS, ...complete })
+  const DISCOVERED = JSON.stringify({
+    supportedVersions: [MODERN],
+    capabilities,
+    instructions: INSTRUCTIONS,
+    ...LISTS,
+    ...complete
+  })
+  const initialized = (version: string) =>
+    JSON.stringify({
+      protocolVersion: LEGACY.includes(version) ? version : LEGACY[0],
+      capabilities,
+      serverInfo: SERVER,
+      instructions: INSTRUCTIONS
+    })
+
+  const respond = (id: string | number, result: string) =>
+    answer(`{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`)
+
+  const called = (
+    id: string | number,
+    tool: Tool<R>,
+    params: Members,
+    granted: ReadonlyArray<string>,
+    modern: boolean
+  ) =>
+    Effect.map(call(tool, params.arguments, granted), (result: CallResult) => {
+      const text = JSON.stringify(result)
+      if (!modern) return respond(id, text)
+      // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
+      if (result._meta !== undefined) {
+        return respond(
+          id,
+          JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
+        )
+      }
+      return respond(id, `${text.slice(0, -1)},${completeText}`)
+    })
+
+  const legacy = (
+    id: string | number | undefined,
+    method: unknown,
+    params: Members,
+    granted: ReadonlyArray<string>
+  ) => {
+    if (!isPlainMeta(params._meta)) return undefined
+    if (id === undefined) {
+      const isNotification = method === "notifications/initialized" && hasOnly(params, LIST)
+      return isNotification ? Effect.succeed(ACCEPTED) : undefined
+    }
+    switch (method) {
+      case "tools/call": {
+        const tool = typeof params.name === "string" ? byName.get(params.name) : undefined
+        const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
+        return tool !== undefined && isPlain ? called(id, tool, params, granted, false) : undefined
+      }
+      case "tools/list":
+        return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED)) : undefined
+      case "ping":
+        return hasOnly(params, LIST) ? Effect.succeed(respond(id, "{}")) : undefined
+      case "initialize": {
+        const { protocolVersion, capabilities, clientInfo } = params
+        const isPlain = hasOnly(params, INITIALIZE) && isCapabilities(capabilities) && isImplementation(clientInfo)
+        return isPlain && typeof protocolVersion === "string"
+          ? Effect.succeed(respond(id, initialized(protocolVersion)))
+          : undefined
+      }
+      default:
+        return undefined
+    }
+  }
+
+  const modern = (
+    id: string | number | undefined,
+    method: unknown,
+    params: Members,
+    granted: ReadonlyArray<string>,
+    headers: Headers.Headers
+  ) => {
+    if (id === undefined || headers["mcp-method"] !== method || !isModernMeta(params._meta)) return undefined
+    switch (method) {
+      case "tools/call": {
+        const tool = typeof params.name === "string" ? byName.get(params.name) : undefined
+        const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
+        return tool !== undefined && isPlain && headers["mcp-name"] === params.name
+          ? called(id, tool, params, granted, true)
+          : undefined
+      }
+      case "tools/list":
+        return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED_MODERN)) : undefined
+      case "server/discover":
+        return hasOnly(params, LIST) ? Effect.succeed(respond(id, DISCOVERED)) : undefined
+      default:
+        return undefined
+    }
+  }
+
+  /** The answer to a plain request; nothing when it is one for the SDK. */
+  return (
+    { scopes }: Principal,
+    headers: Headers.Headers,
+    message: unknown
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> | undefined => {
+    if (!isObject(message) || message.jsonrpc !== "2.0" || !hasOnly(message, MESSAGE)) return undefined
+    const { id, method, params = {} } = message
+    if (!(id === undefined || typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))))
+      return undefined
+    if (!isObject(params) || !acceptsBoth(headers.accept)) return undefined
+    const version = headers["mcp-protocol-version"]
+    if (version === MODERN) return modern(id, method, params, scopes, headers)
+    return version === undefined || LEGACY.includes(version) ? legacy(id, method, params, scopes) : undefined
+  }
+})

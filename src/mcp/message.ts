@@ -1,0 +1,24 @@
+/**
+ * JSON-RPC messages as far as the gate and the fast lane look into them. Plain checks and no schema: this is read for
+ * every request, and whatever it does not recognise, the SDK judges.
+ */
+
+export type Members = Readonly<Record<string, unknown>>
+
+export const isObject = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** Whether an object has no other members than these. */
+export const hasOnly = (value: Members, names: ReadonlySet<string>): boolean => {
+  for (const name in value) if (!names.has(name)) return false
+  return true
+}
+
+const NONE: Members = Object.freeze({})
+
+/** `method`, `params` and `params._meta` of a message, whatever it is otherwise. */
+export const envelopeOf = (message: unknown) => {
+  const { method, params } = isObject(message) ? message : NONE
+  const given = isObject(params) ? params : NONE
+  return { method, params: given, meta: isObject(given._meta) ? given._meta : NONE }
+}
