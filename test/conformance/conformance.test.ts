@@ -90,17 +90,18 @@ const suite = (args: ReadonlyArray<string>, onOutput: (output: string) => void =
     return Effect.sync(() => child.kill("SIGKILL"))
   })
 
-const app = Layer.unwrap(
-  Effect.gen(function* () {
-    const tools = yield* listing
-    return testApp(TestDatabase.quick, {}, PublicWeb.layer, {
-      capabilities: Fixtures.capabilities,
-      tools,
-      requestState: Fixtures.requestState,
-      register: Fixtures.register
+const app = (MCP_FAST_LANE: string) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const tools = yield* listing
+      return testApp(TestDatabase.quick, { MCP_FAST_LANE }, PublicWeb.layer, {
+        capabilities: Fixtures.capabilities,
+        tools,
+        requestState: Fixtures.requestState,
+        register: Fixtures.register
+      })
     })
-  })
-)
+  )
 
 const summaryOf = (output: string) => output.slice(output.indexOf("=== SUMMARY ==="))
 
@@ -113,12 +114,14 @@ const SERVER_INITIATED = [
 ]
 
 describe("conformance 0.2.0-alpha.12", () => {
-  for (const [revision, baseline] of [
-    ["2026-07-28", []],
-    ["2025-11-25", SERVER_INITIATED]
+  for (const [revision, lane, baseline] of [
+    ["2026-07-28", "on", []],
+    ["2026-07-28", "off", []],
+    ["2025-11-25", "on", SERVER_INITIATED],
+    ["2025-11-25", "off", SERVER_INITIATED]
   ] as const) {
     it.live(
-      `everything that ${revision} requires of a server passes${baseline.length > 0 ? ", but for what needs a session" : ""}`,
+      `everything that ${revision} requires of a server passes, the fast lane ${lane}${baseline.length > 0 ? ", but for what needs a session" : ""}`,
       () =>
         Effect.gen(function* () {
           const { port } = yield* TestApp
@@ -133,7 +136,7 @@ describe("conformance 0.2.0-alpha.12", () => {
             summaryOf(output)
           )
           assert.strictEqual(code, baseline.length === 0 ? 0 : 1, summaryOf(output))
-        }).pipe(Effect.scoped, Effect.provide(app)),
+        }).pipe(Effect.scoped, Effect.provide(app(lane))),
       { timeout: 180_000 }
     )
   }
