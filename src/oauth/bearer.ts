@@ -3,7 +3,6 @@
 import { Effect, Redacted } from "effect"
 import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
 import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../domain/errors.ts"
-import type { Principal } from "../domain/model.ts"
 import * as OpaqueToken from "../domain/opaqueToken.ts"
 import * as Scope from "../domain/scope.ts"
 import { ServerKeys } from "../store/ServerKeys.ts"
@@ -16,14 +15,20 @@ export const authenticate = Effect.fn("bearer.authenticate")(function* (authoriz
   // RFC 9110 §11.1: the scheme is case-insensitive.
   const [, credentials] = /^bearer(?: +(.*))?$/i.exec(authorization ?? "") ?? []
   if (credentials === undefined && !/^bearer$/i.test(authorization ?? "")) return yield* new MissingToken()
-  const keys = yield* ServerKeys
-  const token = OpaqueToken.read("access", keys.byId, Redacted.make(credentials ?? ""))
-  if (token === undefined) return yield* invalidToken
-  const config = yield* ServerConfig
   const store = yield* TokenStore
-  const facts = yield* store.findAccess(token)
-  if (facts === undefined || facts.resource !== config.resource) return yield* invalidToken
-  return { ...facts, sessionId: token.sessionId } satisfies Principal
+  const presented = credentials ?? ""
+  // Found by its digest, a token needs no second look at its tag.
+  const principal =
+    (yield* store.recallAccess(OpaqueToken.sha256(presented))) ?? (yield* lookUp(Redacted.make(presented)))
+  const { resource } = yield* ServerConfig
+  return principal?.resource === resource ? principal : yield* invalidToken
+})
+
+const lookUp = Effect.fn("bearer.lookUp")(function* (presented: Redacted.Redacted) {
+  const keys = yield* ServerKeys
+  const store = yield* TokenStore
+  const token = OpaqueToken.read("access", keys.byId, presented)
+  return token && (yield* store.findAccess(token))
 })
 
 /** What to answer when not all of `needed` was granted. */

@@ -4,6 +4,7 @@ import { Console, Effect, Layer } from "effect"
 import { cleanUp } from "../cleanup.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { Logging } from "../logging.ts"
+import { AccessCache } from "../store/AccessCache.ts"
 import { ClientRegistry } from "../store/ClientRegistry.ts"
 import * as Database from "../store/database.ts"
 import { TokenStore } from "../store/TokenStore.ts"
@@ -21,6 +22,7 @@ const program = Effect.gen(function* () {
 program.pipe(
   Effect.provide(
     Layer.merge(TokenStore.layer, ClientRegistry.layer).pipe(
+      Layer.provide(AccessCache.layer),
       Layer.provide(Database.layer),
       Layer.provideMerge(Logging),
       Layer.provideMerge(ServerConfig.layer)

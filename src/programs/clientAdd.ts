@@ -7,6 +7,7 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import * as ClientSecret from "../domain/clientSecret.ts"
 import * as RedirectUri from "../domain/redirectUri.ts"
 import { Logging } from "../logging.ts"
+import { AccessCache } from "../store/AccessCache.ts"
 import { ClientRegistry } from "../store/ClientRegistry.ts"
 import * as Database from "../store/database.ts"
 import { runProgram } from "./runProgram.ts"
@@ -14,6 +15,7 @@ import { runProgram } from "./runProgram.ts"
 class NotRegistered extends Schema.TaggedError<NotRegistered>()("NotRegistered", { message: Schema.String }) {}
 
 const Services = ClientRegistry.layer.pipe(
+  Layer.provide(AccessCache.layer),
   Layer.provide(Database.layer),
   Layer.provideMerge(Logging),
   Layer.provideMerge(ServerConfig.layer)

@@ -5,6 +5,7 @@ import { SqlClient } from "effect/sql"
 import { type EffectiveMetadata, KeySet } from "../domain/clientMetadata.ts"
 import type { StoreUnavailable } from "../domain/errors.ts"
 import type { Client } from "../domain/model.ts"
+import { AccessCache } from "./AccessCache.ts"
 import { firstRow, operation } from "./query.ts"
 
 const ClientRow = Schema.Struct({
@@ -99,6 +100,7 @@ export class ClientRegistry extends Context.Service<
     ClientRegistry,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
+      const cache = yield* AccessCache
 
       const columns = sql.literal(
         `client_id, origin, client_name, redirect_uris, grant_types, token_endpoint_auth_methods,
@@ -190,6 +192,7 @@ export class ClientRegistry extends Context.Service<
           yield* sql`
             with gone as (delete from mcp.oauth_clients where client_id = ${clientId} returning client_id)
             ${bury(reason)}`
+          cache.forgetAll()
         },
         Effect.uninterruptible,
         operation

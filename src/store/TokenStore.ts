@@ -5,16 +5,22 @@
  * caller who hangs up must not undo a rotation, and even less a compromise.
  */
 
-import { Context, Effect, Layer } from "effect"
+import { Context, Deferred, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable, TokenError } from "../domain/errors.ts"
+import type { Principal } from "../domain/model.ts"
 import type { PresentedToken } from "../domain/opaqueToken.ts"
+import { AccessCache, now } from "./AccessCache.ts"
 import { type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.ts"
 import { operation } from "./query.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.ts"
-import { type AccessFacts, makeSessions, type Presenter, type TokenFacts } from "./sessions.ts"
+import { makeSessions, type Presenter, type TokenFacts } from "./sessions.ts"
 import { makeSweep, type Swept } from "./sweep.ts"
+
+type Answer = Deferred.Deferred<Principal | undefined, StoreUnavailable>
+
+const keyOf = (digest: Uint8Array) => Buffer.from(digest).toString("latin1")
 
 export class TokenStore extends Context.Service<
   TokenStore,
@@ -32,8 +38,10 @@ export class TokenStore extends Context.Service<
     readonly revokeAccess: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** Ends the session of a refresh token, retired or not, if it is the presenter's. */
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
-    /** What a good access token stands for; `undefined` for every other. Marks its generation as used. */
-    readonly findAccess: (token: PresentedToken) => Effect.Effect<AccessFacts | undefined, StoreUnavailable>
+    /** Who presents a good access token; `undefined` for every other. Marks its generation as used. */
+    readonly findAccess: (token: PresentedToken) => Effect.Effect<Principal | undefined, StoreUnavailable>
+    /** What `findAccess` answered for a token of this digest some seconds ago, if nothing has ended it since. */
+    readonly recallAccess: (digest: Uint8Array) => Effect.Effect<Principal | undefined>
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
       token: PresentedToken,
@@ -48,17 +56,57 @@ export class TokenStore extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { lifetimes } = yield* ServerConfig
+      const cache = yield* AccessCache
       const codes = makeCodes(sql, lifetimes)
       const refresh = makeRefresh(sql, lifetimes)
       const sessions = makeSessions(sql, lifetimes)
       const sweep = makeSweep(sql)
+      const forgetting = ({ sessionId }: PresentedToken) => Effect.sync(() => cache.forget(sessionId))
+
+      const lookUp = Effect.fnUntraced(function* (token: PresentedToken, epoch: number) {
+        const facts = yield* operation(sessions.findAccess(token))
+        if (facts === undefined) return undefined
+        const { remaining, ...rest } = facts
+        const principal: Principal = { ...rest, sessionId: token.sessionId }
+        // A revocation that was heard while the query ran may be younger than its answer.
+        if (cache.epoch() === epoch) cache.keep(keyOf(token.hash), principal, remaining, yield* now)
+        return principal
+      })
+
+      // Those who ask for the same token at once share a query, unless something was revoked since it began.
+      const flights = new Map<string, { readonly epoch: number; readonly answer: Answer }>()
+      const findAccess = (token: PresentedToken) =>
+        Effect.suspend(() => {
+          const key = keyOf(token.hash)
+          const epoch = cache.epoch()
+          const flight = flights.get(key)
+          if (flight?.epoch === epoch) return Deferred.await(flight.answer)
+          const answer: Answer = Deferred.makeUnsafe()
+          flights.set(key, { epoch, answer })
+          return lookUp(token, epoch).pipe(
+            Effect.onExit((exit) => {
+              if (flights.get(key)?.answer === answer) flights.delete(key)
+              return Deferred.done(answer, exit)
+            }),
+            // Whoever hangs up must not take the others' answer along.
+            Effect.uninterruptible
+          )
+        })
+
       return TokenStore.of({
         closeForm: (formId, code) => operation(codes.closeForm(formId, code)),
-        redeem: (request) => operation(codes.redeem(request)),
-        refresh: (request) => operation(refresh(request)),
-        revokeAccess: (token, by) => operation(sessions.revokeAccess(token, by)),
-        revokeSession: (token, by) => operation(sessions.revokeSession(token, by)),
-        findAccess: (token) => operation(sessions.findAccess(token)),
+        redeem: (request) =>
+          Effect.tap(operation(codes.redeem(request)), ({ _tag }) =>
+            _tag === "Replayed" ? forgetting(request.code) : Effect.void
+          ),
+        refresh: (request) =>
+          Effect.tap(operation(refresh(request)), ({ _tag }) =>
+            _tag === "Compromise" ? forgetting(request.token) : Effect.void
+          ),
+        revokeAccess: (token, by) => Effect.tap(operation(sessions.revokeAccess(token, by)), forgetting(token)),
+        revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), forgetting(token)),
+        findAccess,
+        recallAccess: (digest) => Effect.map(now, (now) => cache.recall(keyOf(digest), now)),
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))
       })

@@ -7,6 +7,7 @@ import { PGlite } from "@electric-sql/pglite"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { type DatabaseConfig, ServerConfig } from "../config/ServerConfig.ts"
+import { RevocationFeed } from "./AccessCache.ts"
 import { lockDataDir } from "./dataDirLock.ts"
 import { migrate, verify } from "./migrations.ts"
 import { connect } from "./pglite.ts"
@@ -106,13 +107,24 @@ const client = Effect.fn("database.client")(function* () {
 /** As configured, without a migration: for programs that look after the schema themselves. */
 export const layerUnmigrated = PgClient.layerFrom(client())
 
+/** Revocations, where one connection of the pool can be spared to listen for them. */
+const feed = Layer.effect(
+  RevocationFeed,
+  Effect.gen(function* () {
+    const { database } = yield* ServerConfig
+    const client = yield* PgClient.PgClient
+    const canListen = database._tag === "Postgres" && database.pooler === "session" && database.poolSize > 1
+    return canListen ? client.listen("gatehouse_revoked") : undefined
+  })
+)
+
 /** As configured, with the schema in place: an embedded database is migrated, any other must have been. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { database } = yield* ServerConfig
     yield* database._tag === "Embedded" ? migrate : verify
   })
-).pipe(Layer.provideMerge(layerUnmigrated))
+).pipe(Layer.provideMerge(feed), Layer.provideMerge(layerUnmigrated))
 
 /** An embedded database in memory, migrated. */
 export const layerMemory = Layer.effectDiscard(migrate).pipe(

@@ -20,6 +20,8 @@ export interface AccessFacts {
   readonly scopes: ReadonlyArray<string>
   readonly resource: string
   readonly expiresAt: Date
+  /** Milliseconds until the token, or its session, ends: by the database's clock, so ours may differ. */
+  readonly remaining: number
 }
 
 const AccessRow = Schema.Struct({
@@ -28,6 +30,7 @@ const AccessRow = Schema.Struct({
   scopes: Schema.Array(Schema.String),
   resource: Schema.String,
   expires_at: Schema.Date,
+  remaining: Schema.Number,
   first_of_head: Schema.Boolean
 })
 const decodeAccess = firstRow(AccessRow)
@@ -44,7 +47,7 @@ const decodeInspected = firstRow(
 const decodeOwner = firstRow(Schema.Struct({ client_id: Schema.String, token_hash: Schema.NullOr(Schema.Uint8Array) }))
 
 /** What a token stands for, to be told and not to be used. */
-export interface TokenFacts extends AccessFacts {
+export interface TokenFacts extends Omit<AccessFacts, "remaining"> {
   readonly issuedAt: Date
 }
 
@@ -75,6 +78,7 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
   const findAccess = Effect.fn("TokenStore.findAccess")(function* (token: PresentedToken) {
     const row = yield* decodeAccess(sql`
       select s.client_id, s.subject, a.scopes, a.resource, a.expires_at,
+             (extract(epoch from least(a.expires_at, s.expires_at) - clock_timestamp()) * 1000)::float8 as remaining,
              a.generation = s.head_generation and s.confirmed_at is null as first_of_head
       from mcp.oauth_access_tokens a
       join mcp.mcp_sessions s on s.id = a.session_id
@@ -93,7 +97,8 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
       subject: row.subject,
       scopes: row.scopes,
       resource: row.resource,
-      expiresAt: row.expires_at
+      expiresAt: row.expires_at,
+      remaining: row.remaining
     } satisfies AccessFacts
   })
 

@@ -1,0 +1,122 @@
+/**
+ * Good access tokens, kept for some seconds so that most calls of a chatty client need no query.
+ *
+ * Only while a listener hears of revocations (`announce_*` in the migrations): without one, nothing is kept. What ends a
+ * session in this process is forgotten at once, what ends it elsewhere as soon as the database has told.
+ */
+
+import type { Scope } from "effect"
+import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Principal } from "../domain/model.ts"
+
+/** No revocation goes unheard for longer, whatever becomes of the listener. */
+const LONGEST_MS = 5000
+/** Some hundred bytes each. */
+const CAPACITY = 20_000
+
+/** Every revocation that the database tells: a session's id, or `*` for more than one can name. */
+export type Revocations = Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>
+
+/** Where revocations are heard; nowhere behind a transaction pooler, or in the embedded database's one connection. */
+export class RevocationFeed extends Context.Reference<Revocations | undefined>("gatehouse/store/RevocationFeed", {
+  defaultValue: () => undefined
+}) {}
+
+interface Entry {
+  readonly principal: Principal
+  /** In milliseconds of this process's clock. */
+  readonly until: number
+}
+
+export class AccessCache extends Context.Service<
+  AccessCache,
+  {
+    /** The principal of a token's digest, if it was good a moment ago. */
+    readonly recall: (digest: string, now: number) => Principal | undefined
+    /** Keeps a principal that the database has just answered for `remaining` milliseconds at most. */
+    readonly keep: (digest: string, principal: Principal, remaining: number, now: number) => void
+    /** A moment before a query; `keep` is in vain if a revocation was heard since. */
+    readonly epoch: () => number
+    readonly forget: (sessionId: string) => void
+    readonly forgetAll: () => void
+  }
+>()("gatehouse/store/AccessCache") {
+  static readonly layer = Layer.effect(
+    AccessCache,
+    Effect.gen(function* () {
+      const feed = yield* RevocationFeed
+      const entries = new Map<string, Entry>()
+      const bySession = new Map<string, Set<string>>()
+      let isHearing = false
+      let epoch = 0
+
+      const drop = (digest: string) => {
+        const entry = entries.get(digest)
+        if (entry === undefined) return
+        entries.delete(digest)
+        const { sessionId } = entry.principal
+        const others = bySession.get(sessionId)
+        others?.delete(digest)
+        if (others?.size === 0) bySession.delete(sessionId)
+      }
+      const forgetAll = () => {
+        epoch++
+        entries.clear()
+        bySession.clear()
+      }
+      const forget = (sessionId: string) => {
+        epoch++
+        for (const digest of [...(bySession.get(sessionId) ?? [])]) drop(digest)
+      }
+
+      if (feed !== undefined) {
+        const hear = Effect.gen(function* () {
+          const queue = yield* feed
+          isHearing = true
+          yield* Queue.take(queue).pipe(
+            Effect.map(({ payload }) => (payload === "*" ? forgetAll() : forget(payload))),
+            Effect.forever
+          )
+        }).pipe(
+          Effect.scoped,
+          Effect.ensuring(
+            Effect.sync(() => {
+              isHearing = false
+              forgetAll()
+            })
+          ),
+          Effect.tapCause(() => Effect.logWarning("revocations are not heard; access tokens are not kept in memory"))
+        )
+        yield* Effect.forkScoped(Effect.retry(hear, Schedule.spaced("1 second")))
+      }
+
+      return AccessCache.of({
+        recall: (digest, now) => {
+          const entry = entries.get(digest)
+          if (entry === undefined) return undefined
+          if (entry.until > now) return entry.principal
+          drop(digest)
+          return undefined
+        },
+        keep: (digest, principal, remaining, now) => {
+          if (!isHearing) return
+          // The one that was put in first goes first.
+          const [oldest] = entries.size >= CAPACITY ? entries.keys() : []
+          if (oldest !== undefined) drop(oldest)
+          entries.set(digest, { principal, until: now + Math.min(LONGEST_MS, remaining) })
+          const { sessionId } = principal
+          const others = bySession.get(sessionId)
+          if (others === undefined) bySession.set(sessionId, new Set([digest]))
+          else others.add(digest)
+        },
+        epoch: () => epoch,
+        forget,
+        forgetAll
+      })
+    })
+  )
+}
+
+/** Milliseconds of this process's clock: an entry's age, and nothing else, is measured by it. */
+export const now = Clock.currentTimeMillis
