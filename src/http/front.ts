@@ -1,7 +1,7 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Deferred, Effect } from "effect"
+import { Cause, Clock, Deferred, Effect, LogLevel, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { clientAddress } from "./clientAddress.ts"
@@ -21,6 +21,8 @@ export const Front = HttpRouter.middleware(
   Effect.gen(function* () {
     const config = yield* ServerConfig
     const draining = yield* Draining
+    const least = yield* References.MinimumLogLevel
+    const isLogged = (level: LogLevel.LogLevel) => LogLevel.isGreaterThanOrEqualTo(level, least)
 
     return (app) =>
       HttpServerRequest.HttpServerRequest.use((request) => {
@@ -42,15 +44,18 @@ export const Front = HttpRouter.middleware(
               return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
             })
           )
-          yield* (isProbe ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
-            Effect.annotateLogs({
-              method: request.method,
-              path: path.slice(0, 200),
-              status: response.status,
-              ms: (yield* Clock.currentTimeMillis) - started,
-              client: clientAddress(config.trustedProxies, request)
-            })
-          )
+          // What nobody will read is not put together.
+          if (isLogged(isProbe ? "Debug" : "Info")) {
+            yield* (isProbe ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
+              Effect.annotateLogs({
+                method: request.method,
+                path: path.slice(0, 200),
+                status: response.status,
+                ms: (yield* Clock.currentTimeMillis) - started,
+                client: clientAddress(config.trustedProxies, request)
+              })
+            )
+          }
           return HttpServerResponse.setHeaders(response, {
             "x-request-id": requestId,
             "x-content-type-options": "nosniff",

@@ -6,7 +6,7 @@
  * Answers are put together as text: the lists are serialised once, at start.
  */
 
-import { Effect } from "effect"
+import { Context, Effect, References } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
 import type { Principal } from "../domain/model.ts"
 import { NO_STORE } from "../http/respond.ts"
@@ -75,6 +75,12 @@ const acceptsBoth = (accept: string | undefined) =>
 
 export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
   const call = yield* makeCall()
+  const services = yield* Effect.context<R>()
+  // In place of the request's context, and not merged into it, which would copy all services for every call.
+  const withServices = <A>(effect: Effect.Effect<A, never, R>): Effect.Effect<A> =>
+    Effect.updateContext(effect, (request: Context.Context<never>) =>
+      Context.add(services, References.CurrentLogAnnotations, Context.get(request, References.CurrentLogAnnotations))
+    )
   const byName = new Map(tools.map((tool) => [tool.name, tool]))
   const extension = yield* ServerExtension
   const capabilities = capabilitiesWith(extension)
@@ -112,7 +118,7 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     granted: ReadonlyArray<string>,
     modern: boolean
   ) =>
-    Effect.map(call(tool, params.arguments, granted), (result: CallResult) => {
+    Effect.map(withServices(call(tool, params.arguments, granted)), (result: CallResult) => {
       const text = JSON.stringify(result)
       if (!modern) return respond(id, text)
       // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
@@ -188,7 +194,7 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     { scopes }: Principal,
     headers: Headers.Headers,
     message: unknown
-  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> | undefined => {
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
     if (!isObject(message) || message.jsonrpc !== "2.0" || !hasOnly(message, MESSAGE)) return undefined
     const { id, method, params = {} } = message
     if (!(id === undefined || typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))))

@@ -11,8 +11,6 @@ import { mediaType, type PayloadTooLarge, readText } from "../http/requestBody.t
 import { json, NO_STORE, unavailable } from "../http/respond.ts"
 import * as StrictJson from "../http/strictJson.ts"
 import * as Bearer from "../oauth/bearer.ts"
-import type { ServerKeys } from "../store/ServerKeys.ts"
-import type { TokenStore } from "../store/TokenStore.ts"
 import * as Tools from "../tools/tools.ts"
 import { makeFastLane } from "./fastLane.ts"
 import { envelopeOf, type Members } from "./message.ts"
@@ -52,8 +50,7 @@ export const McpRoute = HttpRouter.use(
   Effect.fn("McpRoute")(function* (router) {
     const config = yield* ServerConfig
     const draining = yield* Draining
-    const services = yield* Effect.context<ServerConfig | ServerKeys | TokenStore>()
-    const toolServices = yield* Effect.context<Tools.ToolServices>()
+    const authenticate = yield* Bearer.makeAuthenticate()
     const server = yield* makeToolServer(Tools.tools)
     const fastLane = config.fastLane ? yield* makeFastLane(Tools.tools) : undefined
     const scopesByTool = new Map<unknown, ReadonlyArray<string>>(Tools.tools.map((tool) => [tool.name, scopesOf(tool)]))
@@ -97,13 +94,12 @@ export const McpRoute = HttpRouter.use(
       )
       const request = yield* HttpServerRequest.HttpServerRequest
       const expiry = Effect.sleep(Math.max(0, expiresAt.getTime() - (yield* Clock.currentTimeMillis)))
-      const revocation = Bearer.authenticate(request.headers.authorization).pipe(
+      const revocation = authenticate(request.headers.authorization).pipe(
         Effect.as(false),
         // A database that does not answer ends nothing.
         Effect.catch((error) => Effect.succeed(error._tag !== "StoreUnavailable")),
         Effect.delay(REVOCATION_INTERVAL),
-        Effect.repeat({ until: (ended) => ended }),
-        Effect.provideContext(services)
+        Effect.repeat({ until: (ended) => ended })
       )
       if (response.body._tag !== "Stream") return response
       const stream = response.body.stream.pipe(
@@ -114,7 +110,7 @@ export const McpRoute = HttpRouter.use(
 
     const serve = Effect.gen(function* () {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const principal = yield* Bearer.authenticate(request.headers.authorization)
+      const principal = yield* authenticate(request.headers.authorization)
       if (request.method !== "POST") {
         return HttpServerResponse.empty({ status: 405, headers: { allow: "POST", ...NO_STORE } })
       }
@@ -131,7 +127,7 @@ export const McpRoute = HttpRouter.use(
         if (lacking !== undefined && !readsInBand(principal, meta)) return yield* lacking
       }
       const answered = fastLane?.(principal, request.headers, message.value)
-      if (answered !== undefined) return yield* Effect.provideContext(answered, toolServices)
+      if (answered !== undefined) return yield* answered
       const response = yield* dispatch(principal, message.value)
       return method === "subscriptions/listen" ? yield* whileTokenLives(principal, response) : response
     })
@@ -163,10 +159,6 @@ export const McpRoute = HttpRouter.use(
       exposedHeaders: ["WWW-Authenticate"],
       maxAge: 86_400
     })
-    yield* router.add(
-      "*",
-      PATH,
-      serve.pipe(Effect.catch(answerError), Effect.provideContext(services), admitOrigin(config), withCors)
-    )
+    yield* router.add("*", PATH, serve.pipe(Effect.catch(answerError), admitOrigin(config), withCors))
   })
 )

@@ -10,25 +10,31 @@ import { TokenStore } from "../store/TokenStore.ts"
 
 const invalidToken = new InvalidToken({ description: "the access token is unknown, expired, revoked or not for here" })
 
-/** The principal of an `Authorization` header. Only the header counts: never a query or form parameter. */
-export const authenticate = Effect.fn("bearer.authenticate")(function* (authorization: string | undefined) {
-  // RFC 9110 §11.1: the scheme is case-insensitive.
-  const [, credentials] = /^bearer(?: +(.*))?$/i.exec(authorization ?? "") ?? []
-  if (credentials === undefined && !/^bearer$/i.test(authorization ?? "")) return yield* new MissingToken()
-  const store = yield* TokenStore
-  const presented = credentials ?? ""
-  // Found by its digest, a token needs no second look at its tag.
-  const principal =
-    (yield* store.recallAccess(OpaqueToken.sha256(presented))) ?? (yield* lookUp(Redacted.make(presented)))
-  const { resource } = yield* ServerConfig
-  return principal?.resource === resource ? principal : yield* invalidToken
-})
-
-const lookUp = Effect.fn("bearer.lookUp")(function* (presented: Redacted.Redacted) {
+/**
+ * Makes what tells the principal of an `Authorization` header. Only the header counts: never a query or form parameter.
+ *
+ * Made once and closed over its services: providing them to every request would copy the whole context each time.
+ */
+export const makeAuthenticate = Effect.fnUntraced(function* () {
   const keys = yield* ServerKeys
   const store = yield* TokenStore
-  const token = OpaqueToken.read("access", keys.byId, presented)
-  return token && (yield* store.findAccess(token))
+  const { resource } = yield* ServerConfig
+
+  const lookUp = Effect.fn("bearer.lookUp")(function* (presented: Redacted.Redacted) {
+    const token = OpaqueToken.read("access", keys.byId, presented)
+    return token && (yield* store.findAccess(token))
+  })
+
+  return Effect.fnUntraced(function* (authorization: string | undefined) {
+    // RFC 9110 §11.1: the scheme is case-insensitive.
+    const [, credentials] = /^bearer(?: +(.*))?$/i.exec(authorization ?? "") ?? []
+    if (credentials === undefined && !/^bearer$/i.test(authorization ?? "")) return yield* new MissingToken()
+    const presented = credentials ?? ""
+    // Found by its digest, a token needs no second look at its tag.
+    const principal =
+      (yield* store.recallAccess(OpaqueToken.sha256(presented))) ?? (yield* lookUp(Redacted.make(presented)))
+    return principal?.resource === resource ? principal : yield* invalidToken
+  })
 })
 
 /** What to answer when not all of `needed` was granted. */

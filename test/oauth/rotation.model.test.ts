@@ -221,7 +221,7 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
         const seen = at(accesses)
         if (seen === undefined) break
         const usable = isUsable(seen.session, seen.token, now)
-        const principal = yield* Bearer.authenticate(`Bearer ${seen.token}`).pipe(Effect.option)
+        const principal = yield* (yield* Bearer.makeAuthenticate())(`Bearer ${seen.token}`).pipe(Effect.option)
         assert.strictEqual(principal._tag === "Some", usable)
         if (usable && seen.session.access.get(seen.token)?.generation === head(seen.session))
           seen.session.confirmed = true
