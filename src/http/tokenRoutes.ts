@@ -36,17 +36,18 @@ export const TokenRoutes = HttpRouter.use(
     const cors = { cors: (origin: string | undefined) => originAllowed(config.corsOrigins, origin) }
 
     /** A form, from an authenticated client, within its limits. */
-    const clientEndpoint = (serve: Serve, authenticate = ClientAuthentication.authenticate) =>
-      HttpServerRequest.HttpServerRequest.use((request) => {
+    const clientEndpoint = (serve: Serve, authenticate = ClientAuthentication.authenticate) => {
+      const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, address: string) {
+        const parameters = yield* readParameters()
+        const client = yield* authenticate(parameters, request.headers.authorization)
+        yield* limits.client(client.clientId)
+        return yield* serve(client, parameters, address)
+      })
+      return HttpServerRequest.HttpServerRequest.use((request) => {
         const address = clientAddress(config.trustedProxies, request)
-        const handle = Effect.gen(function* () {
-          const parameters = yield* readParameters()
-          const client = yield* authenticate(parameters, request.headers.authorization)
-          yield* limits.client(client.clientId)
-          return yield* serve(client, parameters, address)
-        })
-        return limits.failures(address, handle)
+        return limits.failures(address, handle(request, address))
       }).pipe(Effect.provideContext(services), answerErrors, admitOrigin(config))
+    }
 
     const token: Serve = (client, parameters, address) =>
       Effect.map(grant(client, parameters, address), (tokens) => json(tokens))
