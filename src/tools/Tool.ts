@@ -53,7 +53,8 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
     ...description,
     inputSchema,
     outputSchema: jsonSchemaOf(output),
-    call: Effect.fn(`Tool.${tool.name}`)(function* (args: unknown) {
+    // Untraced, as a span costs more here than most calls do.
+    call: Effect.fnUntraced(function* (args: unknown) {
       const decoded = yield* Effect.mapError(decode(args ?? {}), ({ issue }) => refusal(issue, names))
       const result = yield* handler(decoded)
       // A result that its own schema refuses is our mistake, not the caller's.
