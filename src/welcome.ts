@@ -27,9 +27,9 @@ export const welcome = (config: ServerConfigShape): string => {
     ...client,
     `  Database        ${database}`,
     "",
-    "Next: give your MCP client the MCP address and the client id. It opens a consent page in",
-    "your browser; allow it, and the tools are there. README.md walks through it with curl, and",
-    "says what to enter in ChatGPT.",
+    "Next: give your MCP client the MCP address. It makes itself known and opens a consent page in",
+    "your browser; allow it, and the tools are there. npm run doctor says which clients can connect,",
+    "README.md what to type in each.",
     ""
   ].join("\n")
 }

@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import { createServer } from "node:http"
-import { Console, Effect, Schema } from "effect"
+import { Console, Deferred, Effect, Schema } from "effect"
 import type { Diagnosis } from "./findings.ts"
 import { type Probe, probe, saw } from "./probe.ts"
 
@@ -17,27 +17,24 @@ const random = () => randomBytes(32).toString("base64url")
 
 /** Waits for the browser at a loopback port, as native clients do (RFC 8252 §7.3). */
 const callback = Effect.acquireRelease(
-  Effect.callback<{ readonly redirectUri: string; readonly arrival: Promise<URL>; readonly close: () => void }>(
-    (resume) => {
-      let arrived: (url: URL) => void = () => undefined
-      const arrival = new Promise<URL>((resolve) => {
-        arrived = resolve
-      })
-      const server = createServer((request, response) => {
-        const url = new URL(request.url ?? "/", "http://127.0.0.1")
-        if (url.pathname !== "/callback") return void response.writeHead(404).end()
-        response.writeHead(200, { "content-type": "text/plain" }).end("Done. You may close this page.\n")
-        arrived(url)
-      })
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        const port = typeof address === "object" ? address?.port : 0
-        resume(
-          Effect.succeed({ redirectUri: `http://127.0.0.1:${port}/callback`, arrival, close: () => server.close() })
-        )
-      })
-    }
-  ),
+  Effect.callback<{
+    readonly redirectUri: string
+    readonly arrival: Deferred.Deferred<URL>
+    readonly close: () => void
+  }>((resume) => {
+    const arrival = Deferred.makeUnsafe<URL>()
+    const server = createServer((request, response) => {
+      const url = new URL(request.url ?? "/", "http://127.0.0.1")
+      if (url.pathname !== "/callback") return void response.writeHead(404).end()
+      response.writeHead(200, { "content-type": "text/plain" }).end("Done. You may close this page.\n")
+      Deferred.doneUnsafe(arrival, Effect.succeed(url))
+    })
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      const port = typeof address === "object" ? address?.port : 0
+      resume(Effect.succeed({ redirectUri: `http://127.0.0.1:${port}/callback`, arrival, close: () => server.close() }))
+    })
+  }),
   ({ close }) => Effect.sync(close)
 )
 
@@ -81,7 +78,7 @@ export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagn
       state
     }).toString()
     yield* Console.log(`\n  Open this in a browser, and allow it:\n\n  ${authorize.href}\n`)
-    const back = yield* Effect.promise(() => arrival).pipe(
+    const back = yield* Deferred.await(arrival).pipe(
       Effect.timeoutOrElse({
         duration: PATIENCE,
         orElse: () => Effect.fail(new StepFailed({ message: "nobody came back from the browser within five minutes" }))
