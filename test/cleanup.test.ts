@@ -15,6 +15,7 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
   Effect.gen(function* () {
     let count = 0
     const store = Layer.mock(TokenStore, {
+      recallAccess: () => undefined,
       sweep: () =>
         Effect.suspend(() => {
           count++

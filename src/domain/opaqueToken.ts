@@ -10,7 +10,7 @@
  * the database stores the SHA-256 of the whole string.
  */
 
-import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from "node:crypto"
 import { Redacted } from "effect"
 
 /** Prefixes by kind, recognisable to secret scanners. */
@@ -46,7 +46,11 @@ export interface PresentedToken extends MintedToken {
   readonly generation: number
 }
 
-export const sha256 = (value: string): Uint8Array => createHash("sha256").update(value).digest()
+export const sha256 = (value: string): Uint8Array => hash("sha256", value, "buffer")
+
+/** The same digest as text, under which a good token is remembered. */
+export const fingerprint = (secret: string): string => hash("sha256", secret, "base64url")
+export const fingerprintOf = (token: PresentedToken): string => Buffer.from(token.hash).toString("base64url")
 
 const tagOf = (kind: TokenKind, key: ServerKey, content: Uint8Array) =>
   createHmac("sha256", key.tokenKey)

@@ -6,7 +6,6 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Metadata from "../oauth/metadata.ts"
 import { ScopeCatalogue } from "../oauth/ScopeCatalogue.ts"
 import { endpoint } from "./endpoint.ts"
-import { NO_STORE } from "./respond.ts"
 
 const CACHE = { "cache-control": "public, max-age=300" }
 
@@ -28,7 +27,7 @@ export const DiscoveryRoutes = HttpRouter.use(
     }
     if (config.openaiAppsChallenge !== undefined) {
       // https://developers.openai.com/apps-sdk: the token alone proves to OpenAI whose domain this is.
-      const challenge = HttpServerResponse.text(config.openaiAppsChallenge, { headers: NO_STORE })
+      const challenge = HttpServerResponse.text(config.openaiAppsChallenge)
       yield* endpoint(router, "/.well-known/openai-apps-challenge", { GET: Effect.succeed(challenge) })
     }
   })

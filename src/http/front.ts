@@ -12,6 +12,8 @@ import { serverError, unavailable } from "./respond.ts"
 /** Probes come by address, not by name, and often. */
 const PROBES = new Set(["/healthz", "/readyz"])
 
+const CLOSE = { connection: "close" }
+
 const notFound = HttpServerResponse.jsonUnsafe(
   { error: "not_found", error_description: "there is nothing at this path" },
   { status: 404 }
@@ -24,52 +26,61 @@ export const Front = HttpRouter.middleware(
     const least = yield* References.MinimumLogLevel
     const isLogged = (level: LogLevel.LogLevel) => LogLevel.isGreaterThanOrEqualTo(level, least)
 
-    // One generator for all requests: a new one for each would cost V8 a hidden class each, kept until the next full
-    // collection.
-    const answer = Effect.fnUntraced(function* <E, R>(
-      app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+    const recover = (cause: Cause.Cause<unknown>) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      if (isRouteNotFound(Cause.squash(cause))) return Effect.succeed(notFound)
+      return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
+    }
+
+    const logged = Effect.fnUntraced(function* <E, R>(
+      answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
       request: HttpServerRequest.HttpServerRequest,
-      requestId: string
+      path: string
     ) {
       const started = yield* Clock.currentTimeMillis
-      const path = request.url.split("?")[0] ?? ""
-      const isProbe = PROBES.has(path)
-      const admitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
-      const isDraining = Deferred.isDoneUnsafe(draining)
-      const response = isDraining
-        ? unavailable
-        : admitted
-          ? yield* Effect.catchCause(app, (cause) => {
-              if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-              if (isRouteNotFound(Cause.squash(cause))) return Effect.succeed(notFound)
-              return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
-            })
-          : forbidden
-      // What nobody will read is not put together.
-      if (isLogged(isProbe ? "Debug" : "Info")) {
-        yield* (isProbe ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
-          Effect.annotateLogs({
-            method: request.method,
-            path: path.slice(0, 200),
-            status: response.status,
-            ms: (yield* Clock.currentTimeMillis) - started,
-            client: clientAddress(config.trustedProxies, request)
-          })
-        )
-      }
-      return HttpServerResponse.setHeaders(response, {
-        "x-request-id": requestId,
-        "x-content-type-options": "nosniff",
-        // An open connection would keep the shutdown waiting for a next request that we would refuse.
-        ...(Deferred.isDoneUnsafe(draining) ? { connection: "close" } : {})
-      })
+      const response = yield* answer
+      yield* (PROBES.has(path) ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
+        Effect.annotateLogs({
+          method: request.method,
+          path: path.slice(0, 200),
+          status: response.status,
+          ms: (yield* Clock.currentTimeMillis) - started,
+          client: clientAddress(config.trustedProxies, request)
+        })
+      )
+      return response
     })
 
-    return (app) =>
-      HttpServerRequest.HttpServerRequest.use((request) => {
+    return (app) => {
+      const recovered = Effect.catchCause(app, recover)
+      return HttpServerRequest.HttpServerRequest.use((request) => {
+        const [path = ""] = request.url.split("?", 1)
+        const isProbe = PROBES.has(path)
+        const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
+        const answer = Deferred.isDoneUnsafe(draining)
+          ? Effect.succeed(unavailable)
+          : isAdmitted
+            ? recovered
+            : Effect.succeed(forbidden)
         const requestId = randomUUID()
-        return Effect.annotateLogs(answer(app, request, requestId), { request_id: requestId })
+        // What nobody will read is not put together.
+        const seen = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        return Effect.provideService(
+          Effect.map(seen, (response) =>
+            HttpServerResponse.setHeaders(response, {
+              // An answer is nobody's to keep unless it says so.
+              "cache-control": response.headers["cache-control"] ?? "no-store",
+              "x-request-id": requestId,
+              "x-content-type-options": "nosniff",
+              // An open connection would keep the shutdown waiting for a next request that we would refuse.
+              ...(Deferred.isDoneUnsafe(draining) ? CLOSE : {})
+            })
+          ),
+          References.CurrentLogAnnotations,
+          { request_id: requestId }
+        )
       })
+    }
   }),
   { global: true }
 )

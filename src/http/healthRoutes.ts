@@ -5,15 +5,13 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import type { SqlClient } from "effect/sql"
 import * as Inspection from "../store/inspection.ts"
 import { endpoint } from "./endpoint.ts"
-import { NO_STORE } from "./respond.ts"
 
 /** Done when shutdown begins: requests in flight finish, new ones are told to go elsewhere, streams end. */
 export class Draining extends Context.Service<Draining, Deferred.Deferred<void>>()("gatehouse/http/Draining") {
   static readonly layer = Layer.effect(Draining, Deferred.make<void>())
 }
 
-const answer = (status: number, text: string) =>
-  HttpServerResponse.jsonUnsafe({ status: text }, { status, headers: NO_STORE })
+const answer = (status: number, text: string) => HttpServerResponse.jsonUnsafe({ status: text }, { status })
 
 export const HealthRoutes = HttpRouter.use(
   Effect.fn("HealthRoutes")(function* (router) {

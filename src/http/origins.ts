@@ -26,7 +26,7 @@ export const originAdmitted = (config: ServerConfigShape, origin: string | undef
 /** A request that no allow-list admits. It says nothing of what would be admitted. */
 export const forbidden = HttpServerResponse.jsonUnsafe(
   { error: "forbidden", error_description: "this Host or Origin is not allowed here" },
-  { status: 403, headers: { "cache-control": "no-store" } }
+  { status: 403 }
 )
 
 /** Keeps foreign origins from a handler. */

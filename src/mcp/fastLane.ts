@@ -6,20 +6,20 @@
  * Answers are put together as text: the lists are serialised once, at start.
  */
 
-import { Context, Effect, References } from "effect"
+import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
 import type { Principal } from "../domain/model.ts"
-import { NO_STORE } from "../http/respond.ts"
 import type { Tool } from "../tools/Tool.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
 import { ServerExtension } from "./ServerExtension.ts"
 import {
+  type Call,
   type CallResult,
   capabilitiesWith,
   INSTRUCTIONS,
   LISTS,
   listingsOf,
-  makeCall,
+  makeCalls,
   SERVER
 } from "./toolCatalogue.ts"
 
@@ -36,8 +36,8 @@ const VERSION = `${ENVELOPE}protocolVersion`
 const CLIENT_CAPABILITIES = `${ENVELOPE}clientCapabilities`
 const CLIENT_INFO = `${ENVELOPE}clientInfo`
 
-const answer = (text: string) => HttpServerResponse.text(text, { contentType: "application/json", headers: NO_STORE })
-const ACCEPTED = HttpServerResponse.empty({ status: 202, headers: NO_STORE })
+const AS_JSON = { contentType: "application/json" }
+const ACCEPTED = HttpServerResponse.empty({ status: 202 })
 
 const isText = (value: unknown) => typeof value === "string"
 /** `{name, version}`, and further strings. */
@@ -74,14 +74,8 @@ const acceptsBoth = (accept: string | undefined) =>
   accept?.includes("application/json") === true && accept.includes("text/event-stream")
 
 export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
-  const call = yield* makeCall()
-  const services = yield* Effect.context<R>()
-  // In place of the request's context, and not merged into it, which would copy all services for every call.
-  const withServices = <A>(effect: Effect.Effect<A, never, R>): Effect.Effect<A> =>
-    Effect.updateContext(effect, (request: Context.Context<never>) =>
-      Context.add(services, References.CurrentLogAnnotations, Context.get(request, References.CurrentLogAnnotations))
-    )
-  const byName = new Map(tools.map((tool) => [tool.name, tool]))
+  const callOf = yield* makeCalls()
+  const calls = new Map<unknown, Call<R>>(tools.map((tool) => [tool.name, callOf(tool)]))
   const extension = yield* ServerExtension
   const capabilities = capabilitiesWith(extension)
   const listings = listingsOf(tools, extension)
@@ -109,27 +103,19 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     })
 
   const respond = (id: string | number, result: string) =>
-    answer(`{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`)
+    HttpServerResponse.text(
+      `{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`,
+      AS_JSON
+    )
 
-  const called = (
-    id: string | number,
-    tool: Tool<R>,
-    params: Members,
-    granted: ReadonlyArray<string>,
-    modern: boolean
-  ) =>
-    Effect.map(withServices(call(tool, params.arguments, granted)), (result: CallResult) => {
-      const text = JSON.stringify(result)
-      if (!modern) return respond(id, text)
-      // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
-      if (result._meta !== undefined) {
-        return respond(
-          id,
-          JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
-        )
-      }
-      return respond(id, `${text.slice(0, -1)},${completeText}`)
-    })
+  /** The members of a call's result, in the words of its era. */
+  const called = (id: string | number, result: CallResult, modern: boolean) => {
+    if (!modern) return respond(id, JSON.stringify(result))
+    // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
+    return result._meta === undefined
+      ? respond(id, `${JSON.stringify(result).slice(0, -1)},${completeText}`)
+      : respond(id, JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } }))
+  }
 
   const legacy = (
     id: string | number | undefined,
@@ -144,9 +130,11 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     }
     switch (method) {
       case "tools/call": {
-        const tool = typeof params.name === "string" ? byName.get(params.name) : undefined
+        const call = calls.get(params.name)
         const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
-        return tool !== undefined && isPlain ? called(id, tool, params, granted, false) : undefined
+        return call !== undefined && isPlain
+          ? Effect.map(call(params.arguments, granted), (result) => called(id, result, false))
+          : undefined
       }
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED)) : undefined
@@ -174,10 +162,10 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     if (id === undefined || headers["mcp-method"] !== method || !isModernMeta(params._meta)) return undefined
     switch (method) {
       case "tools/call": {
-        const tool = typeof params.name === "string" ? byName.get(params.name) : undefined
+        const call = calls.get(params.name)
         const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
-        return tool !== undefined && isPlain && headers["mcp-name"] === params.name
-          ? called(id, tool, params, granted, true)
+        return call !== undefined && isPlain && headers["mcp-name"] === params.name
+          ? Effect.map(call(params.arguments, granted), (result) => called(id, result, true))
           : undefined
       }
       case "tools/list":
@@ -194,7 +182,7 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     { scopes }: Principal,
     headers: Headers.Headers,
     message: unknown
-  ): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
+  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> | undefined => {
     if (!isObject(message) || message.jsonrpc !== "2.0" || !hasOnly(message, MESSAGE)) return undefined
     const { id, method, params = {} } = message
     if (!(id === undefined || typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))))

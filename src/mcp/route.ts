@@ -1,14 +1,14 @@
 /** `/mcp`: Host and Origin, then the bearer token, then the body (MCP Streamable HTTP; RFC 6750). */
 
-import { Clock, Deferred, Effect, Option, Stream } from "effect"
-import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Clock, Deferred, Effect, Option, type Scope, Stream } from "effect"
+import { type Headers, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { BearerError, InvalidRequest, StoreUnavailable } from "../domain/errors.ts"
 import type { Principal } from "../domain/model.ts"
 import { Draining } from "../http/healthRoutes.ts"
 import { admitOrigin, originAllowed } from "../http/origins.ts"
 import { mediaType, type PayloadTooLarge, readText } from "../http/requestBody.ts"
-import { json, NO_STORE, unavailable } from "../http/respond.ts"
+import { unavailable } from "../http/respond.ts"
 import * as StrictJson from "../http/strictJson.ts"
 import * as Bearer from "../oauth/bearer.ts"
 import * as Tools from "../tools/tools.ts"
@@ -17,12 +17,21 @@ import { envelopeOf, type Members } from "./message.ts"
 import { scopesOf } from "./toolCatalogue.ts"
 import { makeToolServer } from "./toolServer.ts"
 
+type Refusal = BearerError | StoreUnavailable | InvalidRequest | PayloadTooLarge
+type Reply = Effect.Effect<
+  HttpServerResponse.HttpServerResponse,
+  Refusal,
+  Tools.ToolServices | HttpServerRequest.HttpServerRequest | Scope.Scope
+>
+
 const BODY_LIMIT = 1024 * 1024
 const PATH = "/mcp"
 
 /** JSON-RPC 2.0 §5.1: an error about a request that was not read has no id. */
 const rpcError = (status: number, code: number, message: string) =>
-  HttpServerResponse.setStatus(json({ jsonrpc: "2.0", id: null, error: { code, message } }), status)
+  HttpServerResponse.jsonUnsafe({ jsonrpc: "2.0", id: null, error: { code, message } }, { status })
+
+const refused = (status: number, code: number, message: string) => Effect.succeed(rpcError(status, code, message))
 
 const [PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR] = [-32700, -32600, -32603] as const
 const MAX_STREAMS = 16
@@ -35,7 +44,7 @@ const toWeb = (request: HttpServerRequest.HttpServerRequest, url: string, signal
 }
 
 const fromWeb = (response: Response) => {
-  const headers = { ...Object.fromEntries(response.headers), ...NO_STORE }
+  const headers = { ...Object.fromEntries(response.headers), "cache-control": "no-store" }
   const { body } = response
   if (body === null) return HttpServerResponse.empty({ status: response.status, headers })
   const stream = Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause })
@@ -108,31 +117,38 @@ export const McpRoute = HttpRouter.use(
       return HttpServerResponse.stream(stream, { status: response.status, headers: response.headers })
     })
 
-    const serve = Effect.gen(function* () {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const principal = yield* authenticate(request.headers.authorization)
-      if (request.method !== "POST") {
-        return HttpServerResponse.empty({ status: 405, headers: { allow: "POST", ...NO_STORE } })
-      }
-      if (mediaType(request) !== "application/json") {
-        return rpcError(415, INVALID_REQUEST, "Content-Type must be application/json")
-      }
-      const message = StrictJson.parse(yield* readText(BODY_LIMIT))
-      if (Option.isNone(message)) return rpcError(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
-      if (Array.isArray(message.value)) return rpcError(400, INVALID_REQUEST, "Batches are not supported")
-      const { method, params, meta } = envelopeOf(message.value)
-      if (method === "tools/call") {
-        const needed = scopesByTool.get(params.name) ?? scopesOf(undefined)
-        const lacking = Bearer.insufficient(principal.scopes, needed)
-        if (lacking !== undefined && !readsInBand(principal, meta)) return yield* lacking
-      }
-      const answered = fastLane?.(principal, request.headers, message.value)
-      if (answered !== undefined) return yield* answered
-      const response = yield* dispatch(principal, message.value)
+    const viaSdk = Effect.fn("mcp.viaSdk")(function* (principal: Principal, message: unknown, method: unknown) {
+      const response = yield* dispatch(principal, message)
       return method === "subscriptions/listen" ? yield* whileTokenLives(principal, response) : response
     })
 
-    const answerError = (error: BearerError | StoreUnavailable | InvalidRequest | PayloadTooLarge) => {
+    const answer = (principal: Principal, headers: Headers.Headers, text: string): Reply => {
+      const read = StrictJson.parse(text)
+      if (Option.isNone(read)) return refused(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
+      const message = read.value
+      if (Array.isArray(message)) return refused(400, INVALID_REQUEST, "Batches are not supported")
+      const { method, params, meta } = envelopeOf(message)
+      if (method === "tools/call") {
+        const needed = scopesByTool.get(params.name) ?? scopesOf(undefined)
+        const lacking = Bearer.insufficient(principal.scopes, needed)
+        if (lacking !== undefined && !readsInBand(principal, meta)) return Effect.fail(lacking)
+      }
+      return fastLane?.(principal, headers, message) ?? viaSdk(principal, message, method)
+    }
+
+    // Plain functions, and few steps for the fiber: this is every call's way.
+    const serve = (request: HttpServerRequest.HttpServerRequest) =>
+      Effect.flatMap(authenticate(request.headers.authorization), (principal): Reply => {
+        if (request.method !== "POST") {
+          return Effect.succeed(HttpServerResponse.empty({ status: 405, headers: { allow: "POST" } }))
+        }
+        if (mediaType(request) !== "application/json") {
+          return refused(415, INVALID_REQUEST, "Content-Type must be application/json")
+        }
+        return Effect.flatMap(readText(request, BODY_LIMIT), (text) => answer(principal, request.headers, text))
+      })
+
+    const answerError = (error: Refusal) => {
       switch (error._tag) {
         case "StoreUnavailable":
           return Effect.as(Effect.logError("the database did not answer", error), unavailable)
@@ -144,10 +160,10 @@ export const McpRoute = HttpRouter.use(
           const status = error._tag === "insufficient_scope" ? 403 : 401
           const body = error._tag === "missing_token" ? {} : { error: error._tag, error_description: error.description }
           return Effect.succeed(
-            json(body).pipe(
-              HttpServerResponse.setStatus(status),
-              HttpServerResponse.setHeader("www-authenticate", Bearer.challenge(config, error))
-            )
+            HttpServerResponse.jsonUnsafe(body, {
+              status,
+              headers: { "www-authenticate": Bearer.challenge(config, error) }
+            })
           )
         }
       }
@@ -159,6 +175,10 @@ export const McpRoute = HttpRouter.use(
       exposedHeaders: ["WWW-Authenticate"],
       maxAge: 86_400
     })
-    yield* router.add("*", PATH, serve.pipe(Effect.catch(answerError), admitOrigin(config), withCors))
+    const served = (request: HttpServerRequest.HttpServerRequest) => Effect.catch(serve(request), answerError)
+    const forPages = HttpServerRequest.HttpServerRequest.use(served).pipe(admitOrigin(config), withCors)
+    yield* router.add("*", PATH, (request) =>
+      request.headers.origin === undefined && request.method !== "OPTIONS" ? served(request) : forPages
+    )
   })
 )

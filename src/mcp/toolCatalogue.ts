@@ -61,7 +61,7 @@ export interface CallResult {
 
 /** A call's result on the wire. A tool's own failure is for the model to read, a defect is for the log alone. */
 const run = <R>(tool: Tool<R>, args: unknown): Effect.Effect<CallResult, never, R> =>
-  tool.call(args).pipe(
+  Effect.suspend(() => tool.call(args)).pipe(
     Effect.map((structuredContent) => ({
       structuredContent,
       content: [{ type: "text" as const, text: JSON.stringify(structuredContent) }]
@@ -75,15 +75,21 @@ const run = <R>(tool: Tool<R>, args: unknown): Effect.Effect<CallResult, never, 
     )
   )
 
-/** Calls for a caller with the scopes `granted`; a tool that needs more says so in its result (OpenAI Apps SDK, "Auth"). */
-export const makeCall = Effect.fnUntraced(function* () {
+/** A tool's call for a caller with the scopes `granted`. */
+export type Call<R> = (args: unknown, granted: ReadonlyArray<string>) => Effect.Effect<CallResult, never, R>
+
+/** Makes calls of tools. One that needs more than was granted says so in its result (OpenAI Apps SDK, "Auth"). */
+export const makeCalls = Effect.fnUntraced(function* () {
   const config = yield* ServerConfig
-  return <R>(tool: Tool<R>, args: unknown, granted: ReadonlyArray<string>): Effect.Effect<CallResult, never, R> => {
-    const lacking = Bearer.insufficient(granted, scopesOf(tool))
-    if (lacking === undefined) return run(tool, args)
-    return Effect.succeed({
-      ...failed(`This tool needs a permission that was not given: ${lacking.scope}.`),
-      _meta: { "mcp/www_authenticate": [Bearer.challenge(config, lacking)] }
-    })
+  return <R>(tool: Tool<R>): Call<R> => {
+    const needed = scopesOf(tool)
+    return (args, granted) => {
+      const lacking = Bearer.insufficient(granted, needed)
+      if (lacking === undefined) return run(tool, args)
+      return Effect.succeed({
+        ...failed(`This tool needs a permission that was not given: ${lacking.scope}.`),
+        _meta: { "mcp/www_authenticate": [Bearer.challenge(config, lacking)] }
+      })
+    }
   }
 })

@@ -4,7 +4,7 @@ import { createMcpHandler, McpServer, ProtocolError, ProtocolErrorCode } from "@
 import { Cause, Effect, Exit } from "effect"
 import type { App, Tool } from "../tools/Tool.ts"
 import { ServerExtension } from "./ServerExtension.ts"
-import { capabilitiesWith, INSTRUCTIONS, LISTS, listingsOf, makeCall, SERVER } from "./toolCatalogue.ts"
+import { capabilitiesWith, INSTRUCTIONS, LISTS, listingsOf, makeCalls, SERVER } from "./toolCatalogue.ts"
 
 const CACHE_HINTS = {
   "server/discover": LISTS,
@@ -44,10 +44,11 @@ const registerApp = (server: McpServer, { uri, title, html }: App) =>
 
 /** The SDK's handler over these tools, closed with the scope. */
 export const makeToolServer = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
-  const call = yield* makeCall()
+  const callOf = yield* makeCalls()
   const extension = yield* ServerExtension
   const context = yield* Effect.context<R>()
   const runExit = Effect.runPromiseExitWith(context)
+  const calls = tools.map((tool) => ({ tool, call: callOf(tool) }))
   const apps = tools.flatMap(({ app }) => (app === undefined ? [] : [app]))
   const listings = { tools: listingsOf(tools, extension) }
   const resources = { resources: apps.map(({ uri, title }) => ({ uri, name: title, title, mimeType: APP_TYPE })) }
@@ -59,11 +60,11 @@ export const makeToolServer = Effect.fnUntraced(function* <R>(tools: ReadonlyArr
       cacheHints: CACHE_HINTS,
       ...(extension?.requestState && { requestState: extension.requestState })
     })
-    for (const tool of tools) {
+    for (const { tool, call } of calls) {
       const { name, inputSchema, outputSchema } = tool
       const schemas = { inputSchema: advertise(inputSchema), outputSchema: advertise(outputSchema) }
       server.registerTool(name, schemas, (args: unknown, { mcpReq, http }) => {
-        const result = call(tool, args, http?.authInfo?.scopes ?? [])
+        const result = call(args, http?.authInfo?.scopes ?? [])
         // Only an interruption is left as a failure: the caller hung up and waits for nothing.
         return runExit(result, { signal: mcpReq.signal }).then((exit) =>
           Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))

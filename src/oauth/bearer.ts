@@ -2,12 +2,21 @@
 
 import { Effect, Redacted } from "effect"
 import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
-import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../domain/errors.ts"
+import {
+  type BearerError,
+  InsufficientScope,
+  InvalidToken,
+  MissingToken,
+  type StoreUnavailable
+} from "../domain/errors.ts"
+import type { Principal } from "../domain/model.ts"
 import * as OpaqueToken from "../domain/opaqueToken.ts"
 import * as Scope from "../domain/scope.ts"
 import { ServerKeys } from "../store/ServerKeys.ts"
 import { TokenStore } from "../store/TokenStore.ts"
 
+// Made once: an error collects its stack when it is made.
+const missingToken = new MissingToken()
 const invalidToken = new InvalidToken({ description: "the access token is unknown, expired, revoked or not for here" })
 
 /**
@@ -25,16 +34,23 @@ export const makeAuthenticate = Effect.fnUntraced(function* () {
     return token && (yield* store.findAccess(token))
   })
 
-  return Effect.fnUntraced(function* (authorization: string | undefined) {
+  const judge = (principal: Principal | undefined) =>
+    principal?.resource === resource ? Effect.succeed(principal) : Effect.fail(invalidToken)
+
+  // Most calls find their token in memory: for them this is one step, and no generator.
+  return (
+    authorization: string | undefined
+  ): Effect.Effect<Principal, MissingToken | InvalidToken | StoreUnavailable> => {
     // RFC 9110 §11.1: the scheme is case-insensitive.
-    const [, credentials] = /^bearer(?: +(.*))?$/i.exec(authorization ?? "") ?? []
-    if (credentials === undefined && !/^bearer$/i.test(authorization ?? "")) return yield* new MissingToken()
-    const presented = credentials ?? ""
-    // Found by its digest, a token needs no second look at its tag.
-    const principal =
-      (yield* store.recallAccess(OpaqueToken.sha256(presented))) ?? (yield* lookUp(Redacted.make(presented)))
-    return principal?.resource === resource ? principal : yield* invalidToken
-  })
+    const credentials = /^bearer(?: +(.*))?$/i.exec(authorization ?? "")
+    if (credentials === null) return Effect.fail(missingToken)
+    const presented = credentials[1] ?? ""
+    return Effect.clockWith((clock) => {
+      // Found by its fingerprint, a token needs no second look at its tag.
+      const principal = store.recallAccess(OpaqueToken.fingerprint(presented), clock.currentTimeMillisUnsafe())
+      return principal === undefined ? Effect.flatMap(lookUp(Redacted.make(presented)), judge) : judge(principal)
+    })
+  }
 })
 
 /** What to answer when not all of `needed` was granted. */

@@ -32,10 +32,10 @@ interface Entry {
 export class AccessCache extends Context.Service<
   AccessCache,
   {
-    /** The principal of a token's digest, if it was good a moment ago. */
-    readonly recall: (digest: string, now: number) => Principal | undefined
+    /** The principal of a token's fingerprint, if it was good a moment ago. */
+    readonly recall: (fingerprint: string, now: number) => Principal | undefined
     /** Keeps a principal that the database has just answered for `remaining` milliseconds at most. */
-    readonly keep: (digest: string, principal: Principal, remaining: number, now: number) => void
+    readonly keep: (fingerprint: string, principal: Principal, remaining: number, now: number) => void
     /** A moment before a query; `keep` is in vain if a revocation was heard since. */
     readonly epoch: () => number
     readonly forget: (sessionId: string) => void
@@ -51,13 +51,13 @@ export class AccessCache extends Context.Service<
       let isHearing = false
       let epoch = 0
 
-      const drop = (digest: string) => {
-        const entry = entries.get(digest)
+      const drop = (fingerprint: string) => {
+        const entry = entries.get(fingerprint)
         if (entry === undefined) return
-        entries.delete(digest)
+        entries.delete(fingerprint)
         const { sessionId } = entry.principal
         const others = bySession.get(sessionId)
-        others?.delete(digest)
+        others?.delete(fingerprint)
         if (others?.size === 0) bySession.delete(sessionId)
       }
       const forgetAll = () => {
@@ -67,7 +67,7 @@ export class AccessCache extends Context.Service<
       }
       const forget = (sessionId: string) => {
         epoch++
-        for (const digest of [...(bySession.get(sessionId) ?? [])]) drop(digest)
+        for (const fingerprint of [...(bySession.get(sessionId) ?? [])]) drop(fingerprint)
       }
 
       if (feed !== undefined) {
@@ -92,23 +92,23 @@ export class AccessCache extends Context.Service<
       }
 
       return AccessCache.of({
-        recall: (digest, now) => {
-          const entry = entries.get(digest)
+        recall: (fingerprint, now) => {
+          const entry = entries.get(fingerprint)
           if (entry === undefined) return undefined
           if (entry.until > now) return entry.principal
-          drop(digest)
+          drop(fingerprint)
           return undefined
         },
-        keep: (digest, principal, remaining, now) => {
+        keep: (fingerprint, principal, remaining, now) => {
           if (!isHearing) return
           // The one that was put in first goes first.
           const [oldest] = entries.size >= CAPACITY ? entries.keys() : []
           if (oldest !== undefined) drop(oldest)
-          entries.set(digest, { principal, until: now + Math.min(LONGEST_MS, remaining) })
+          entries.set(fingerprint, { principal, until: now + Math.min(LONGEST_MS, remaining) })
           const { sessionId } = principal
           const others = bySession.get(sessionId)
-          if (others === undefined) bySession.set(sessionId, new Set([digest]))
-          else others.add(digest)
+          if (others === undefined) bySession.set(sessionId, new Set([fingerprint]))
+          else others.add(fingerprint)
         },
         epoch: () => epoch,
         forget,

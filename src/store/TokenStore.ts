@@ -10,7 +10,7 @@ import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable, TokenError } from "../domain/errors.ts"
 import type { Principal } from "../domain/model.ts"
-import type { PresentedToken } from "../domain/opaqueToken.ts"
+import { fingerprintOf, type PresentedToken } from "../domain/opaqueToken.ts"
 import { AccessCache, now } from "./AccessCache.ts"
 import { type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.ts"
 import { operation } from "./query.ts"
@@ -19,8 +19,6 @@ import { makeSessions, type Presenter, type TokenFacts } from "./sessions.ts"
 import { makeSweep, type Swept } from "./sweep.ts"
 
 type Answer = Deferred.Deferred<Principal | undefined, StoreUnavailable>
-
-const keyOf = (digest: Uint8Array) => Buffer.from(digest).toString("latin1")
 
 export class TokenStore extends Context.Service<
   TokenStore,
@@ -40,8 +38,11 @@ export class TokenStore extends Context.Service<
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** Who presents a good access token; `undefined` for every other. Marks its generation as used. */
     readonly findAccess: (token: PresentedToken) => Effect.Effect<Principal | undefined, StoreUnavailable>
-    /** What `findAccess` answered for a token of this digest some seconds ago, if nothing has ended it since. */
-    readonly recallAccess: (digest: Uint8Array) => Effect.Effect<Principal | undefined>
+    /**
+     * What `findAccess` answered for a token of this fingerprint some seconds before `now`, in milliseconds of this
+     * process's clock, if nothing has ended it since.
+     */
+    readonly recallAccess: (fingerprint: string, now: number) => Principal | undefined
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
       token: PresentedToken,
@@ -69,7 +70,7 @@ export class TokenStore extends Context.Service<
         const { remaining, ...rest } = facts
         const principal: Principal = { ...rest, sessionId: token.sessionId }
         // A revocation that was heard while the query ran may be younger than its answer.
-        if (cache.epoch() === epoch) cache.keep(keyOf(token.hash), principal, remaining, yield* now)
+        if (cache.epoch() === epoch) cache.keep(fingerprintOf(token), principal, remaining, yield* now)
         return principal
       })
 
@@ -77,7 +78,7 @@ export class TokenStore extends Context.Service<
       const flights = new Map<string, { readonly epoch: number; readonly answer: Answer }>()
       const findAccess = (token: PresentedToken) =>
         Effect.suspend(() => {
-          const key = keyOf(token.hash)
+          const key = fingerprintOf(token)
           const epoch = cache.epoch()
           const flight = flights.get(key)
           if (flight?.epoch === epoch) return Deferred.await(flight.answer)
@@ -106,7 +107,7 @@ export class TokenStore extends Context.Service<
         revokeAccess: (token, by) => Effect.tap(operation(sessions.revokeAccess(token, by)), forgetting(token)),
         revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), forgetting(token)),
         findAccess,
-        recallAccess: (digest) => Effect.map(now, (now) => cache.recall(keyOf(digest), now)),
+        recallAccess: cache.recall,
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))
       })

@@ -1,6 +1,6 @@
 /** What a tool is: its two schemas, told to clients as JSON Schema, and a call that never trusts its arguments. */
 
-import { Effect, Schema, SchemaIssue } from "effect"
+import { Effect, Result, Schema, SchemaIssue } from "effect"
 import type { Scope } from "../domain/scope.ts"
 
 /** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
@@ -46,20 +46,21 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
 ): Tool<R> => {
   const { input, output, handler, ...description } = tool
   const inputSchema = jsonSchemaOf(input)
-  const decode = Schema.decodeUnknownEffect(input, { errors: "all", onExcessProperty: "error" })
-  const encode = Schema.encodeEffect(output)
+  const decode = Schema.decodeUnknownResult(input, { errors: "all", onExcessProperty: "error" })
+  const encode = Schema.encodeResult(output)
+  // A result that its own schema refuses is our mistake, not the caller's.
+  const encoded = (result: O) => Result.match(encode(result), { onSuccess: Effect.succeed, onFailure: Effect.die })
   const names = Object.keys(Object(inputSchema.properties))
   return {
     ...description,
     inputSchema,
     outputSchema: jsonSchemaOf(output),
-    // Untraced, as a span costs more here than most calls do.
-    call: Effect.fnUntraced(function* (args: unknown) {
-      const decoded = yield* Effect.mapError(decode(args ?? {}), ({ issue }) => refusal(issue, names))
-      const result = yield* handler(decoded)
-      // A result that its own schema refuses is our mistake, not the caller's.
-      return yield* Effect.orDie(encode(result))
-    })
+    // Without a span or a fiber's steps, unless the handler takes some: they cost more than most calls do.
+    call: (args) =>
+      Result.match(decode(args ?? {}), {
+        onSuccess: (decoded) => Effect.flatMapEager(handler(decoded), encoded),
+        onFailure: ({ issue }) => Effect.fail(refusal(issue, names))
+      })
   }
 }
 

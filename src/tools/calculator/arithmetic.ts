@@ -1,6 +1,6 @@
 /** The calculator's numbers: decimals of bounded size, and what may be done with them. */
 
-import { Effect } from "effect"
+import { Result } from "effect"
 import type { BigNumber } from "mathjs"
 import math from "mathjs/lib/browser/math.js"
 import { ToolFailure } from "../Tool.ts"
@@ -67,26 +67,27 @@ export interface Budget {
 const BUDGET = 40
 export const budget = (): Budget => ({ left: BUDGET })
 
+const refuse = (message: string) => Result.fail(new ToolFailure({ message }))
+
 /** Applies an operation: the answer is always a finite number. */
-export const calculate = Effect.fnUntraced(function* (
+export const calculate = (
   name: string,
-  { apply, cost, refuse }: Operation,
+  { apply, cost, refuse: refusalOf }: Operation,
   operands: ReadonlyArray<BigNumber>,
   spending: Budget
-) {
-  const refused = refuse?.(...operands)
-  if (refused !== undefined) return yield* new ToolFailure({ message: refused })
+): Result.Result<BigNumber, ToolFailure> => {
+  const refused = refusalOf?.(...operands)
+  if (refused !== undefined) return refuse(refused)
   spending.left -= cost?.(...operands) ?? 0
-  if (spending.left < 0) return yield* new ToolFailure({ message: "The expression takes too much work: split it." })
-  return yield* finite(name, apply(...operands))
-})
+  if (spending.left < 0) return refuse("The expression takes too much work: split it.")
+  return finite(name, apply(...operands))
+}
 
 /** Refuses what is not a number, or too large to be one here. */
-export const finite = Effect.fnUntraced(function* (name: string, value: BigNumber) {
-  if (value.isNaN()) return yield* new ToolFailure({ message: `${name} has no real value for these numbers.` })
-  if (value.isFinite()) return value
-  return yield* new ToolFailure({ message: `${name} is too large: numbers must stay below 1e999.` })
-})
+export const finite = (name: string, value: BigNumber): Result.Result<BigNumber, ToolFailure> => {
+  if (value.isNaN()) return refuse(`${name} has no real value for these numbers.`)
+  return value.isFinite() ? Result.succeed(value) : refuse(`${name} is too large: numbers must stay below 1e999.`)
+}
 
 /** The result as people write it: noise of the last digits rounded away, an exponent only when it is needed. */
 export const show = (value: BigNumber) => {

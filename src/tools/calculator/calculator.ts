@@ -6,7 +6,7 @@
  * code.
  */
 
-import { Effect, Schema } from "effect"
+import { Effect, Result, Schema } from "effect"
 import type { BigNumber, MathNode } from "mathjs"
 import { TOOLS_CALL } from "../../domain/scope.ts"
 import * as Tool from "../Tool.ts"
@@ -60,18 +60,22 @@ export const calculator = Tool.make({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: Input,
   output: Output,
+  // Pure from here on: no fiber is needed to add two numbers.
   handler: ({ expression }) =>
-    evaluate(expression).pipe(Effect.map((value) => ({ expression: expression.trim(), result: show(value) })))
+    Effect.fromResult(
+      Result.map(evaluate(expression), (value) => ({ expression: expression.trim(), result: show(value) }))
+    )
 })
 
-const refuse = (message: string) => Effect.fail(new Tool.ToolFailure({ message }))
+type Outcome<A> = Result.Result<A, Tool.ToolFailure>
 
-const evaluate = Effect.fnUntraced(function* (expression: string) {
+const refuse = (message: string) => Result.fail(new Tool.ToolFailure({ message }))
+
+const evaluate = (expression: string): Outcome<BigNumber> => {
   const text = normalized(expression)
-  yield* checkText(text)
-  const root = yield* parsed(text)
-  return yield* work(root, budget())
-})
+  const wrong = problemOf(text)
+  return wrong === undefined ? Result.flatMap(parsed(text), (root) => work(root, budget())) : refuse(wrong)
+}
 
 /** Spellings that mean the same, at the same length so that positions in messages stay right. */
 const normalized = (expression: string) =>
@@ -82,22 +86,23 @@ const normalized = (expression: string) =>
     .replaceAll("÷", "/")
     .replaceAll(/[−–]/g, "-")
 
-const checkText = Effect.fnUntraced(function* (text: string) {
-  if (text.trim() === "") return yield* refuse("The expression is empty.")
+const problemOf = (text: string): string | undefined => {
+  if (text.trim() === "") return "The expression is empty."
   const strange = /[^0-9A-Za-z_ .,+\-*/^%!()]/u.exec(text)?.[0]
-  if (strange !== undefined) return yield* refuse(`The character ${JSON.stringify(strange)} has no meaning here.`)
+  if (strange !== undefined) return `The character ${JSON.stringify(strange)} has no meaning here.`
   // mathjs would read 0x1F as 31, and 0b1i8 as a signed byte.
-  if (/(?<![\w.])0[box]/i.test(text)) return yield* refuse("Only decimal numbers are understood.")
+  if (/(?<![\w.])0[box]/i.test(text)) return "Only decimal numbers are understood."
   let depth = 0
   for (const character of text) {
     if (character === "(") depth++
     if (character === ")") depth--
-    if (depth > MAX_DEPTH) return yield* refuse(`Parentheses are nested deeper than ${MAX_DEPTH}.`)
+    if (depth > MAX_DEPTH) return `Parentheses are nested deeper than ${MAX_DEPTH}.`
   }
-})
+  return undefined
+}
 
-const parsed = (text: string) =>
-  Effect.try({
+const parsed = (text: string): Outcome<MathNode> =>
+  Result.try({
     try: () => parse(text),
     catch: (error) => {
       const position = /\(char (\d{1,3})\)/.exec(String(error))?.[1]
@@ -109,44 +114,56 @@ const parsed = (text: string) =>
   })
 
 /** Works out a node, or refuses it. What is not named here is refused. */
-const work: (node: MathNode, spending: Budget) => Effect.Effect<BigNumber, Tool.ToolFailure> = Effect.fnUntraced(
-  function* (node, spending) {
-    if (isParenthesisNode(node)) return yield* work(node.content, spending)
+const work = (node: MathNode, spending: Budget): Outcome<BigNumber> => {
+  if (isParenthesisNode(node)) return work(node.content, spending)
 
-    if (isConstantNode(node)) {
-      const value: unknown = node.value
-      // The 100 in 5% is mathjs's own, and a plain number. NaN, `true` and `null` are constants too.
-      const number = typeof value === "number" || isBigNumber(value) ? literal(value) : undefined
-      if (number === undefined || number.isNaN()) return yield* refuse("Only numbers can be used.")
-      return yield* finite("A number", number)
-    }
-
-    if (isSymbolNode(node)) {
-      const constant = constants.get(node.name.toLowerCase())
-      return constant ?? (yield* refuse(`There is no constant ${JSON.stringify(node.name.slice(0, 20))}.`))
-    }
-
-    if (isOperatorNode(node)) {
-      if (node.implicit) return yield* refuse("Write every multiplication with *, such as 2 * pi or 2 * (3 + 4).")
-      const operator = operators.get(node.fn)
-      if (operator === undefined) return yield* refuse("Only + - * / ^ % and ! are understood as operators.")
-      const operands = yield* Effect.forEach(node.args, (operand) => work(operand, spending))
-      return yield* calculate("The result", operator, operands, spending)
-    }
-
-    if (isFunctionNode(node)) {
-      // `sin.constructor(1)` is a call too, of what has no name.
-      if (!isSymbolNode(node.fn)) return yield* refuse(ONLY_ARITHMETIC)
-      const name = node.fn.name.toLowerCase()
-      const called = functions.get(name)
-      if (called === undefined) return yield* refuse(`There is no function ${JSON.stringify(name.slice(0, 20))}.`)
-      if (node.args.length < called.minimum || node.args.length > called.maximum) {
-        return yield* refuse(`The function ${name} does not take ${node.args.length} numbers.`)
-      }
-      const operands = yield* Effect.forEach(node.args, (operand) => work(operand, spending))
-      return yield* calculate(`The result of ${name}`, called, operands, spending)
-    }
-
-    return yield* refuse(ONLY_ARITHMETIC)
+  if (isConstantNode(node)) {
+    const value: unknown = node.value
+    // The 100 in 5% is mathjs's own, and a plain number. NaN, `true` and `null` are constants too.
+    const number = typeof value === "number" || isBigNumber(value) ? literal(value) : undefined
+    return number === undefined || number.isNaN() ? refuse("Only numbers can be used.") : finite("A number", number)
   }
-)
+
+  if (isSymbolNode(node)) {
+    const constant = constants.get(node.name.toLowerCase())
+    return constant === undefined
+      ? refuse(`There is no constant ${JSON.stringify(node.name.slice(0, 20))}.`)
+      : Result.succeed(constant)
+  }
+
+  if (isOperatorNode(node)) {
+    if (node.implicit) return refuse("Write every multiplication with *, such as 2 * pi or 2 * (3 + 4).")
+    const operator = operators.get(node.fn)
+    if (operator === undefined) return refuse("Only + - * / ^ % and ! are understood as operators.")
+    return Result.flatMap(workAll(node.args, spending), (operands) =>
+      calculate("The result", operator, operands, spending)
+    )
+  }
+
+  if (isFunctionNode(node)) {
+    // `sin.constructor(1)` is a call too, of what has no name.
+    if (!isSymbolNode(node.fn)) return refuse(ONLY_ARITHMETIC)
+    const name = node.fn.name.toLowerCase()
+    const called = functions.get(name)
+    if (called === undefined) return refuse(`There is no function ${JSON.stringify(name.slice(0, 20))}.`)
+    if (node.args.length < called.minimum || node.args.length > called.maximum) {
+      return refuse(`The function ${name} does not take ${node.args.length} numbers.`)
+    }
+    return Result.flatMap(workAll(node.args, spending), (operands) =>
+      calculate(`The result of ${name}`, called, operands, spending)
+    )
+  }
+
+  return refuse(ONLY_ARITHMETIC)
+}
+
+/** The numbers of all nodes, or the first refusal. */
+const workAll = (nodes: ReadonlyArray<MathNode>, spending: Budget): Outcome<Array<BigNumber>> => {
+  const numbers: Array<BigNumber> = []
+  for (const node of nodes) {
+    const number = work(node, spending)
+    if (Result.isFailure(number)) return Result.fail(number.failure)
+    numbers.push(number.success)
+  }
+  return Result.succeed(numbers)
+}

@@ -1,0 +1,70 @@
+import { connect } from "node:net"
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestApp, testApp } from "../support/app.ts"
+import { refresh } from "../support/client.ts"
+import { TestDatabase } from "../support/postgres.ts"
+
+/** Sends the pieces one after the other, each after an answer or a moment, and returns all that came back. */
+const send = Effect.fn("send")(function* (...pieces: ReadonlyArray<string>) {
+  const { port } = yield* TestApp
+  return yield* Effect.callback<string>((resume) => {
+    let received = ""
+    const socket = connect(port, "localhost", () => {
+      pieces.forEach((piece, index) => {
+        setTimeout(() => socket.write(piece), index * 20)
+      })
+      setTimeout(() => socket.end(), pieces.length * 20 + 100)
+    })
+    socket.on("data", (chunk) => {
+      received += chunk.toString()
+    })
+    socket.on("error", () => resume(Effect.succeed(received)))
+    socket.on("close", () => resume(Effect.succeed(received)))
+  })
+})
+
+const head = (...lines: ReadonlyArray<string>) =>
+  [
+    "POST /token HTTP/1.1",
+    "Host: localhost",
+    "Content-Type: application/x-www-form-urlencoded",
+    ...lines,
+    "Connection: close",
+    "",
+    ""
+  ].join("\r\n")
+const body = "grant_type=refresh_token&client_id=demo&refresh_token=mcp_rt_junk"
+const length = `Content-Length: ${body.length}`
+
+layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 seconds" })("a posted body", (it) => {
+  it.effect("is whole, in however many pieces it comes", () =>
+    Effect.gen(function* () {
+      assert.include(yield* send(head(length), ...(body.match(/.{1,13}/g) ?? [])), '"error":"invalid_grant"')
+    })
+  )
+
+  it.effect("is asked for when the client waits to be asked", () =>
+    Effect.gen(function* () {
+      const answer = yield* send(head(length, "Expect: 100-continue"), body)
+      assert.match(answer, /^HTTP\/1\.1 100 Continue\r\n/)
+      assert.include(answer, '"error":"invalid_grant"')
+    })
+  )
+
+  it.effect("is not asked for when it is too large, and no more of it is read than is allowed", () =>
+    Effect.gen(function* () {
+      assert.match(yield* send(head("Content-Length: 1000000", "Expect: 100-continue")), /^HTTP\/1\.1 413 /)
+      const piece = `4000\r\n${"a".repeat(0x4000)}\r\n`
+      const answer = yield* send(head("Transfer-Encoding: chunked"), piece, piece, piece, piece, piece, piece)
+      assert.match(answer, /^HTTP\/1\.1 413 /)
+    })
+  )
+
+  it.effect("that breaks off leaves the server as it was", () =>
+    Effect.gen(function* () {
+      assert.notInclude(yield* send(head(length), body.slice(0, 20)), "invalid_grant")
+      assert.strictEqual((yield* refresh("mcp_rt_junk")).status, 400)
+    })
+  )
+})
