@@ -44,15 +44,14 @@ export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scop
   return known
 })
 
-/** What a refresh may ask for: a part of the grant, never more (RFC 6749 §6). */
-export const narrowed = Effect.fnUntraced(function* (granted: ReadonlyArray<string>, scope: string | undefined) {
-  if (scope === undefined) return granted
-  const asked = yield* parse(scope)
-  if (asked.length === 0 || !asked.every((token) => granted.includes(token))) {
-    return yield* new InvalidScope({ description: "scope exceeds what was granted" })
-  }
-  return asked
-})
+/** What a refresh gets: all of the grant, or a part of it, never more (RFC 6749 §6); nothing if it asks for more. */
+export const narrowed = (
+  granted: ReadonlyArray<string>,
+  asked: ReadonlyArray<string> | undefined
+): ReadonlyArray<string> | undefined => {
+  if (asked === undefined) return granted
+  return asked.length > 0 && asked.every((token) => granted.includes(token)) ? asked : undefined
+}
 
 /** RFC 6749 §3.3: the wire form. */
 export const format = (scopes: ReadonlyArray<string>): string => scopes.join(" ")

@@ -8,13 +8,10 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto"
 import { Option, Redacted, Result, Schema } from "effect"
 
-/** What a rotation issued. `accessExpiresAt` is in milliseconds of the database's clock. */
+/** What a rotation issued. What the tokens are worth is in their rows. */
 export const Successor = Schema.Struct({
   refreshToken: Schema.RedactedFromValue(Schema.String),
-  accessToken: Schema.RedactedFromValue(Schema.String),
-  accessExpiresAt: Schema.Number,
-  scopes: Schema.Array(Schema.String),
-  resource: Schema.String
+  accessToken: Schema.RedactedFromValue(Schema.String)
 })
 export type Successor = typeof Successor.Type
 

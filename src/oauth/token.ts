@@ -4,12 +4,12 @@ import { Effect, Redacted } from "effect"
 import {
   InvalidGrant,
   InvalidRequest,
+  InvalidScope,
   SlowDown,
-  type TokenError,
   UnauthorizedClient,
   UnsupportedGrantType
 } from "../domain/errors.ts"
-import type { Client, CodeBinding, GrantType, TokenResponse } from "../domain/model.ts"
+import type { Client, GrantType, TokenResponse } from "../domain/model.ts"
 import * as OpaqueToken from "../domain/opaqueToken.ts"
 import { type Parameters, required, requiredSecret } from "../domain/parameters.ts"
 import * as Pkce from "../domain/pkce.ts"
@@ -47,26 +47,26 @@ const authorizationCode = Effect.fn("token.authorizationCode")(function* (
   if (!Pkce.isVerifier(verifier)) {
     return yield* new InvalidRequest({ description: "code_verifier is not 43 to 128 unreserved characters" })
   }
-  const redirectUri = parameters.get("redirect_uri")
   yield* Target.canonical(parameters.get("resource"))
 
   const keys = yield* ServerKeys
   const code = OpaqueToken.read("code", keys.byId, presented)
   if (code === undefined) return yield* invalidGrant("code")
 
-  const judge = (bound: CodeBinding): TokenError | undefined => {
-    // A redirect_uri is optional here (OAuth 2.1 §10.2), but one that is sent must be the one of the request.
-    const redirected = redirectUri === undefined || redirectUri === bound.redirectUri
-    const proven = Pkce.verifies(verifier, bound.codeChallenge)
-    return bound.clientId === client.clientId && redirected && proven ? undefined : invalidGrant("code")
-  }
   const access = OpaqueToken.mint("access", keys.signing(), code.sessionId, 0)
   const refresh = client.grantTypes.includes("refresh_token")
     ? OpaqueToken.mint("refresh", keys.signing(), code.sessionId, 0)
     : undefined
 
   const store = yield* TokenStore
-  const redemption = yield* store.redeem({ code, by: { clientId: client.clientId, address }, judge, access, refresh })
+  const redemption = yield* store.redeem({
+    code,
+    by: { clientId: client.clientId, address },
+    redirectUri: parameters.get("redirect_uri"),
+    codeChallenge: Pkce.challengeOf(verifier),
+    access,
+    refresh
+  })
   switch (redemption._tag) {
     case "Redeemed":
       return response({
@@ -75,8 +75,6 @@ const authorizationCode = Effect.fn("token.authorizationCode")(function* (
         expiresIn: redemption.expiresIn,
         scopes: redemption.scopes
       })
-    case "Refused":
-      return yield* redemption.error
     case "Replayed":
       yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(
         Effect.annotateLogs({ session_id: code.sessionId, client_id: client.clientId })
@@ -94,6 +92,7 @@ const refreshToken = Effect.fn("token.refreshToken")(function* (
 ) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
   const scope = parameters.get("scope")
+  const requested = scope === undefined ? undefined : yield* Scope.parse(scope)
   yield* Target.canonical(parameters.get("resource"))
 
   const keys = yield* ServerKeys
@@ -104,10 +103,7 @@ const refreshToken = Effect.fn("token.refreshToken")(function* (
   const rotation = yield* store.refresh({
     token,
     by: { clientId: client.clientId, address },
-    judge: (session) =>
-      session.clientId === client.clientId
-        ? Scope.narrowed(session.scopes, scope)
-        : Effect.fail(invalidGrant("refresh_token")),
+    requested,
     refresh: OpaqueToken.mint("refresh", keys.signing(), token.sessionId, token.generation + 1),
     mintAccess: (generation) => OpaqueToken.mint("access", keys.signing(), token.sessionId, generation)
   })
@@ -121,6 +117,8 @@ const refreshToken = Effect.fn("token.refreshToken")(function* (
       return response(rotation)
     case "Unknown":
       return yield* invalidGrant("refresh_token")
+    case "ScopeExceeded":
+      return yield* new InvalidScope({ description: "scope exceeds what was granted" })
     case "Compromise":
       yield* log(Effect.logWarning("retired refresh token presented again; its session is compromised"))
       return yield* invalidGrant("refresh_token")
@@ -132,8 +130,6 @@ const refreshToken = Effect.fn("token.refreshToken")(function* (
     case "Refuse":
       yield* log(rotation.alarm ? Effect.logError(rotation.why) : Effect.logInfo(rotation.why))
       return yield* invalidGrant("refresh_token")
-    default:
-      return yield* rotation
   }
 })
 

@@ -11,7 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Principal } from "../domain/model.ts"
 
 /** No revocation goes unheard for longer, whatever becomes of the listener. */
-const LONGEST_MS = 5000
+export const LONGEST_MS = 5000
 /** Some hundred bytes each. */
 const CAPACITY = 20_000
 
@@ -36,7 +36,9 @@ export class AccessCache extends Context.Service<
     readonly recall: (fingerprint: string, now: number) => Principal | undefined
     /** Keeps a principal that the database has just answered for `remaining` milliseconds at most. */
     readonly keep: (fingerprint: string, principal: Principal, remaining: number, now: number) => void
-    /** A moment before a query; `keep` is in vain if a revocation was heard since. */
+    /** Whether anything may be kept at all. */
+    readonly isHearing: () => boolean
+    /** Another number after every revocation: what a query answered before it may be out of date. */
     readonly epoch: () => number
     readonly forget: (sessionId: string) => void
     readonly forgetAll: () => void
@@ -110,6 +112,7 @@ export class AccessCache extends Context.Service<
           if (others === undefined) bySession.set(sessionId, new Set([fingerprint]))
           else others.add(fingerprint)
         },
+        isHearing: () => isHearing,
         epoch: () => epoch,
         forget,
         forgetAll

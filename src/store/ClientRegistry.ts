@@ -5,7 +5,7 @@ import { SqlClient } from "effect/sql"
 import { type EffectiveMetadata, KeySet } from "../domain/clientMetadata.ts"
 import type { StoreUnavailable } from "../domain/errors.ts"
 import type { Client } from "../domain/model.ts"
-import { AccessCache } from "./AccessCache.ts"
+import { AccessCache, LONGEST_MS, now } from "./AccessCache.ts"
 import { firstRow, operation } from "./query.ts"
 
 const ClientRow = Schema.Struct({
@@ -57,6 +57,8 @@ export interface Registration {
   readonly issuedAt: Date
 }
 
+const KEPT_CLIENTS = 1000
+
 /** How long a deleted client's id is remembered. */
 const REMEMBERED_DAYS = 365
 
@@ -102,6 +104,9 @@ export class ClientRegistry extends Context.Service<
       const sql = yield* SqlClient.SqlClient
       const cache = yield* AccessCache
 
+      // For the token endpoint: as long as an access token is kept, and on the same conditions (`AccessCache`).
+      const kept = new Map<string, { readonly client: Client; readonly epoch: number; readonly until: number }>()
+
       const columns = sql.literal(
         `client_id, origin, client_name, redirect_uris, grant_types, token_endpoint_auth_methods,
          secret_hash, secret_salt, secret_kdf, jwks, jwks_uri, disabled_at is not null as disabled`
@@ -111,8 +116,16 @@ export class ClientRegistry extends Context.Service<
 
       const find = Effect.fn("ClientRegistry.find")(function* (clientId: string) {
         if (!isStorable(clientId)) return undefined
+        const time = yield* now
+        const known = kept.get(clientId)
+        if (known !== undefined && known.epoch === cache.epoch() && known.until > time) return known.client
+        const epoch = cache.epoch()
         const row = yield* decodeClient(sql`select ${columns} from mcp.oauth_clients where client_id = ${clientId}`)
-        return row && toClient(row)
+        const client = row && toClient(row)
+        if (kept.size >= KEPT_CLIENTS) kept.clear()
+        if (client === undefined || !cache.isHearing()) kept.delete(clientId)
+        else kept.set(clientId, { client, epoch, until: time + LONGEST_MS })
+        return client
       }, operation)
 
       const valuesOf = (client: Client) => {
@@ -145,6 +158,7 @@ export class ClientRegistry extends Context.Service<
             token_endpoint_auth_methods = excluded.token_endpoint_auth_methods,
             secret_hash = excluded.secret_hash, secret_salt = excluded.secret_salt, secret_kdf = excluded.secret_kdf,
             jwks = excluded.jwks, jwks_uri = excluded.jwks_uri, updated_at = clock_timestamp()`
+        kept.delete(client.clientId)
       }, operation)
 
       const decodeIssued = firstRow(Schema.Struct({ created_at: Schema.Date }))
@@ -178,6 +192,7 @@ export class ClientRegistry extends Context.Service<
               jwks = ${jwks}::jsonb, jwks_uri = ${jwksUri}, metadata = ${JSON.stringify(metadata)}::jsonb,
               updated_at = clock_timestamp()
             where client_id = ${client.clientId}`
+          kept.delete(client.clientId)
         },
         Effect.uninterruptible,
         operation

@@ -1,10 +1,13 @@
-/** Refresh token rotation: one transaction under the session's row lock (`domain/rotation.ts` decides, this obeys). */
+/**
+ * Refresh token rotation. The plain case is one statement, which writes nothing unless every condition holds. Whatever it
+ * leaves alone is looked into under the session's row lock (`domain/rotation.ts` decides, this obeys).
+ */
 
-import { Array as Arr, Effect, Option, Redacted, Result, Schema, Semaphore } from "effect"
+import { Array as Arr, Effect, Option, Redacted, Schema, Semaphore } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { TokenError } from "../domain/errors.ts"
 import { type MintedToken, type PresentedToken, sha256 } from "../domain/opaqueToken.ts"
 import { decide, type RotationDecision, type SessionState } from "../domain/rotation.ts"
+import * as Scope from "../domain/scope.ts"
 import { open, type Successor, seal } from "../domain/seal.ts"
 import { firstRow, rows } from "./query.ts"
 import { endSession, type Lifetimes, type Presenter } from "./sessions.ts"
@@ -12,12 +15,8 @@ import { endSession, type Lifetimes, type Presenter } from "./sessions.ts"
 export interface RefreshRequest {
   readonly token: PresentedToken
   readonly by: Presenter
-  /** The scopes of the new access token, or why the request is refused; a refusal writes nothing. */
-  readonly judge: (session: {
-    readonly clientId: string
-    readonly scopes: ReadonlyArray<string>
-    readonly resource: string
-  }) => Effect.Effect<ReadonlyArray<string>, TokenError>
+  /** The part of the grant that is asked for; all of it when absent. */
+  readonly requested: ReadonlyArray<string> | undefined
   /** Of the next generation. */
   readonly refresh: MintedToken
   /** Makes an access token of a generation. */
@@ -32,7 +31,10 @@ export type Rotation =
       readonly expiresIn: number
       readonly scopes: ReadonlyArray<string>
     }
+  /** No session of this client has such a token. */
   | { readonly _tag: "Unknown" }
+  /** More was asked for than was granted. */
+  | { readonly _tag: "ScopeExceeded" }
   | Exclude<RotationDecision, { readonly _tag: "Rotate" | "Replay" }>
 
 const SessionRow = Schema.Struct({
@@ -55,7 +57,8 @@ const RefreshRow = Schema.Struct({
 })
 const decodeSession = firstRow(SessionRow)
 const decodeChain = rows(RefreshRow)
-const decodeUsable = firstRow(Schema.Struct({ expires_at: Schema.Date }))
+const decodeRotated = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_in: Schema.Number }))
+const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_at: Schema.Date }))
 
 /** A repeated answer carries the same access token only while that one is worth having. */
 const LEAST_ACCESS_SECONDS = 60
@@ -70,58 +73,55 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     new Date(Math.min(+session.now + 1000 * lifetimes.accessToken, +session.expiresAt))
   const secondsUntil = (session: SessionState, instant: number) => Math.floor((instant - +session.now) / 1000)
 
-  const insertAccess = (
-    sessionId: string,
-    generation: number,
-    token: MintedToken,
-    scopes: ReadonlyArray<string>,
-    resource: string,
-    expiresAt: Date
-  ) => sql`
-    insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
-    values (${token.hash}, ${sessionId}, ${generation}, ${scopes}, ${resource}, ${expiresAt})`
-
-  const rotate = Effect.fnUntraced(function* (
-    { token, refresh, mintAccess }: RefreshRequest,
-    session: SessionState,
-    scopes: ReadonlyArray<string>,
-    resource: string
-  ) {
+  /**
+   * Nothing, unless the token is the live head of an active session of the client, and covers what is asked for. The
+   * update of the session comes first: it takes the lock, and after a wait Postgres checks its conditions again.
+   */
+  const rotate = Effect.fnUntraced(function* ({ token, by, requested, refresh, mintAccess }: RefreshRequest) {
     const generation = token.generation + 1
     const access = mintAccess(generation)
-    const expiresAt = accessExpiry(session)
-    const successor: Successor = {
-      refreshToken: refresh.secret,
-      accessToken: access.secret,
-      accessExpiresAt: +expiresAt,
-      scopes,
-      resource
-    }
     const grace = lifetimes.refreshReuseGrace
-    const refreshExpiresAt = new Date(Math.min(+session.now + 1000 * lifetimes.refreshToken, +session.expiresAt))
-    yield* sql`
-      with retired as (
-        update mcp.oauth_refresh_tokens
-        set rotated_at = ${session.now}, revoked_at = ${session.now},
+    const successor: Successor = { refreshToken: refresh.secret, accessToken: access.secret }
+    const row = yield* decodeRotated(sql`
+      with head as (
+        update mcp.mcp_sessions s set head_generation = ${generation}, confirmed_at = null
+        where s.id = ${token.sessionId} and s.client_id = ${by.clientId} and s.status = 'active'
+          and s.head_generation = ${token.generation} and s.expires_at > clock_timestamp()
+          and coalesce(${requested ?? null}::text[] <@ s.scopes, true)
+          and exists (
+            select from mcp.oauth_refresh_tokens r
+            where r.token_hash = ${token.hash} and r.session_id = s.id and r.generation = ${token.generation}
+              and r.rotated_at is null and r.revoked_at is null and r.expires_at > clock_timestamp()
+          )
+        returning s.id, s.scopes, s.resource, s.expires_at, clock_timestamp() as now
+      ), retired as (
+        update mcp.oauth_refresh_tokens r
+        set rotated_at = head.now, revoked_at = head.now,
             sealed_successor = ${grace > 0 ? seal(token.secret, successor) : null}
-        where token_hash = ${token.hash}
-      ), unsealable as (
-        update mcp.oauth_refresh_tokens set sealed_successor = null
-        where session_id = ${token.sessionId} and generation < ${token.generation} and sealed_successor is not null
-          and rotated_at < ${new Date(+session.now - 1000 * grace)}
-      ), head as (
-        update mcp.mcp_sessions set head_generation = ${generation}, confirmed_at = null where id = ${token.sessionId}
+        from head where r.token_hash = ${token.hash}
+      ), unsealed as (
+        update mcp.oauth_refresh_tokens r set sealed_successor = null
+        from head where r.session_id = head.id and r.generation < ${token.generation}
+          and r.sealed_successor is not null and r.rotated_at < head.now - make_interval(secs => ${grace})
+      ), refresh as (
+        insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, parent_hash, created_at, expires_at)
+        select ${refresh.hash}, id, ${generation}, ${token.hash}, now,
+               least(now + make_interval(secs => ${lifetimes.refreshToken}), expires_at)
+        from head
       )
-      insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, parent_hash, created_at, expires_at)
-      values (${refresh.hash}, ${token.sessionId}, ${generation}, ${token.hash}, ${session.now}, ${refreshExpiresAt})`
-    yield* insertAccess(token.sessionId, generation, access, scopes, resource, expiresAt)
-    return {
-      _tag: "Rotated",
-      refreshToken: refresh.secret,
-      accessToken: access.secret,
-      expiresIn: secondsUntil(session, +expiresAt),
-      scopes
-    } satisfies Rotation
+      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
+      select ${access.hash}, id, ${generation}, coalesce(${requested ?? null}::text[], scopes), resource, now,
+             least(now + make_interval(secs => ${lifetimes.accessToken}), expires_at)
+      from head returning scopes, floor(extract(epoch from expires_at - created_at))::integer as expires_in`)
+    return row === undefined
+      ? undefined
+      : ({
+          _tag: "Rotated",
+          refreshToken: refresh.secret,
+          accessToken: access.secret,
+          expiresIn: row.expires_in,
+          scopes: row.scopes
+        } satisfies Rotation)
   })
 
   /** Follows the seals from the presented token to the head and repeats the last answer. */
@@ -147,20 +147,20 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     if (last === undefined) return { _tag: "Refuse", why: "no successor to repeat", alarm: true } satisfies Rotation
     yield* sql`update mcp.oauth_refresh_tokens set replays = replays + 1 where token_hash = ${token.hash}`
 
-    const same = last.resource === resource && last.scopes.join(" ") === scopes.join(" ")
-    const usable = same
-      ? yield* decodeUsable(sql`
-          select expires_at from mcp.oauth_access_tokens
-          where session_id = ${token.sessionId} and generation = ${session.headGeneration}
-            and token_hash = ${sha256(Redacted.value(last.accessToken))} and revoked_at is null`)
-      : undefined
-    if (usable !== undefined && secondsUntil(session, +usable.expires_at) >= LEAST_ACCESS_SECONDS) {
+    const usable = yield* decodeUsable(sql`
+      select scopes, expires_at from mcp.oauth_access_tokens
+      where session_id = ${token.sessionId} and generation = ${session.headGeneration}
+        and token_hash = ${sha256(Redacted.value(last.accessToken))} and revoked_at is null`)
+    const isSame = usable?.scopes.join(" ") === scopes.join(" ")
+    if (usable !== undefined && isSame && secondsUntil(session, +usable.expires_at) >= LEAST_ACCESS_SECONDS) {
       const expiresIn = secondsUntil(session, +usable.expires_at)
       return { _tag: "Rotated", refreshToken: key, accessToken: last.accessToken, expiresIn, scopes } satisfies Rotation
     }
     const access = mintAccess(session.headGeneration)
     const expiresAt = accessExpiry(session)
-    yield* insertAccess(token.sessionId, session.headGeneration, access, scopes, resource, expiresAt)
+    yield* sql`
+      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
+      values (${access.hash}, ${token.sessionId}, ${session.headGeneration}, ${scopes}, ${resource}, ${expiresAt})`
     return {
       _tag: "Rotated",
       refreshToken: key,
@@ -170,62 +170,61 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     } satisfies Rotation
   })
 
-  const refresh = Effect.fn("TokenStore.refresh")(
-    function* (request: RefreshRequest) {
-      const { token, by } = request
-      // The clock is read outside the locking part, so it is read after the lock is held.
-      const row = yield* decodeSession(sql`
+  const lookInto = Effect.fn("TokenStore.refresh.lookInto")(function* (request: RefreshRequest) {
+    const { token, by } = request
+    // The clock is read outside the locking part, so it is read after the lock is held.
+    const row = yield* decodeSession(sql`
         with session as materialized (select * from mcp.mcp_sessions where id = ${token.sessionId} for update)
         select client_id, scopes, resource, status, head_generation, confirmed_at, expires_at, clock_timestamp() as now
         from session`)
-      if (row === undefined) return { _tag: "Unknown" } satisfies Rotation
-      const judged = yield* Effect.result(
-        request.judge({ clientId: row.client_id, scopes: row.scopes, resource: row.resource })
-      )
-      if (Result.isFailure(judged)) return judged.failure
+    if (row?.client_id !== by.clientId) return { _tag: "Unknown" } satisfies Rotation
+    const scopes = Scope.narrowed(row.scopes, request.requested)
+    if (scopes === undefined) return { _tag: "ScopeExceeded" } satisfies Rotation
 
-      const session: SessionState = {
-        status: row.status,
-        headGeneration: row.head_generation,
-        confirmedAt: row.confirmed_at,
-        expiresAt: row.expires_at,
-        now: row.now
-      }
-      // A statement of its own: the one that waited for the lock saw the tokens as they were before it.
-      const chain = yield* decodeChain(sql`
+    const session: SessionState = {
+      status: row.status,
+      headGeneration: row.head_generation,
+      confirmedAt: row.confirmed_at,
+      expiresAt: row.expires_at,
+      now: row.now
+    }
+    // A statement of its own: the one that waited for the lock saw the tokens as they were before it.
+    const chain = yield* decodeChain(sql`
         select generation, token_hash, expires_at, rotated_at, sealed_successor, replays
         from mcp.oauth_refresh_tokens
         where session_id = ${token.sessionId} and generation >= ${token.generation} order by generation`)
-      const presented = chain.find(({ generation }) => generation === token.generation)
-      const decision = decide(
-        token,
-        session,
-        presented && {
-          tokenHash: presented.token_hash,
-          expiresAt: presented.expires_at,
-          rotatedAt: presented.rotated_at,
-          replays: presented.replays
-        },
-        lifetimes.refreshReuseGrace
-      )
-      switch (decision._tag) {
-        case "Rotate":
-          return yield* rotate(request, session, judged.success, row.resource)
-        case "Replay":
-          return yield* replay(request, session, chain, judged.success, row.resource)
-        case "Compromise": {
-          const end = { status: "compromised", reason: "a retired refresh token was presented again" } as const
-          const detail = { by, presented_generation: token.generation, head_generation: session.headGeneration }
-          yield* endSession(sql, token.sessionId, end, detail)
-          return decision
-        }
-        default:
-          return decision
+    const presented = chain.find(({ generation }) => generation === token.generation)
+    const decision = decide(
+      token,
+      session,
+      presented && {
+        tokenHash: presented.token_hash,
+        expiresAt: presented.expires_at,
+        rotatedAt: presented.rotated_at,
+        replays: presented.replays
+      },
+      lifetimes.refreshReuseGrace
+    )
+    switch (decision._tag) {
+      case "Rotate":
+        // Something that stood in its way has gone since.
+        return (yield* rotate(request)) ?? ({ _tag: "Unknown" } satisfies Rotation)
+      case "Replay":
+        return yield* replay(request, session, chain, scopes, row.resource)
+      case "Compromise": {
+        const end = { status: "compromised", reason: "a retired refresh token was presented again" } as const
+        const detail = { by, presented_generation: token.generation, head_generation: session.headGeneration }
+        yield* endSession(sql, token.sessionId, end, detail)
+        return decision
       }
-    },
-    sql.withTransaction,
-    Effect.uninterruptible
-  )
+      default:
+        return decision
+    }
+  }, sql.withTransaction)
+
+  const refresh = Effect.fn("TokenStore.refresh")(function* (request: RefreshRequest) {
+    return (yield* rotate(request)) ?? (yield* lookInto(request))
+  }, Effect.uninterruptible)
 
   return (request: RefreshRequest) => laneOf(request.token.sessionId).withPermits(1)(refresh(request))
 }

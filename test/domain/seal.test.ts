@@ -5,10 +5,7 @@ import { open, seal } from "../../src/domain/seal.ts"
 
 const successor = {
   refreshToken: Redacted.make("mcp_rt_next"),
-  accessToken: Redacted.make("mcp_at_next"),
-  accessExpiresAt: 1_800_000_000_000,
-  scopes: ["mcp.tools.call"],
-  resource: "https://m.example/mcp"
+  accessToken: Redacted.make("mcp_at_next")
 }
 
 // Tokens are ASCII. (Two lone surrogates are different strings, and the same three bytes of UTF-8.)

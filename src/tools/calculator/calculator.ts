@@ -60,12 +60,12 @@ export const calculator = Tool.make({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: Input,
   output: Output,
-  // Pure from here on: no fiber is needed to add two numbers.
-  handler: ({ expression }) =>
-    Effect.fromResult(
-      Result.map(evaluate(expression), (value) => ({ expression: expression.trim(), result: show(value) }))
-    )
+  handler: ({ expression }) => Effect.fromResult(calculation(expression))
 })
+
+/** What the tool answers. Pure: no fiber is needed to add two numbers. */
+export const calculation = (expression: string): Outcome<{ readonly expression: string; readonly result: string }> =>
+  Result.map(evaluate(expression), (value) => ({ expression: expression.trim(), result: show(value) }))
 
 type Outcome<A> = Result.Result<A, Tool.ToolFailure>
 
