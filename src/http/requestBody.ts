@@ -1,7 +1,7 @@
 /** Reading what a client posts, never more than the endpoint allows. */
 
 import { NodeHttpServerRequest } from "@effect/platform-node"
-import { ByteSize, Effect, Exit, Option, Schema } from "effect"
+import { ByteSize, Effect, Option, Schema } from "effect"
 import { HttpIncomingMessage, HttpServerRequest } from "effect/http"
 import { InvalidClientMetadata, InvalidRequest } from "../domain/errors.ts"
 import { collect } from "../domain/parameters.ts"
@@ -34,24 +34,23 @@ export const readText = (request: HttpServerRequest.HttpServerRequest, limit: nu
   )
 }
 
+// The first to resume has the word. Listeners without a name, which tsx would define for each request (esbuild keepNames).
 const received = (request: HttpServerRequest.HttpServerRequest, limit: number) =>
   Effect.callback<Uint8Array, InvalidRequest | PayloadTooLarge>((resume) => {
-    const message = NodeHttpServerRequest.toIncomingMessage(request)
     const chunks: Array<Uint8Array> = []
     let bytes = 0
-    const end = (exit: Exit.Exit<Uint8Array, InvalidRequest | PayloadTooLarge>) => {
-      message.off("data", onData).off("end", onEnd).off("error", onError).off("close", onError)
-      resume(exit)
-    }
-    const onData = (chunk: Uint8Array) => {
-      chunks.push(chunk)
-      bytes += chunk.length
-      if (bytes > limit) end(Exit.fail(tooLarge))
-    }
-    const onEnd = () =>
-      end(Exit.succeed(chunks[0] !== undefined && chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)))
-    const onError = () => end(Exit.fail(unreadable))
-    message.on("data", onData).on("end", onEnd).on("error", onError).on("close", onError)
+    NodeHttpServerRequest.toIncomingMessage(request)
+      .on("data", (chunk: Uint8Array) => {
+        bytes += chunk.length
+        if (bytes <= limit) chunks.push(chunk)
+        else resume(Effect.fail(tooLarge))
+      })
+      .on("end", () => {
+        const [only] = chunks
+        resume(Effect.succeed(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)))
+      })
+      .on("error", () => resume(Effect.fail(unreadable)))
+      .on("close", () => resume(Effect.fail(unreadable)))
   })
 
 const awaited = (request: HttpServerRequest.HttpServerRequest, limit: number) =>

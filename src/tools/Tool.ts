@@ -49,18 +49,22 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
   const decode = Schema.decodeUnknownResult(input, { errors: "all", onExcessProperty: "error" })
   const encode = Schema.encodeResult(output)
   // A result that its own schema refuses is our mistake, not the caller's.
-  const encoded = (result: O) => Result.match(encode(result), { onSuccess: Effect.succeed, onFailure: Effect.die })
+  const encoded = (result: O) => {
+    const content = encode(result)
+    return Result.isFailure(content) ? Effect.die(content.failure) : Effect.succeed(content.success)
+  }
   const names = Object.keys(Object(inputSchema.properties))
   return {
     ...description,
     inputSchema,
     outputSchema: jsonSchemaOf(output),
     // Without a span or a fiber's steps, unless the handler takes some: they cost more than most calls do.
-    call: (args) =>
-      Result.match(decode(args ?? {}), {
-        onSuccess: (decoded) => Effect.flatMapEager(handler(decoded), encoded),
-        onFailure: ({ issue }) => Effect.fail(refusal(issue, names))
-      })
+    call: (args) => {
+      const decoded = decode(args ?? {})
+      return Result.isFailure(decoded)
+        ? Effect.fail(refusal(decoded.failure.issue, names))
+        : Effect.flatMapEager(handler(decoded.success), encoded)
+    }
   }
 }
 

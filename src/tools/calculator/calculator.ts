@@ -103,8 +103,10 @@ const problemOf = (text: string): string | undefined => {
 
 const parsed = (text: string): Outcome<MathNode> =>
   Result.try({
-    try: () => parse(text),
-    catch: (error) => {
+    try() {
+      return parse(text)
+    },
+    catch(error) {
       const position = /\(char (\d{1,3})\)/.exec(String(error))?.[1]
       if (Number(position) > text.length) return new Tool.ToolFailure({ message: "The expression ends too early." })
       const place = position === undefined ? "" : ` near character ${position}`
