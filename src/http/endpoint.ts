@@ -20,7 +20,7 @@ export const allowOf = (methods: ReadonlyArray<string>): string =>
   methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")
 
 /** Adds a path to the router. HEAD is answered by GET. */
-export const endpoint = <R extends HttpRouter.Provided = never>(
+export const endpoint = <R = never>(
   router: HttpRouter.HttpRouter,
   path: HttpRouter.PathInput,
   handlers: Readonly<Partial<Record<Method, Handler<R>>>>,

@@ -68,14 +68,14 @@ const LIMIT = 64 * 1024
 const FORM = "application/x-www-form-urlencoded"
 
 /** The pairs of a posted form (RFC 6749 appendix B). */
-export const readForm = Effect.fn("requestBody.readForm")(function* () {
+export const readForm = Effect.fnUntraced(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   if (mediaType(request) !== FORM) return yield* new InvalidRequest({ description: `the body is not ${FORM}` })
   return [...new URLSearchParams(yield* readText(request, LIMIT))]
 })
 
 /** The form of an endpoint that takes each parameter once, and none in its URL (RFC 6749 §3.2, OAuth 2.1 §3.2). */
-export const readParameters = Effect.fn("requestBody.readParameters")(function* () {
+export const readParameters = Effect.fnUntraced(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest
   if (request.url.includes("?")) return yield* new InvalidRequest({ description: "parameters belong in the body" })
   const { parameters, repeated } = collect(yield* readForm())

@@ -32,7 +32,6 @@ export const TokenRoutes = HttpRouter.use(
   Effect.fn("TokenRoutes")(function* (router) {
     const config = yield* ServerConfig
     const limits = yield* RateLimits
-    const services = yield* Effect.context<Services>()
     const cors = { cors: (origin: string | undefined) => originAllowed(config.corsOrigins, origin) }
 
     /** A form, from an authenticated client, within its limits. */
@@ -46,7 +45,7 @@ export const TokenRoutes = HttpRouter.use(
       return HttpServerRequest.HttpServerRequest.use((request) => {
         const address = clientAddress(config.trustedProxies, request)
         return limits.failures(address, handle(request, address))
-      }).pipe(Effect.provideContext(services), answerErrors, admitOrigin(config))
+      }).pipe(answerErrors, admitOrigin(config))
     }
 
     const token: Serve = (client, parameters, address) =>

@@ -76,10 +76,7 @@ const readCredentials = Effect.fnUntraced(function* (parameters: Parameters, aut
 })
 
 /** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
-export const authenticate = Effect.fn("clientAuthentication.authenticate")(function* (
-  parameters: Parameters,
-  authorization: string | undefined
-) {
+export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
   const { method, clientId, proof } = yield* readCredentials(parameters, authorization)
   const basic = method === "client_secret_basic"
   const registry = yield* ClientRegistry
@@ -95,7 +92,7 @@ export const authenticate = Effect.fn("clientAuthentication.authenticate")(funct
 })
 
 /** An authenticated client that proved who it is: `none` proves nothing. */
-export const authenticateConfidential = Effect.fn("clientAuthentication.authenticateConfidential")(function* (
+export const authenticateConfidential = Effect.fnUntraced(function* (
   parameters: Parameters,
   authorization: string | undefined
 ) {

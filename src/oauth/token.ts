@@ -37,11 +37,7 @@ const response = (issued: {
   scope: Scope.format(issued.scopes)
 })
 
-const authorizationCode = Effect.fn("token.authorizationCode")(function* (
-  client: Client,
-  parameters: Parameters,
-  address: string
-) {
+const authorizationCode = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const presented = yield* requiredSecret(parameters, "code")
   const verifier = yield* required(parameters, "code_verifier")
   if (!Pkce.isVerifier(verifier)) {
@@ -85,11 +81,7 @@ const authorizationCode = Effect.fn("token.authorizationCode")(function* (
   }
 })
 
-const refreshToken = Effect.fn("token.refreshToken")(function* (
-  client: Client,
-  parameters: Parameters,
-  address: string
-) {
+const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
   const scope = parameters.get("scope")
   const requested = scope === undefined ? undefined : yield* Scope.parse(scope)
@@ -139,7 +131,7 @@ const GRANTS = { authorization_code: authorizationCode, refresh_token: refreshTo
 >
 
 /** RFC 6749 §3.2: exchanges a grant of an authenticated client for tokens. `address` is for the audit trail. */
-export const grant = Effect.fn("token.grant")(function* (client: Client, parameters: Parameters, address: string) {
+export const grant = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const grantType = yield* required(parameters, "grant_type")
   if (grantType !== "authorization_code" && grantType !== "refresh_token") {
     return yield* new UnsupportedGrantType({ description: "grant_type is not authorization_code or refresh_token" })

@@ -114,7 +114,7 @@ export class ClientRegistry extends Context.Service<
       // Postgres text holds no NUL; such an id exists nowhere.
       const isStorable = (clientId: string) => !clientId.includes("\0")
 
-      const find = Effect.fn("ClientRegistry.find")(function* (clientId: string) {
+      const find = Effect.fnUntraced(function* (clientId: string) {
         if (!isStorable(clientId)) return undefined
         const time = yield* now
         const known = kept.get(clientId)

@@ -98,7 +98,7 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     return { _tag: "Replayed" } satisfies Redemption
   }, sql.withTransaction)
 
-  const redeem = Effect.fn("TokenStore.redeem")(function* (request: RedeemRequest) {
+  const redeem = Effect.fnUntraced(function* (request: RedeemRequest) {
     return (yield* issue(request)) ?? (yield* lookInto(request))
   }, Effect.uninterruptible)
 

@@ -10,6 +10,7 @@ import { decide, type RotationDecision, type SessionState } from "../domain/rota
 import * as Scope from "../domain/scope.ts"
 import { open, type Successor, seal } from "../domain/seal.ts"
 import { firstRow, rows } from "./query.ts"
+import { RotatedRow, rotation } from "./rotation.ts"
 import { endSession, type Lifetimes, type Presenter } from "./sessions.ts"
 
 export interface RefreshRequest {
@@ -57,7 +58,7 @@ const RefreshRow = Schema.Struct({
 })
 const decodeSession = firstRow(SessionRow)
 const decodeChain = rows(RefreshRow)
-const decodeRotated = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_in: Schema.Number }))
+const decodeRotated = firstRow(RotatedRow)
 const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_at: Schema.Date }))
 
 /** A repeated answer carries the same access token only while that one is worth having. */
@@ -73,55 +74,31 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     new Date(Math.min(+session.now + 1000 * lifetimes.accessToken, +session.expiresAt))
   const secondsUntil = (session: SessionState, instant: number) => Math.floor((instant - +session.now) / 1000)
 
-  /**
-   * Nothing, unless the token is the live head of an active session of the client, and covers what is asked for. The
-   * update of the session comes first: it takes the lock, and after a wait Postgres checks its conditions again.
-   */
   const rotate = Effect.fnUntraced(function* ({ token, by, requested, refresh, mintAccess }: RefreshRequest) {
-    const generation = token.generation + 1
-    const access = mintAccess(generation)
-    const grace = lifetimes.refreshReuseGrace
+    const access = mintAccess(token.generation + 1)
     const successor: Successor = { refreshToken: refresh.secret, accessToken: access.secret }
-    const row = yield* decodeRotated(sql`
-      with head as (
-        update mcp.mcp_sessions s set head_generation = ${generation}, confirmed_at = null
-        where s.id = ${token.sessionId} and s.client_id = ${by.clientId} and s.status = 'active'
-          and s.head_generation = ${token.generation} and s.expires_at > clock_timestamp()
-          and coalesce(${requested ?? null}::text[] <@ s.scopes, true)
-          and exists (
-            select from mcp.oauth_refresh_tokens r
-            where r.token_hash = ${token.hash} and r.session_id = s.id and r.generation = ${token.generation}
-              and r.rotated_at is null and r.revoked_at is null and r.expires_at > clock_timestamp()
-          )
-        returning s.id, s.scopes, s.resource, s.expires_at, clock_timestamp() as now
-      ), retired as (
-        update mcp.oauth_refresh_tokens r
-        set rotated_at = head.now, revoked_at = head.now,
-            sealed_successor = ${grace > 0 ? seal(token.secret, successor) : null}
-        from head where r.token_hash = ${token.hash}
-      ), unsealed as (
-        update mcp.oauth_refresh_tokens r set sealed_successor = null
-        from head where r.session_id = head.id and r.generation < ${token.generation}
-          and r.sealed_successor is not null and r.rotated_at < head.now - make_interval(secs => ${grace})
-      ), refresh as (
-        insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, parent_hash, created_at, expires_at)
-        select ${refresh.hash}, id, ${generation}, ${token.hash}, now,
-               least(now + make_interval(secs => ${lifetimes.refreshToken}), expires_at)
-        from head
-      )
-      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
-      select ${access.hash}, id, ${generation}, coalesce(${requested ?? null}::text[], scopes), resource, now,
-             least(now + make_interval(secs => ${lifetimes.accessToken}), expires_at)
-      from head returning scopes, floor(extract(epoch from expires_at - created_at))::integer as expires_in`)
-    return row === undefined
-      ? undefined
-      : ({
-          _tag: "Rotated",
-          refreshToken: refresh.secret,
-          accessToken: access.secret,
-          expiresIn: row.expires_in,
-          scopes: row.scopes
-        } satisfies Rotation)
+    const row = yield* decodeRotated(
+      rotation(sql, lifetimes, {
+        sessionId: token.sessionId,
+        clientId: by.clientId,
+        generation: token.generation,
+        presented: token.hash,
+        requested,
+        refresh: refresh.hash,
+        access: access.hash,
+        sealed: lifetimes.refreshReuseGrace > 0 ? seal(token.secret, successor) : null
+      })
+    )
+    return (
+      row &&
+      ({
+        _tag: "Rotated",
+        refreshToken: refresh.secret,
+        accessToken: access.secret,
+        expiresIn: row.expires_in,
+        scopes: row.scopes
+      } satisfies Rotation)
+    )
   })
 
   /** Follows the seals from the presented token to the head and repeats the last answer. */
@@ -222,7 +199,7 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     }
   }, sql.withTransaction)
 
-  const refresh = Effect.fn("TokenStore.refresh")(function* (request: RefreshRequest) {
+  const refresh = Effect.fnUntraced(function* (request: RefreshRequest) {
     return (yield* rotate(request)) ?? (yield* lookInto(request))
   }, Effect.uninterruptible)
 

@@ -49,7 +49,14 @@ export interface RealPostgres {
   readonly stop: () => Promise<void>
 }
 
-export const startPostgres = async (): Promise<RealPostgres> => {
+/** `durable` waits for the disk at every commit, as a deployment does; `settings` are Postgres's own. */
+export const startPostgres = async ({
+  durable = false,
+  settings: further = []
+}: {
+  readonly durable?: boolean
+  readonly settings?: ReadonlyArray<string>
+} = {}): Promise<RealPostgres> => {
   const home = mkdtempSync(join(tmpdir(), "gatehouse-postgres-"))
   const as = identity()
   const native = as.uid === undefined ? binaries() : join(home, "native")
@@ -65,7 +72,13 @@ export const startPostgres = async (): Promise<RealPostgres> => {
     ...options,
     stdio: "ignore"
   })
-  const settings = ["fsync=off", "max_connections=200", "listen_addresses=127.0.0.1", `unix_socket_directories=${home}`]
+  const settings = [
+    `fsync=${durable ? "on" : "off"}`,
+    "max_connections=200",
+    "listen_addresses=127.0.0.1",
+    `unix_socket_directories=${home}`,
+    ...further
+  ]
   const postgres = spawn(
     join(native, "bin/postgres"),
     ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
