@@ -1,0 +1,135 @@
+/** Grants a second at the token endpoint: refreshes, each session its own chain, and codes, each redeemed once. */
+
+import { execFileSync } from "node:child_process"
+import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
+import { migrate, startGatehouse } from "./gatehouse.ts"
+import { type Answer, load, post } from "./load.ts"
+import type { Plan } from "./plan.ts"
+import { onCore, root, SERVER_CORE, type Server, serve } from "./process.ts"
+import { Samples } from "./statistics.ts"
+
+interface Started {
+  readonly server: Server
+  readonly path: string
+  readonly codes: (count: number) => Promise<ReadonlyArray<string>>
+}
+type Contender = (postgres: RealPostgres) => Promise<Started>
+
+const gatehouse: Contender = async (postgres) => {
+  const server = await startGatehouse(postgres.url)
+  return { server, path: "/token", codes: server.codes }
+}
+
+/** Peers answer `GET /bench/codes?count=n` with bodies for their token endpoint, each with a code of its own. */
+const peer =
+  (script: string, path: string): Contender =>
+  async (postgres) => {
+    const server = await serve(`bench/src/servers/${script}`, { DATABASE_URL: postgres.url })
+    const codes = async (count: number) => {
+      const answer = await fetch(`http://localhost:${server.port}/bench/codes?count=${count}`)
+      if (answer.status !== 200) throw new Error(`${script} made no codes: ${await answer.text()}`)
+      return (await answer.json()) as ReadonlyArray<string>
+    }
+    return { server, path, codes }
+  }
+
+export const GATEHOUSE = "Gatehouse, Postgres"
+export const BARE = "the same SQL, bare"
+export const OIDC_PROVIDER = "`oidc-provider`, in memory"
+export const BETTER_AUTH = "`better-auth`, the same Postgres"
+
+const CONTENDERS: Readonly<Record<string, Contender>> = {
+  [GATEHOUSE]: gatehouse,
+  [OIDC_PROVIDER]: peer("oidcProvider.ts", "/token"),
+  [BETTER_AUTH]: peer("betterAuth.ts", "/api/auth/oauth2/token"),
+  "`workers-oauth-provider` in miniflare": peer("workers.ts", "/token")
+}
+
+const CONNECTIONS = 16
+const HEADERS = { "Content-Type": "application/x-www-form-urlencoded" }
+
+const tokensOf = ({ status, body }: Answer) => {
+  const { access_token, refresh_token } = status === 200 ? JSON.parse(body) : {}
+  return typeof access_token === "string" && typeof refresh_token === "string"
+    ? { access_token, refresh_token }
+    : undefined
+}
+const isRight = (answer: Answer) => tokensOf(answer) !== undefined
+
+const grant = async ({ server, path }: Started, bodies: ReadonlyArray<string>) => {
+  const answers: Array<Answer> = []
+  let next = 0
+  const { perSecond, wrong, sample } = await load({
+    port: server.port,
+    connections: CONNECTIONS,
+    request: () => (last) => {
+      if (last !== undefined) answers.push(last)
+      const body = bodies[next++]
+      return body === undefined ? undefined : post(path, body, HEADERS)
+    },
+    isRight
+  })
+  if (wrong > 0) throw new Error(`${wrong} codes were not redeemed, such as\n${sample}`)
+  return { perSecond, answers }
+}
+
+/** A session's client, and the head of its chain of refresh tokens. */
+interface Chain {
+  readonly clientId: string
+  head: string
+}
+
+const refreshBody = ({ clientId, head }: Chain) =>
+  new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: head }).toString()
+
+/** Refreshes for some seconds, each chain on a connection of its own. */
+const refresh = async (started: Started, chains: ReadonlyArray<Chain>, seconds: number) => {
+  const until = performance.now() + 1000 * seconds
+  const { perSecond, wrong, sample } = await load({
+    port: started.server.port,
+    connections: CONNECTIONS,
+    request: (connection) => (last) => {
+      const chain = chains[connection]
+      if (chain === undefined) throw new Error("too few sessions")
+      if (last !== undefined) chain.head = tokensOf(last)?.refresh_token ?? ""
+      return performance.now() >= until ? undefined : post(started.path, refreshBody(chain), HEADERS)
+    },
+    isRight
+  })
+  if (wrong > 0) throw new Error(`${wrong} refreshes failed, such as\n${sample}`)
+  return perSecond
+}
+
+const bare = (postgres: RealPostgres, seconds: number): number => {
+  const [command, args] = onCore(SERVER_CORE, process.execPath, ["bench/src/servers/bare.ts"])
+  const env = { PATH: process.env.PATH ?? "", DATABASE_URL: postgres.url, SECONDS: String(seconds) }
+  return JSON.parse(execFileSync(command, args, { cwd: root, env, encoding: "utf8" })).perSecond
+}
+
+export const benchGrants = async (plan: Plan): Promise<Samples> => {
+  const postgres = await startPostgres({ durable: true })
+  migrate(postgres.url)
+  const samples = new Samples()
+  const record = (round: number, name: string, what: string, perSecond: number) => {
+    samples.add(name, what, perSecond)
+    console.log(`round ${round + 1}  ${name}, ${what}: ${Math.round(perSecond).toLocaleString("en")}/s`)
+  }
+  for (let round = 0; round < plan.rounds; round++) {
+    record(round, BARE, "refresh", bare(postgres, plan.seconds))
+    for (const [name, start] of Object.entries(CONTENDERS)) {
+      const started = await start(postgres)
+      // What warms up is what the refreshes begin with.
+      const bodies = await started.codes(Math.max(CONNECTIONS, plan.codes / 4))
+      const clientId = new URLSearchParams(bodies[0]).get("client_id") ?? ""
+      const { answers } = await grant(started, bodies)
+      const heads = answers.flatMap((answer) => tokensOf(answer)?.refresh_token ?? [])
+      const chains = heads.slice(0, CONNECTIONS).map((head) => ({ clientId, head }))
+      record(round, name, "code", (await grant(started, await started.codes(plan.codes))).perSecond)
+      await refresh(started, chains, plan.warmUp)
+      record(round, name, "refresh", await refresh(started, chains, plan.seconds))
+      await started.server.stop()
+    }
+  }
+  await postgres.stop()
+  return samples
+}

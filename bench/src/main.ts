@@ -1,0 +1,65 @@
+/** `npm run bench`: all sections, or those that are named; `--quick` to see that they run. */
+
+import { spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { benchGrants } from "./grants.ts"
+import { benchGrowth } from "./growth.ts"
+import { benchMcp } from "./mcp.ts"
+import { benchOperation } from "./operation.ts"
+import { FULL, QUICK } from "./plan.ts"
+import { isPinned, LOAD_CORE, onCore, root } from "./process.ts"
+import { chart, report } from "./report.ts"
+import { Samples } from "./statistics.ts"
+import type { Results } from "./targets.ts"
+
+const sections = { mcp: benchMcp, grants: benchGrants, operation: benchOperation, growth: benchGrowth }
+const isSection = (name: string): name is keyof typeof sections => name in sections
+
+// This process makes the load and starts the database, so it moves to their core.
+if (isPinned && process.env.BENCH_ON_CORE === undefined) {
+  const [command, args] = onCore(LOAD_CORE, process.execPath, process.argv.slice(1))
+  const { status } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, BENCH_ON_CORE: "1" } })
+  process.exit(status ?? 1)
+}
+
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"))
+for (const name of named) {
+  if (!isSection(name)) throw new Error(`there is no section ${name} (there are ${Object.keys(sections).join(", ")})`)
+}
+const isQuick = process.argv.includes("--quick")
+const plan = isQuick ? QUICK : FULL
+
+// A trial leaves the figures of the last real run alone.
+const home = isQuick ? mkdtempSync(join(tmpdir(), "gatehouse-bench-")) : root
+const results = join(home, "bench/results")
+mkdirSync(results, { recursive: true })
+
+/** What an earlier run measured stays, for the sections that this one leaves out. */
+const earlier = (name: string): Samples => {
+  const samples = new Samples()
+  try {
+    const all = JSON.parse(readFileSync(join(results, "latest.json"), "utf8"))
+    Object.assign(samples.measured, all.results[name]?.measured)
+  } catch {
+    // There was no earlier run.
+  }
+  return samples
+}
+
+const measured: Record<keyof Results, Samples> = {
+  mcp: earlier("mcp"),
+  grants: earlier("grants"),
+  operation: earlier("operation"),
+  growth: earlier("growth")
+}
+for (const [name, bench] of Object.entries(sections)) {
+  if (!isSection(name) || (named.length > 0 && !named.includes(name))) continue
+  measured[name] = await bench(plan)
+  writeFileSync(join(results, "latest.json"), `${JSON.stringify({ plan, results: measured }, undefined, 2)}\n`)
+}
+writeFileSync(join(results, "chart.svg"), chart(measured))
+writeFileSync(join(home, "BENCHMARKS.md"), report(measured, plan))
+console.log(`written to ${home}`)
+process.exit(0)

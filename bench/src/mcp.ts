@@ -1,0 +1,109 @@
+/** Requests a second on `/mcp`: the same tools, the same calculator, the same bytes of a request. */
+
+import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
+import { migrate, startGatehouse } from "./gatehouse.ts"
+import { type Answer, load, post } from "./load.ts"
+import type { Plan } from "./plan.ts"
+import { type Server, serve } from "./process.ts"
+import { Samples } from "./statistics.ts"
+
+export const OPERATIONS = ["call 2025", "call 2026", "list 2025", "list 2026"] as const
+export type Operation = (typeof OPERATIONS)[number]
+
+interface Contender {
+  readonly operations: ReadonlyArray<Operation>
+  readonly start: (postgres: RealPostgres) => Promise<{ readonly server: Server; readonly token: string }>
+}
+
+const peer = (script: string, operations: ReadonlyArray<Operation>): Contender => ({
+  operations,
+  start: async () => ({ server: await serve(`bench/src/servers/${script}`), token: `none${"x".repeat(99)}` })
+})
+const ours = (settings: Readonly<Record<string, string>>): Contender => ({
+  operations: OPERATIONS,
+  start: async (postgres) => {
+    const server = await startGatehouse(postgres.url, settings)
+    const [tokens] = await server.tokens(1)
+    return { server, token: tokens?.access_token ?? "" }
+  }
+})
+
+export const GATEHOUSE = "Gatehouse, authenticated"
+export const RAW = "node:http echo"
+export const SDK2 = "SDK v2 `createMcpHandler`"
+export const SDK1 = "SDK v1 on Express"
+
+const CONTENDERS: Readonly<Record<string, Contender>> = {
+  [GATEHOUSE]: ours({}),
+  "Gatehouse, fast lane off": ours({ MCP_FAST_LANE: "off" }),
+  [RAW]: peer("raw.ts", OPERATIONS),
+  [SDK2]: peer("sdk2.ts", OPERATIONS),
+  [SDK1]: peer("sdk1.ts", ["call 2025", "list 2025"]),
+  "Effect `McpServer`": peer("effect.ts", ["call 2026", "list 2026"]),
+  "`fastmcp`": peer("fastmcp.ts", ["call 2025", "list 2025"])
+}
+
+const EXPRESSION = "0.1 + 0.2"
+
+export const requestOf = (operation: Operation, token: string): Buffer => {
+  const [what, era] = operation.split(" ")
+  const method = what === "call" ? "tools/call" : "tools/list"
+  const params = what === "call" ? { name: "calculator", arguments: { expression: EXPRESSION } } : {}
+  const isModern = era === "2026"
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1.0.0" },
+    "io.modelcontextprotocol/clientCapabilities": {}
+  }
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: isModern ? { ...params, _meta } : params })
+  return post("/mcp", body, {
+    "Content-Type": "application/json",
+    Accept: "application/json, text/event-stream",
+    Authorization: `Bearer ${token}`,
+    "MCP-Protocol-Version": isModern ? "2026-07-28" : "2025-11-25",
+    ...(isModern ? { "Mcp-Method": method } : {}),
+    ...(isModern && what === "call" ? { "Mcp-Name": "calculator" } : {})
+  })
+}
+
+/** The calculator's result, or the name of the first tool, wherever this server puts them. */
+export const isRight =
+  (operation: Operation) =>
+  ({ status, body }: Answer): boolean => {
+    if (status !== 200) return false
+    const text = /^data: *(\{.*\})/m.exec(body)?.[1] ?? body
+    const message = JSON.parse(text)
+    if (message.id !== 1) return false
+    if (operation.startsWith("list")) {
+      return message.result?.tools?.some(({ name }: { name: string }) => name === "calculator") === true
+    }
+    const { structuredContent, content } = message.result ?? {}
+    return (structuredContent ?? JSON.parse(content?.[0]?.text ?? "{}")).result === "0.3"
+  }
+
+const measure = async (port: number, token: string, operation: Operation, seconds: number) => {
+  const options = { port, connections: 16, request: requestOf(operation, token), isRight: isRight(operation) }
+  const { perSecond, wrong, sample, requests } = await load({ ...options, seconds, stayAwake: true })
+  if (wrong > 0) throw new Error(`${wrong} of ${requests} answers are wrong, such as\n${sample}`)
+  return perSecond
+}
+
+export const benchMcp = async (plan: Plan): Promise<Samples> => {
+  const postgres = await startPostgres()
+  migrate(postgres.url)
+  const samples = new Samples()
+  for (let round = 0; round < plan.rounds; round++) {
+    for (const [name, contender] of Object.entries(CONTENDERS)) {
+      const { server, token } = await contender.start(postgres)
+      for (const operation of contender.operations) {
+        await measure(server.port, token, operation, plan.warmUp)
+        const perSecond = await measure(server.port, token, operation, plan.seconds)
+        samples.add(name, operation, perSecond)
+        console.log(`round ${round + 1}  ${name}, ${operation}: ${Math.round(perSecond).toLocaleString("en")}/s`)
+      }
+      await server.stop()
+    }
+  }
+  await postgres.stop()
+  return samples
+}

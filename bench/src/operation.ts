@@ -1,0 +1,79 @@
+/** Gatehouse alone: latency at half its rate, memory over a long run, and how soon it answers. */
+
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
+import { migrate, startGatehouse } from "./gatehouse.ts"
+import { load } from "./load.ts"
+import { isRight, requestOf } from "./mcp.ts"
+import type { Plan } from "./plan.ts"
+import { type Server, serve, sleep, TSX } from "./process.ts"
+import { Samples } from "./statistics.ts"
+
+const OPERATION = "call 2025"
+
+const started = async (postgres: RealPostgres) => {
+  const server = await startGatehouse(postgres.url)
+  const [tokens] = await server.tokens(1)
+  const request = requestOf(OPERATION, tokens?.access_token ?? "")
+  return { server, load: { port: server.port, request, isRight: isRight(OPERATION), stayAwake: true } }
+}
+
+const rightly = <A extends { readonly wrong: number; readonly sample: string | undefined }>(result: A): A => {
+  if (result.wrong > 0) throw new Error(`${result.wrong} answers are wrong, such as\n${result.sample}`)
+  return result
+}
+
+/** Milliseconds from the moment at which a request was due, under a constant rate of half of what the server can do. */
+const latency = async (postgres: RealPostgres, plan: Plan, samples: Samples) => {
+  const { server, load: options } = await started(postgres)
+  await load({ ...options, connections: 16, seconds: plan.warmUp })
+  const { perSecond } = rightly(await load({ ...options, connections: 16, seconds: plan.seconds }))
+  const half = rightly(await load({ ...options, connections: 64, seconds: 2 * plan.seconds, rate: perSecond / 2 }))
+  samples.add("half saturation", "rate", half.perSecond)
+  samples.add("half saturation", "p50", half.p50)
+  samples.add("half saturation", "p99", half.p99)
+  await server.stop()
+}
+
+const memory = async (postgres: RealPostgres, [few, many]: Plan["calls"], samples: Samples) => {
+  const { server, load: options } = await started(postgres)
+  rightly(await load({ ...options, connections: 16, requests: few }))
+  await sleep(2000)
+  samples.add("memory", "few", server.memory())
+  rightly(await load({ ...options, connections: 16, requests: many - few }))
+  await sleep(2000)
+  samples.add("memory", "many", server.memory())
+  await server.stop()
+}
+
+/** Milliseconds from the start of the process to its first answer. */
+const firstAnswer = async (settings: Readonly<Record<string, string>>) => {
+  const begun = performance.now()
+  const server: Server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings }, TSX)
+  const { status } = await fetch(`http://localhost:${server.port}/readyz`)
+  const elapsed = performance.now() - begun
+  if (status !== 200) throw new Error(`not ready: ${status}`)
+  await server.stop()
+  return elapsed
+}
+
+export const benchOperation = async (plan: Plan): Promise<Samples> => {
+  const samples = new Samples()
+  const postgres = await startPostgres({ durable: true })
+  migrate(postgres.url)
+  const home = mkdtempSync(join(tmpdir(), "gatehouse-bench-"))
+  const embedded = { DATA_DIR: join(home, "data") }
+  await firstAnswer(embedded)
+  for (let round = 0; round < plan.rounds; round++) {
+    samples.add("start", "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }))
+    samples.add("start", "embedded", await firstAnswer(embedded))
+    await latency(postgres, plan, samples)
+  }
+  await memory(postgres, plan.calls, samples)
+  rmSync(home, { recursive: true, force: true })
+  await postgres.stop()
+  console.log("operation", JSON.stringify(samples.measured))
+  return samples
+}

