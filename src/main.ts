@@ -9,6 +9,7 @@ import { runProgram } from "./programs/runProgram.ts"
 import * as Database from "./store/database.ts"
 import * as Tools from "./tools/tools.ts"
 import { welcome } from "./welcome.ts"
+import { isWorker, supervise } from "./workers.ts"
 
 const Welcome = Layer.effectDiscard(
   Effect.gen(function* () {
@@ -16,17 +17,22 @@ const Welcome = Layer.effectDiscard(
     yield* Effect.logInfo("listening").pipe(
       Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
     )
-    yield* Console.log(welcome(config))
+    if (config.worker === 1) yield* Console.log(welcome(config))
   })
 )
 
-Welcome.pipe(
+const serve = Welcome.pipe(
   Layer.provide(App),
   Layer.provide(Tools.layer),
   Layer.provide(PublicWeb.layer),
   Layer.provide(Database.layer),
-  Layer.provideMerge(Logging),
-  Layer.provide(ServerConfig.layer),
-  Layer.launch,
-  runProgram
+  Layer.launch
 )
+
+const program = Effect.gen(function* () {
+  const { workers } = yield* ServerConfig
+  if (workers > 1 && !isWorker) return yield* supervise(workers)
+  return yield* serve
+})
+
+program.pipe(Effect.provide(Layer.provideMerge(Logging, ServerConfig.layer)), runProgram)

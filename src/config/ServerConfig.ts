@@ -63,6 +63,9 @@ export type TrustedProxies =
 export interface ServerConfigShape {
   readonly port: number
   readonly host: string
+  /** How many processes share the port, and which of them this one is, from 1 on. */
+  readonly workers: number
+  readonly worker: number
   /** The issuer: an origin without a trailing slash, in the one spelling used everywhere (RFC 8414 §2). */
   readonly issuer: string
   /** The protected resource: `issuer` + `/mcp` (RFC 9728 §1.2, RFC 8707 §2). */
@@ -158,6 +161,8 @@ const resolve = (env: Environment): ServerConfigShape => {
   return {
     port: env.PORT,
     host: env.HOST,
+    workers: env.WORKERS,
+    worker: env.WORKER,
     issuer,
     resource: `${issuer}/mcp`,
     isLocal,
@@ -166,7 +171,8 @@ const resolve = (env: Environment): ServerConfigShape => {
     allowedOrigins: env.MCP_ALLOWED_ORIGINS ?? implied,
     allowedHosts: (env.MCP_ALLOWED_HOSTS ?? (isLocal ? LOOPBACK : [baseUrl.host])).map((host) => host.toLowerCase()),
     trustedProxies: proxiesOf(env.TRUST_PROXY ?? "0"),
-    cleanup: { enabled: env.ENABLE_CLEANUP_JOB, intervalMinutes: env.CLEANUP_INTERVAL_MINUTES },
+    // One of the workers is enough for it.
+    cleanup: { enabled: env.ENABLE_CLEANUP_JOB && env.WORKER === 1, intervalMinutes: env.CLEANUP_INTERVAL_MINUTES },
     seedClient: seedClientOf(env),
     autoApprove: env.AUTO_APPROVE,
     registration: {

@@ -88,6 +88,9 @@ export const Environment = Schema.Struct({
     }, "must be an origin such as https://mcp.example, without path, query or credentials")
   ),
 
+  WORKERS: integer(1, 256, 1),
+  WORKER: integer(1, 256, 1),
+
   DATABASE_URL: Schema.optionalKey(
     Schema.RedactedFromValue(
       text((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a postgresql:// URL")
@@ -181,6 +184,10 @@ export const contradictions = (env: Environment): ReadonlyArray<string> => {
       !isLocal && env.DEMO_CONSENT !== true,
       "DEMO_CONSENT must be true outside localhost: the only consent page is the demo one, which asks nobody to sign " +
         "in, so anybody who reaches it can approve; say so out loud, or keep BASE_URL on localhost"
+    ],
+    [
+      env.WORKERS > 1 && env.DATABASE_URL === undefined,
+      "WORKERS must be 1 without DATABASE_URL: the embedded Postgres serves one process"
     ],
     [isLocal && env.DEMO_CONSENT === false && !env.AUTO_APPROVE, "DEMO_CONSENT is false and no other consent exists"],
     [
