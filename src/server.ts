@@ -2,7 +2,7 @@
 
 import { createServer, type Server as HttpServer } from "node:http"
 import type { Socket } from "node:net"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Deferred, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "./config/ServerConfig.ts"

@@ -1,6 +1,6 @@
 /** Reading what a client posts, never more than the endpoint allows. */
 
-import { NodeHttpServerRequest } from "@effect/platform-node"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { ByteSize, Effect, Option, Schema } from "effect"
 import { HttpIncomingMessage, HttpServerRequest } from "effect/http"
 import { InvalidClientMetadata, InvalidRequest } from "../domain/errors.ts"

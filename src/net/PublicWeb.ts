@@ -8,7 +8,7 @@
 
 import { lookup as systemLookup } from "node:dns"
 import { isIP, type LookupFunction } from "node:net"
-import { NodeHttpClient } from "@effect/platform-node"
+import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Duration, Effect, Layer, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
 import { isPublicAddress } from "./specialUse.ts"

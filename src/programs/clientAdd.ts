@@ -1,6 +1,6 @@
 /** `npm run client:add`: registers a client, or replaces its registration, and prints its secret once. */
 
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { ServerConfig } from "../config/ServerConfig.ts"

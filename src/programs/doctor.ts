@@ -1,6 +1,6 @@
 /** `npm run doctor -- https://host`: probes a deployment the way each client does, and says who can link itself. */
 
-import { NodeServices } from "@effect/platform-node"
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { judge } from "../doctor/clients.ts"

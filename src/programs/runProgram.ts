@@ -1,6 +1,6 @@
 /** How every program of ours ends: a failure is a sentence on stderr and exit code 1, SIGTERM is exit code 0. */
 
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Console, Effect, Exit } from "effect"
 
 const sentenceOf = (cause: Cause.Cause<unknown>): string => {

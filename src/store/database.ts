@@ -2,8 +2,8 @@
 
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import { PgClient } from "@effect/sql-pg"
-import { PGlite } from "@electric-sql/pglite"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import type { PGlite } from "@electric-sql/pglite"
 import { Effect, Layer, Redacted, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { type DatabaseConfig, ServerConfig } from "../config/ServerConfig.ts"
@@ -70,6 +70,10 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
     )
   )
 
+/** Loaded where it is used: a server on a Postgres of its own starts sooner without it. */
+const openPGlite = (dataDir?: string): Promise<PGlite> =>
+  import("@electric-sql/pglite").then(({ PGlite }) => PGlite.create(dataDir))
+
 const embedded = Effect.fn("Database.embedded")(function* (open: () => Promise<PGlite>, where: string) {
   const db = yield* Effect.acquireRelease(
     Effect.tryPromise({
@@ -95,7 +99,7 @@ const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) 
     catch: (cause) => new DatabaseUnreachable({ where: dataDir, why: String(cause) })
   })
   yield* lockDataDir(dataDir)
-  return yield* embedded(() => PGlite.create(join(dataDir, "postgres")), dataDir)
+  return yield* embedded(() => openPGlite(join(dataDir, "postgres")), dataDir)
 })
 
 /** The client as configured; the database has answered. */
@@ -128,5 +132,5 @@ export const layer = Layer.effectDiscard(
 
 /** An embedded database in memory, migrated. */
 export const layerMemory = Layer.effectDiscard(migrate).pipe(
-  Layer.provideMerge(PgClient.layerFrom(embedded(() => PGlite.create(), "memory")))
+  Layer.provideMerge(PgClient.layerFrom(embedded(() => openPGlite(), "memory")))
 )
