@@ -48,10 +48,10 @@ const memory = async (postgres: RealPostgres, [few, many]: Plan["calls"], sample
   await server.stop()
 }
 
-/** Milliseconds from the start of the process to its first answer. */
-const firstAnswer = async (settings: Readonly<Record<string, string>>) => {
+/** Milliseconds from the start of the process to its first answer, that the database is ready. */
+const firstAnswer = async (settings: Readonly<Record<string, string>>, flags: ReadonlyArray<string>) => {
   const begun = performance.now()
-  const server: Server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings }, TSX)
+  const server: Server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings }, flags)
   const { status } = await fetch(`http://localhost:${server.port}/readyz`)
   const elapsed = performance.now() - begun
   if (status !== 200) throw new Error(`not ready: ${status}`)
@@ -65,10 +65,15 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
   migrate(postgres.url)
   const home = mkdtempSync(join(tmpdir(), "gatehouse-bench-"))
   const embedded = { DATA_DIR: join(home, "data") }
-  await firstAnswer(embedded)
+  await firstAnswer(embedded, [])
   for (let round = 0; round < plan.rounds; round++) {
-    samples.add("start", "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }))
-    samples.add("start", "embedded", await firstAnswer(embedded))
+    for (const [runner, flags] of [
+      ["tsx", TSX],
+      ["node", []]
+    ] as const) {
+      samples.add(`start, ${runner}`, "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }, flags))
+      samples.add(`start, ${runner}`, "embedded", await firstAnswer(embedded, flags))
+    }
     await latency(postgres, plan, samples)
   }
   await memory(postgres, plan.calls, samples)
