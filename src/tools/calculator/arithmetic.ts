@@ -1,8 +1,7 @@
 /** The calculator's numbers: decimals of bounded size, and what may be done with them. */
 
+import { Decimal } from "decimal.js"
 import { Result } from "effect"
-import type { BigNumber } from "mathjs"
-import math from "mathjs/lib/browser/math.js"
 import { ToolFailure } from "../Tool.ts"
 
 /** Digits carried through a calculation, and digits of those that count as exact in a result. */
@@ -18,44 +17,35 @@ const LARGEST_ANGLE_EXPONENT = 100
 /** Results from here to 60 digits are written out, others with an exponent. */
 const SMALLEST_PLAIN_EXPONENT = -20
 
-const mathjs = math.create({ number: "BigNumber", precision: PRECISION })
-
-/**
- * `parse` and the guards of its nodes are all of mathjs that is used: nothing is ever compiled or evaluated by it. Taken
- * out here, because mathjs builds its parser, for some 40 ms, when it is first looked at.
- */
-export const { parse, isBigNumber, isConstantNode, isFunctionNode, isOperatorNode, isParenthesisNode, isSymbolNode } =
-  mathjs
-
-const Decimal = mathjs.BigNumber.clone({
+const Exact = Decimal.clone({
   precision: PRECISION,
   maxE: LARGEST_EXPONENT,
   minE: -LARGEST_EXPONENT,
   modulo: 3 // The result has the sign of the divisor, as in mathematics and Python.
 })
 
-const ZERO = new Decimal(0)
-const PI = Decimal.acos(-1)
+const ZERO = new Exact(0)
+const PI = Exact.acos(-1)
 
 /** A literal as a number of bounded precision. */
-export const literal = (value: BigNumber | number) => new Decimal(value).toSignificantDigits(PRECISION)
+export const literal = (value: string) => new Exact(value).toSignificantDigits(PRECISION)
 
 /** Names are looked up here in lower case, so `constructor` and `__proto__` are names like any other unknown one. */
-export const constants: ReadonlyMap<string, BigNumber> = new Map([
+export const constants: ReadonlyMap<string, Decimal> = new Map([
   ["pi", PI],
   ["tau", PI.times(2)],
-  ["e", Decimal.exp(1)]
+  ["e", Exact.exp(1)]
 ])
 
 /** An operation on decimals that checks its operands first. */
 export interface Operation {
   readonly minimum: number
   readonly maximum: number
-  readonly apply: (...operands: ReadonlyArray<BigNumber>) => BigNumber
+  readonly apply: (...operands: ReadonlyArray<Decimal>) => Decimal
   /** What it takes, in units of about half a millisecond; nothing worth counting if absent. */
-  readonly cost?: (...operands: ReadonlyArray<BigNumber>) => number
+  readonly cost?: (...operands: ReadonlyArray<Decimal>) => number
   /** What is wrong with the operands, if anything. */
-  readonly refuse?: (...operands: ReadonlyArray<BigNumber>) => string | undefined
+  readonly refuse?: (...operands: ReadonlyArray<Decimal>) => string | undefined
 }
 
 /** What an expression may still spend. */
@@ -73,9 +63,9 @@ const refuse = (message: string) => Result.fail(new ToolFailure({ message }))
 export const calculate = (
   name: string,
   { apply, cost, refuse: refusalOf }: Operation,
-  operands: ReadonlyArray<BigNumber>,
+  operands: ReadonlyArray<Decimal>,
   spending: Budget
-): Result.Result<BigNumber, ToolFailure> => {
+): Result.Result<Decimal, ToolFailure> => {
   const refused = refusalOf?.(...operands)
   if (refused !== undefined) return refuse(refused)
   spending.left -= cost?.(...operands) ?? 0
@@ -84,13 +74,13 @@ export const calculate = (
 }
 
 /** Refuses what is not a number, or too large to be one here. */
-export const finite = (name: string, value: BigNumber): Result.Result<BigNumber, ToolFailure> => {
+export const finite = (name: string, value: Decimal): Result.Result<Decimal, ToolFailure> => {
   if (value.isNaN()) return refuse(`${name} has no real value for these numbers.`)
   return value.isFinite() ? Result.succeed(value) : refuse(`${name} is too large: numbers must stay below 1e999.`)
 }
 
 /** The result as people write it: noise of the last digits rounded away, an exponent only when it is needed. */
-export const show = (value: BigNumber) => {
+export const show = (value: Decimal) => {
   const settled = settle(value)
   const ends = settled.precision() <= ENDING_DIGITS || (settled.isInteger() && settled.e < EXACT_DIGITS)
   const shown = ends ? settled : settled.toSignificantDigits(SHOWN_DIGITS)
@@ -99,33 +89,33 @@ export const show = (value: BigNumber) => {
   return isPlain ? shown.toFixed() : shown.toExponential()
 }
 
-const settle = (value: BigNumber) => value.toSignificantDigits(EXACT_DIGITS)
+const settle = (value: Decimal) => value.toSignificantDigits(EXACT_DIGITS)
 
 /** What is left when nearly equal numbers are subtracted is rounding noise: 1 - 1/3*3 is 0. */
-const withoutNoise = (sum: BigNumber, ...operands: ReadonlyArray<BigNumber>) =>
+const withoutNoise = (sum: Decimal, ...operands: ReadonlyArray<Decimal>) =>
   sum.e < Math.max(...operands.map((operand) => (operand.isZero() ? sum.e : operand.e))) - (PRECISION - 3) ? ZERO : sum
 
 /** `pi` is rounded, so its sine is not quite 0. */
-const ofAngle = (value: BigNumber, angle: BigNumber) =>
+const ofAngle = (value: Decimal, angle: Decimal) =>
   angle.abs().gte(1) && value.abs().lt(`1e-${EXACT_DIGITS}`) ? ZERO : value
 
-const sin = (angle: BigNumber) => ofAngle(angle.sin(), angle)
-const cos = (angle: BigNumber) => ofAngle(angle.cos(), angle)
+const sin = (angle: Decimal) => ofAngle(angle.sin(), angle)
+const cos = (angle: Decimal) => ofAngle(angle.cos(), angle)
 
-const factorial = (n: BigNumber) => {
-  let product = new Decimal(1)
+const factorial = (n: Decimal) => {
+  let product = new Exact(1)
   for (let k = 2; k <= n.toNumber() && product.isFinite(); k++) product = product.times(k)
   return product
 }
 
-const power = (base: BigNumber, exponent: BigNumber) => base.pow(exponent)
-const modulo = (dividend: BigNumber, divisor: BigNumber) => settle(dividend).mod(settle(divisor))
+const power = (base: Decimal, exponent: Decimal) => base.pow(exponent)
+const modulo = (dividend: Decimal, divisor: Decimal) => settle(dividend).mod(settle(divisor))
 
-const round = (value: BigNumber, digits = ZERO) => settle(value).toDecimalPlaces(digits.toNumber())
+const round = (value: Decimal, digits = ZERO) => settle(value).toDecimalPlaces(digits.toNumber())
 
-type Checks1 = { readonly refuse?: (x: BigNumber) => string | undefined; readonly cost?: number }
+type Checks1 = { readonly refuse?: (x: Decimal) => string | undefined; readonly cost?: number }
 
-const of1 = (apply: (x: BigNumber) => BigNumber, { refuse, cost = 0 }: Checks1 = {}): Operation => ({
+const of1 = (apply: (x: Decimal) => Decimal, { refuse, cost = 0 }: Checks1 = {}): Operation => ({
   minimum: 1,
   maximum: 1,
   apply: (x = ZERO) => apply(x),
@@ -133,32 +123,32 @@ const of1 = (apply: (x: BigNumber) => BigNumber, { refuse, cost = 0 }: Checks1 =
   refuse: (x = ZERO) => refuse?.(x)
 })
 
-type Check2 = (x: BigNumber, y: BigNumber) => string | undefined
+type Check2 = (x: Decimal, y: Decimal) => string | undefined
 
-const of2 = (apply: (x: BigNumber, y: BigNumber) => BigNumber, refuse?: Check2): Operation => ({
+const of2 = (apply: (x: Decimal, y: Decimal) => Decimal, refuse?: Check2): Operation => ({
   minimum: 2,
   maximum: 2,
   apply: (x = ZERO, y = ZERO) => apply(x, y),
   refuse: (x = ZERO, y = ZERO) => refuse?.(x, y)
 })
 
-const ofMany = (apply: (...all: Array<BigNumber>) => BigNumber): Operation => ({
+const ofMany = (apply: (...all: Array<Decimal>) => Decimal): Operation => ({
   minimum: 1,
   maximum: Number.POSITIVE_INFINITY,
   apply: (...all) => apply(...all)
 })
 
-const aboveZero = (x: BigNumber) => (x.gt(0) ? undefined : "A logarithm needs numbers above zero.")
-const unitInterval = (x: BigNumber) => (x.abs().lte(1) ? undefined : "asin and acos need a number from -1 to 1.")
-const sensibleAngle = (x: BigNumber) =>
+const aboveZero = (x: Decimal) => (x.gt(0) ? undefined : "A logarithm needs numbers above zero.")
+const unitInterval = (x: Decimal) => (x.abs().lte(1) ? undefined : "asin and acos need a number from -1 to 1.")
+const sensibleAngle = (x: Decimal) =>
   x.e < LARGEST_ANGLE_EXPONENT ? undefined : `An angle must stay below 1e${LARGEST_ANGLE_EXPONENT}.`
-const finiteTangent = (x: BigNumber) =>
+const finiteTangent = (x: Decimal) =>
   sensibleAngle(x) ?? (cos(x).isZero() ? "The tangent of this angle is infinite." : undefined)
-const notNegative = (x: BigNumber) => (x.lt(0) ? "A negative number has no real square root." : undefined)
-const divisible = (_: BigNumber, y: BigNumber) => (y.isZero() ? "Division by zero." : undefined)
-const wholeNumber = (x: BigNumber) =>
+const notNegative = (x: Decimal) => (x.lt(0) ? "A negative number has no real square root." : undefined)
+const divisible = (_: Decimal, y: Decimal) => (y.isZero() ? "Division by zero." : undefined)
+const wholeNumber = (x: Decimal) =>
   x.isInteger() && !x.isNegative() ? undefined : "A factorial needs a whole number that is not negative."
-const realPower = (x: BigNumber, y: BigNumber) => {
+const realPower = (x: Decimal, y: Decimal) => {
   if (x.isZero() && y.isNegative()) return "Division by zero: zero has no negative power."
   return x.isNegative() && !x.isZero() && !y.isInteger()
     ? "A negative number has no real power with a fractional exponent; for cube roots there is cbrt."
@@ -189,25 +179,26 @@ const rounding: Operation = {
       : `round needs a whole number of digits from 0 to ${EXACT_DIGITS}.`
 }
 
-/** By mathjs's name of the operator. */
-export const operators: ReadonlyMap<string, Operation> = new Map([
-  ["add", of2((x, y) => withoutNoise(x.plus(y), x, y))],
-  ["subtract", of2((x, y) => withoutNoise(x.minus(y), x, y))],
-  ["multiply", of2((x, y) => x.times(y))],
-  ["divide", of2((x, y) => x.div(y), divisible)],
-  ["mod", moduloOperation],
-  ["pow", powerOperation],
-  ["unaryMinus", of1((x) => x.neg())],
-  ["unaryPlus", of1((x) => x)],
-  ["factorial", factorialOperation]
-])
+/** What operators stand for. */
+export const operations = {
+  add: of2((x, y) => withoutNoise(x.plus(y), x, y)),
+  subtract: of2((x, y) => withoutNoise(x.minus(y), x, y)),
+  multiply: of2((x, y) => x.times(y)),
+  divide: of2((x, y) => x.div(y), divisible),
+  modulo: moduloOperation,
+  power: powerOperation,
+  identity: of1((x) => x),
+  negate: of1((x) => x.neg()),
+  factorial: factorialOperation,
+  percent: of1((x) => x.div(100))
+} satisfies Record<string, Operation>
 
 /** By the name that people write. */
 export const functions: ReadonlyMap<string, Operation> = new Map([
   ["sqrt", of1((x) => x.sqrt(), { refuse: notNegative })],
   ["cbrt", of1((x) => x.cbrt())],
   ["abs", of1((x) => x.abs())],
-  ["sign", of1((x) => new Decimal(Decimal.sign(x)))],
+  ["sign", of1((x) => new Exact(Exact.sign(x)))],
   ["round", rounding],
   ["floor", of1((x) => settle(x).floor())],
   ["ceil", of1((x) => settle(x).ceil())],
@@ -223,8 +214,8 @@ export const functions: ReadonlyMap<string, Operation> = new Map([
   ["asin", of1((x) => x.asin(), { refuse: unitInterval, cost: 5 })],
   ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 5 })],
   ["atan", of1((x) => x.atan(), { cost: 5 })],
-  ["min", ofMany((...all) => Decimal.min(...all))],
-  ["max", ofMany((...all) => Decimal.max(...all))],
+  ["min", ofMany((...all) => Exact.min(...all))],
+  ["max", ofMany((...all) => Exact.max(...all))],
   ["pow", powerOperation],
   ["mod", moduloOperation],
   ["factorial", factorialOperation]
