@@ -1,4 +1,4 @@
-/** Grants a second at the token endpoint: refreshes, each session its own chain, and codes, each redeemed once. */
+/** Grants a second at the token endpoint: refreshes of many sessions in turn, and codes, each redeemed once. */
 
 import { execFileSync } from "node:child_process"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
@@ -82,17 +82,23 @@ interface Chain {
 const refreshBody = ({ clientId, head }: Chain) =>
   new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: head }).toString()
 
-/** Refreshes for some seconds, each chain on a connection of its own. */
+/** Refreshes for some seconds, each connection in turn through chains that are its own. */
 const refresh = async (started: Started, chains: ReadonlyArray<Chain>, seconds: number) => {
   const until = performance.now() + 1000 * seconds
   const { perSecond, wrong, sample } = await load({
     port: started.server.port,
     connections: CONNECTIONS,
-    request: (connection) => (last) => {
-      const chain = chains[connection]
-      if (chain === undefined) throw new Error("too few sessions")
-      if (last !== undefined) chain.head = tokensOf(last)?.refresh_token ?? ""
-      return performance.now() >= until ? undefined : post(started.path, refreshBody(chain), HEADERS)
+    request: (connection) => {
+      const own = chains.filter((_, index) => index % CONNECTIONS === connection)
+      let turn = 0
+      return (last) => {
+        const asked = own[(turn - 1) % own.length]
+        if (asked !== undefined && last !== undefined) asked.head = tokensOf(last)?.refresh_token ?? ""
+        const chain = own[turn++ % own.length]
+        return chain === undefined || performance.now() >= until
+          ? undefined
+          : post(started.path, refreshBody(chain), HEADERS)
+      }
     },
     isRight
   })
@@ -100,9 +106,14 @@ const refresh = async (started: Started, chains: ReadonlyArray<Chain>, seconds: 
   return perSecond
 }
 
-const bare = (postgres: RealPostgres, seconds: number): number => {
+const bare = (postgres: RealPostgres, sessions: number, seconds: number): number => {
   const [command, args] = onCore(SERVER_CORE, process.execPath, ["bench/src/servers/bare.ts"])
-  const env = { PATH: process.env.PATH ?? "", DATABASE_URL: postgres.url, SECONDS: String(seconds) }
+  const env = {
+    PATH: process.env.PATH ?? "",
+    DATABASE_URL: postgres.url,
+    SESSIONS: String(sessions),
+    SECONDS: String(seconds)
+  }
   return JSON.parse(execFileSync(command, args, { cwd: root, env, encoding: "utf8" })).perSecond
 }
 
@@ -114,16 +125,19 @@ export const benchGrants = async (plan: Plan): Promise<Samples> => {
     samples.add(name, what, perSecond)
     console.log(`round ${round + 1}  ${name}, ${what}: ${Math.round(perSecond).toLocaleString("en")}/s`)
   }
+  const sessions = Math.max(CONNECTIONS, plan.codes / 4)
   for (let round = 0; round < plan.rounds; round++) {
-    record(round, BARE, "refresh", bare(postgres, plan.seconds))
+    record(round, BARE, "refresh", bare(postgres, sessions, plan.seconds))
     for (const [name, start] of Object.entries(CONTENDERS)) {
       const started = await start(postgres)
       // What warms up is what the refreshes begin with.
-      const bodies = await started.codes(Math.max(CONNECTIONS, plan.codes / 4))
+      const bodies = await started.codes(sessions)
       const clientId = new URLSearchParams(bodies[0]).get("client_id") ?? ""
       const { answers } = await grant(started, bodies)
-      const heads = answers.flatMap((answer) => tokensOf(answer)?.refresh_token ?? [])
-      const chains = heads.slice(0, CONNECTIONS).map((head) => ({ clientId, head }))
+      const chains = answers.flatMap((answer) => {
+        const tokens = tokensOf(answer)
+        return tokens === undefined ? [] : [{ clientId, head: tokens.refresh_token }]
+      })
       record(round, name, "code", (await grant(started, await started.codes(plan.codes))).perSecond)
       await refresh(started, chains, plan.warmUp)
       record(round, name, "refresh", await refresh(started, chains, plan.seconds))

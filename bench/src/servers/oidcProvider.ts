@@ -2,18 +2,19 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import Provider from "oidc-provider"
-// The adapter's own bound of 1,000 entries would forget codes before they are redeemed.
 // @ts-expect-error: it is not part of the types
-import { setStorage } from "oidc-provider/lib/adapters/memory_adapter.js"
+import MemoryAdapter from "oidc-provider/lib/adapters/memory_adapter.js"
 // @ts-expect-error: neither is this
 import LRU from "oidc-provider/lib/helpers/lru.js"
 import { port } from "../tools.ts"
 
 const REDIRECT_URI = "http://127.0.0.1/callback"
 const SCOPE = "openid offline_access"
-setStorage(new LRU({ maxSize: 1_000_000 }))
+// The adapter's own bound of 1,000 entries would forget codes before they are redeemed.
+const storage = new LRU({ maxSize: 1_000_000 })
 
 const provider = new Provider(`http://localhost:${port}`, {
+  adapter: (model) => new MemoryAdapter(model, storage),
   clients: [
     {
       client_id: "bench",
