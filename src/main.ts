@@ -1,38 +1,10 @@
 /** The server: `npm start`. */
 
-import { Console, Effect, Layer } from "effect"
-import { App } from "./app.ts"
-import { ServerConfig } from "./config/ServerConfig.ts"
-import { Logging } from "./logging.ts"
-import { PublicWeb } from "./net/PublicWeb.ts"
-import { runProgram } from "./programs/runProgram.ts"
-import * as Database from "./store/database.ts"
-import * as Tools from "./tools/tools.ts"
-import { welcome } from "./welcome.ts"
-import { isWorker, supervise } from "./workers.ts"
+import { enableCompileCache } from "node:module"
+import { join } from "node:path"
 
-const Welcome = Layer.effectDiscard(
-  Effect.gen(function* () {
-    const config = yield* ServerConfig
-    yield* Effect.logInfo("listening").pipe(
-      Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
-    )
-    if (config.worker === 1) yield* Console.log(welcome(config))
-  })
-)
+// Before anything is loaded, so that only the first start compiles it all. Beside the packages and not in a folder for
+// temporary files, where others might put code for us; where nothing can be written, there is no cache.
+enableCompileCache(join(import.meta.dirname, "../node_modules/.cache/gatehouse"))
 
-const serve = Welcome.pipe(
-  Layer.provide(App),
-  Layer.provide(Tools.layer),
-  Layer.provide(PublicWeb.layer),
-  Layer.provide(Database.layer),
-  Layer.launch
-)
-
-const program = Effect.gen(function* () {
-  const { workers } = yield* ServerConfig
-  if (workers > 1 && !isWorker) return yield* supervise(workers)
-  return yield* serve
-})
-
-program.pipe(Effect.provide(Layer.provideMerge(Logging, ServerConfig.layer)), runProgram)
+await import("./serve.ts")

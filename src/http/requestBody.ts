@@ -18,7 +18,16 @@ const unreadable = new InvalidRequest({ description: "the body could not be read
 const notUtf8 = new InvalidRequest({ description: "the body is not UTF-8" })
 const tooLarge = new PayloadTooLarge()
 const utf8 = new TextDecoder("utf-8", { fatal: true })
-const decode = (bytes: Uint8Array) => Effect.try({ try: () => utf8.decode(bytes), catch: () => notUtf8 })
+// Methods, since tsx would define the name of a function that a property gets.
+const decode = (bytes: Uint8Array) =>
+  Effect.try({
+    try() {
+      return utf8.decode(bytes)
+    },
+    catch() {
+      return notUtf8
+    }
+  })
 
 /**
  * The body as text of at most `limit` bytes, refused by its declared length before a byte is read.
