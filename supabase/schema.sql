@@ -256,6 +256,10 @@ create trigger announce_changed after update on mcp.oauth_clients for each row
         (new.client_name, new.origin, new.redirect_uris, new.grant_types, new.token_endpoint_auth_methods,
          new.secret_hash, new.secret_salt, new.secret_kdf, new.jwks, new.jwks_uri, new.disabled_at))
   execute function mcp.announce_client();
+-- When each session was last used, for operators and for the people whose sessions they are.
+alter table mcp.mcp_sessions add column last_used_at timestamptz;
+comment on column mcp.mcp_sessions.last_used_at is
+  'When an access token of the session was last used, give or take a minute: instances write it once a minute for all of them.';
 
 create table if not exists mcp.schema_migrations (
   version text primary key,
@@ -268,6 +272,7 @@ insert into mcp.schema_migrations (version, name) values
   ('20261124000000', 'gatehouse'),
   ('20261124130000', 'client_identity'),
   ('20261124140000', 'revocations'),
-  ('20261124150000', 'growth');
+  ('20261124150000', 'growth'),
+  ('20261125090000', 'last_use');
 
 commit;

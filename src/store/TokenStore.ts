@@ -13,6 +13,7 @@ import type { Principal } from "../domain/model.ts"
 import { fingerprintOf, type PresentedToken } from "../domain/opaqueToken.ts"
 import { AccessCache, now } from "./AccessCache.ts"
 import { type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.ts"
+import { makeLastUse } from "./lastUse.ts"
 import { operation } from "./query.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.ts"
 import { makeSessions, type Presenter, type TokenFacts } from "./sessions.ts"
@@ -62,6 +63,7 @@ export class TokenStore extends Context.Service<
       const refresh = makeRefresh(sql, lifetimes)
       const sessions = makeSessions(sql, lifetimes)
       const sweep = makeSweep(sql)
+      const lastUse = yield* makeLastUse(sql)
       const forgetting = ({ sessionId }: PresentedToken) => Effect.sync(() => cache.forget(sessionId))
 
       const lookUp = Effect.fnUntraced(function* (token: PresentedToken, epoch: number) {
@@ -69,6 +71,7 @@ export class TokenStore extends Context.Service<
         if (facts === undefined) return undefined
         const { remaining, ...rest } = facts
         const principal: Principal = { ...rest, sessionId: token.sessionId }
+        lastUse.mark(token.sessionId)
         // A revocation that was heard while the query ran may be younger than its answer.
         if (cache.epoch() === epoch) cache.keep(fingerprintOf(token), principal, remaining, yield* now)
         return principal
@@ -107,7 +110,11 @@ export class TokenStore extends Context.Service<
         revokeAccess: (token, by) => Effect.tap(operation(sessions.revokeAccess(token, by)), forgetting(token)),
         revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), forgetting(token)),
         findAccess,
-        recallAccess: cache.recall,
+        recallAccess: (fingerprint, time) => {
+          const principal = cache.recall(fingerprint, time)
+          if (principal !== undefined) lastUse.mark(principal.sessionId)
+          return principal
+        },
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))
       })
