@@ -21,9 +21,10 @@ export const migrate = (databaseUrl: string) => run("src/programs/dbInit.ts", { 
 /** On a database that has been migrated. */
 export const startGatehouse = async (
   databaseUrl: string,
-  settings: Readonly<Record<string, string>> = {}
+  settings: Readonly<Record<string, string>> = {},
+  cores?: string
 ): Promise<Gatehouse> => {
-  const server = await serve("src/main.ts", { ...SETTINGS, DATABASE_URL: databaseUrl, ...settings }, TSX)
+  const server = await serve("src/main.ts", { ...SETTINGS, DATABASE_URL: databaseUrl, ...settings }, TSX, cores)
   const base = `http://localhost:${server.port}`
   const registered = await fetch(`${base}/register`, {
     method: "POST",

@@ -71,6 +71,12 @@ const all = async (
   return perSecond
 }
 
+/** How much Postgres has written ahead, in all its life. */
+const walMegabytes = async (postgres: RealPostgres) => {
+  const [[row] = []] = await sqlAt(postgres, "select (pg_current_wal_lsn() - '0/0') / 1e6 as megabytes")
+  return Number((row as { readonly megabytes: string } | undefined)?.megabytes)
+}
+
 const cleanup = async (postgres: RealPostgres) => {
   await sqlAt(
     postgres,
@@ -79,11 +85,12 @@ const cleanup = async (postgres: RealPostgres) => {
      from generate_series(1, ${EXPIRED}) n
      join (select row_number() over () - 1 as row, * from (select * from mcp.mcp_sessions limit 1000) s) s on s.row = n % 1000`
   )
+  const before = await walMegabytes(postgres)
   const log = run("src/programs/cleanupRun.ts", { DATABASE_URL: postgres.url, LOG_LEVEL: "info", LOG_FORMAT: "json" })
   const [, removed] = /(\d+) access tokens/.exec(log) ?? []
   const [, ms] = /"?ms"?[:=] ?(\d+)/.exec(log) ?? []
   if (Number(removed) !== EXPIRED || ms === undefined) throw new Error(`the cleanup says:\n${log}`)
-  return Number(ms)
+  return { ms: Number(ms), wal: (await walMegabytes(postgres)) - before }
 }
 
 const bodyOf = (clientId: string, token: string) =>
@@ -115,7 +122,9 @@ export const benchGrowth = async (plan: Plan): Promise<Samples> => {
       if (round < 0) continue
       samples.add(name, "check", check)
       samples.add(name, "refresh", refresh)
-      samples.add(name, "cleanup", await cleanup(postgres))
+      const { ms, wal } = await cleanup(postgres)
+      samples.add(name, "cleanup", ms)
+      samples.add(name, "WAL", wal)
     }
     await server.stop()
     await postgres.stop()

@@ -43,12 +43,10 @@ const CONTENDERS: Readonly<Record<string, Contender>> = {
   "`fastmcp`": peer("fastmcp.ts", ["call 2025", "list 2025"])
 }
 
-const EXPRESSION = "0.1 + 0.2"
-
-export const requestOf = (operation: Operation, token: string): Buffer => {
+export const requestOf = (operation: Operation, token: string, expression = "0.1 + 0.2"): Buffer => {
   const [what, era] = operation.split(" ")
   const method = what === "call" ? "tools/call" : "tools/list"
-  const params = what === "call" ? { name: "calculator", arguments: { expression: EXPRESSION } } : {}
+  const params = what === "call" ? { name: "calculator", arguments: { expression } } : {}
   const isModern = era === "2026"
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -1,15 +1,16 @@
-/** Gatehouse alone: latency at half its rate, memory over a long run, and how soon it answers. */
+/** Gatehouse alone: latency at half its rate, memory over a long run, how soon it answers, and what a second core brings. */
 
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { migrate, startGatehouse } from "./gatehouse.ts"
-import { load } from "./load.ts"
+import { type Answer, load } from "./load.ts"
 import { isRight, requestOf } from "./mcp.ts"
 import type { Plan } from "./plan.ts"
-import { type Server, serve, sleep, TSX } from "./process.ts"
+import { ALL_CORES, type Server, serve, sleep, TSX } from "./process.ts"
 import { Samples } from "./statistics.ts"
+import { calculate } from "./tools.ts"
 
 const OPERATION = "call 2025"
 
@@ -48,6 +49,25 @@ const memory = async (postgres: RealPostgres, [few, many]: Plan["calls"], sample
   await server.stop()
 }
 
+/** Takes about two milliseconds, so that the load hardly needs a core of its own. */
+const LONG = "asin(0.7) + 0"
+
+/** Long calls a second on both cores. */
+const workers = async (postgres: RealPostgres, count: number, plan: Plan, samples: Samples) => {
+  const server = await startGatehouse(postgres.url, { WORKERS: String(count) }, ALL_CORES)
+  const [tokens] = await server.tokens(1)
+  const { result } = calculate({ expression: LONG })
+  const options = {
+    port: server.port,
+    connections: 16,
+    request: requestOf(OPERATION, tokens?.access_token ?? "", LONG),
+    isRight: ({ status, body }: Answer) => status === 200 && JSON.parse(body).result.structuredContent.result === result
+  }
+  await load({ ...options, seconds: plan.warmUp })
+  samples.add("workers", String(count), rightly(await load({ ...options, seconds: plan.seconds })).perSecond)
+  await server.stop()
+}
+
 /** Milliseconds from the start of the process to its first answer, that the database is ready. */
 const firstAnswer = async (settings: Readonly<Record<string, string>>, flags: ReadonlyArray<string>) => {
   const begun = performance.now()
@@ -75,6 +95,7 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
       samples.add(`start, ${runner}`, "embedded", await firstAnswer(embedded, flags))
     }
     await latency(postgres, plan, samples)
+    for (const count of [1, 2]) await workers(postgres, count, plan, samples)
   }
   await memory(postgres, plan.calls, samples)
   rmSync(home, { recursive: true, force: true })

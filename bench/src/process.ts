@@ -24,8 +24,11 @@ const canPin = (() => {
 /** Whether this machine has the two cores, and the program to stay on one. */
 export const isPinned = canPin
 
-/** A command that stays on a core. */
-export const onCore = (core: number, command: string, args: ReadonlyArray<string>): [string, Array<string>] =>
+/** Both: what one server makes of them. */
+export const ALL_CORES = `${SERVER_CORE},${LOAD_CORE}`
+
+/** A command that stays on a core, or on a list of them. */
+export const onCore = (core: number | string, command: string, args: ReadonlyArray<string>): [string, Array<string>] =>
   canPin ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]]
 
 export const freePort = () =>
@@ -59,14 +62,15 @@ process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL")
 })
 
-/** Runs a program of the bench or of Gatehouse as a server, and waits until it listens. */
+/** Runs a program of the bench or of Gatehouse as a server, and waits until it listens. It stays on one core. */
 export const serve = async (
   script: string,
   env: Readonly<Record<string, string>> = {},
-  flags: ReadonlyArray<string> = []
+  flags: ReadonlyArray<string> = [],
+  cores = String(SERVER_CORE)
 ): Promise<Server> => {
   const port = await freePort()
-  const [command, args] = onCore(SERVER_CORE, process.execPath, [...flags, script])
+  const [command, args] = onCore(cores, process.execPath, [...flags, script])
   const child = spawn(command, args, {
     cwd: root,
     env: {

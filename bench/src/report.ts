@@ -116,6 +116,16 @@ export const chart = ({ mcp }: Results): string => {
 `
 }
 
+/** What a row of the operation section is called, and how its numbers are told. */
+const labelOf = (name: string, operation: string, plan: Plan) => {
+  if (name === "workers") return { what: `calls of two milliseconds, ${operation} worker(s)`, unit: " /s" }
+  if (name === "memory") {
+    const calls = plan.calls[operation === "few" ? 0 : 1]
+    return { what: `memory after ${calls.toLocaleString("en")} calls`, unit: " MiB", scale: 2 ** -20 }
+  }
+  return { what: `${name}, ${operation}`, unit: operation === "rate" ? " /s" : " ms" }
+}
+
 export const report = (results: Results, plan: Plan): string => `# Benchmarks
 
 Written by \`npm run bench\`; [raw numbers](bench/results/latest.json). Gatehouse checks a bearer token for every call, the
@@ -148,18 +158,14 @@ Postgres waits for the disk at every commit. \`oidc-provider\` and \`workers-oau
 
 ${tableOf("server", results.grants, ["refresh", "code"])}
 
-## Latency, memory, start
+## Latency, memory, start, workers
 
 ${table(
   ["what", "median", "spread"],
   Object.entries(results.operation.measured).flatMap(([name, operations]) =>
     Object.entries(operations).map(([operation, values]) => {
-      const scaled = name === "memory" ? values.map((bytes) => bytes / 2 ** 20) : values
-      const unit = name === "memory" ? " MiB" : operation === "rate" ? " /s" : " ms"
-      const what =
-        name === "memory"
-          ? `memory after ${shown(plan.calls[operation === "few" ? 0 : 1])} calls`
-          : `${name}, ${operation}`
+      const { what, unit, scale = 1 } = labelOf(name, operation, plan)
+      const scaled = values.map((value) => value * scale)
       return [what, `${shown(summarize(scaled).median)}${unit}`, spread(summarize(scaled), unit)]
     })
   )
@@ -171,9 +177,9 @@ Latency counts from the moment at which a request was due, at a constant rate ov
 
 Half of the tokens are access tokens, half refresh tokens, all of them good. \`check\` is \`ping\` with an access token that is
 not in memory, \`refresh\` a rotation, both of 2,000 sessions by the second; \`cleanup\` the milliseconds to delete 100,000
-expired access tokens in batches of 1,000.
+expired access tokens in batches of 1,000, and \`WAL\` the megabytes that this wrote.
 
-${tableOf("tokens", results.growth, ["check", "refresh", "cleanup"])}
+${tableOf("tokens", results.growth, ["check", "refresh", "cleanup", "WAL"])}
 
 ## How to run it
 

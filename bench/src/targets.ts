@@ -85,6 +85,11 @@ export const TARGETS: ReadonlyArray<Target> = [
     ...below(1.2, " ×"),
     measured: ({ operation }) => ratios(operation.of("memory", "many"), operation.of("memory", "few"))
   },
+  {
+    what: "calls of two milliseconds on two cores: two workers ÷ one",
+    ...atLeast(1.8),
+    measured: ({ operation }) => ratios(operation.of("workers", "2"), operation.of("workers", "1"))
+  },
   { ...start("tsx", "Postgres"), ...below(1000, " ms") },
   { ...start("node", "Postgres"), ...below(1000, " ms") },
   { ...start("tsx", "embedded"), ...below(2000, " ms") },
