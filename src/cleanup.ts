@@ -9,34 +9,29 @@ import { TokenStore } from "./store/TokenStore.ts"
 /** Rows of a kind in one transaction: short enough that nobody waits for it. */
 const BATCH = 1000
 
-interface Removed extends Swept {
-  readonly clients: number
-}
-
-const add = (left: Removed, right: Removed): Removed => ({
+const add = (left: Swept, right: Swept): Swept => ({
   authorizationCodes: left.authorizationCodes + right.authorizationCodes,
   decisions: left.decisions + right.decisions,
   accessTokens: left.accessTokens + right.accessTokens,
   refreshTokens: left.refreshTokens + right.refreshTokens,
-  sessions: left.sessions + right.sessions,
-  clients: left.clients + right.clients
+  sessions: left.sessions + right.sessions
 })
 
 /** One pass: batch after batch until every kind came up short. Logs counts and duration, and answers the counts. */
 export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   const store = yield* TokenStore
   const registry = yield* ClientRegistry
-  const sweep = Effect.gen(function* () {
-    const swept = yield* store.sweep(batch)
-    return { ...swept, clients: yield* registry.sweep(batch) } satisfies Removed
-  })
   const started = yield* Clock.currentTimeMillis
-  let total = yield* sweep
-  let last = total
-  while (Object.values(last).some((count) => count >= batch)) {
-    last = yield* sweep
-    total = add(total, last)
+
+  let swept = yield* store.sweep(batch)
+  for (let last = swept; Object.values(last).some((count) => count >= batch); swept = add(swept, last)) {
+    last = yield* store.sweep(batch)
   }
+  // After the sessions: a client is not used when it has none.
+  let clients = yield* registry.sweep(batch)
+  for (let last = clients; last >= batch; clients += last) last = yield* registry.sweep(batch)
+
+  const total = { ...swept, clients }
   const ms = (yield* Clock.currentTimeMillis) - started
   yield* Effect.logInfo("cleanup").pipe(Effect.annotateLogs({ ...total, ms }))
   return total

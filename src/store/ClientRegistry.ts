@@ -231,22 +231,23 @@ export class ClientRegistry extends Context.Service<
       )
 
       const sweep = Effect.fn("ClientRegistry.sweep")(function* (batch: number) {
+        // By `now()`, as in `sweep.ts`.
         yield* sql`
           delete from mcp.oauth_client_assertions where (client_id, jti_hash) in (
-            select client_id, jti_hash from mcp.oauth_client_assertions where expires_at <= clock_timestamp()
+            select client_id, jti_hash from mcp.oauth_client_assertions where expires_at <= now()
             limit ${batch} for update skip locked)`
         yield* sql`
           delete from mcp.oauth_deleted_clients where client_id in (
             select client_id from mcp.oauth_deleted_clients
-            where deleted_at < clock_timestamp() - make_interval(days => ${REMEMBERED_DAYS})
+            where deleted_at < now() - make_interval(days => ${REMEMBERED_DAYS})
             limit ${batch} for update skip locked)`
         const reaped = yield* sql`
           with gone as (
             delete from mcp.oauth_clients where client_id in (
               select c.client_id from mcp.oauth_clients c
               where c.origin = 'dynamic'
-                and (c.created_at < clock_timestamp() - interval '1 day' and c.last_used_at is null
-                     or c.last_used_at < clock_timestamp() - interval '90 days')
+                and (c.created_at < now() - interval '1 day' and c.last_used_at is null
+                     or c.last_used_at < now() - interval '90 days')
                 and not exists (select from mcp.mcp_sessions s where s.client_id = c.client_id)
                 and not exists (select from mcp.oauth_authorization_codes a where a.client_id = c.client_id)
               limit ${batch} for update skip locked) returning client_id

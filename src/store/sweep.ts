@@ -1,4 +1,7 @@
-/** Deletion of what nobody needs any more, in bounded batches that step around locked rows. */
+/**
+ * Deletion of what nobody needs any more, in bounded batches that step around locked rows. What is old is measured by
+ * `now()`: Postgres looks in no index for what is older than `clock_timestamp()`, which may differ from row to row.
+ */
 
 import { Effect, Schema } from "effect"
 import type { SqlClient, Statement } from "effect/sql"
@@ -31,7 +34,7 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
    * whose tokens they were too.
    */
   const tokens = (table: "oauth_access_tokens" | "oauth_refresh_tokens", days: number, batch: number) => {
-    const [from, age] = [sql.literal(`mcp.${table}`), sql`clock_timestamp() - make_interval(days => ${days})`]
+    const [from, age] = [sql.literal(`mcp.${table}`), sql`now() - make_interval(days => ${days})`]
     return Effect.map(
       decodeTokens(sql`
         with expired as (
@@ -51,7 +54,7 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
   /** Sessions that lost their last token: now, or, beyond all lifetimes, in whatever other way. */
   const sessionsWithout = (lost: ReadonlyArray<string>, batch: number) => sql`
     with ended as (
-      select id from mcp.mcp_sessions where expires_at < clock_timestamp() - make_interval(days => ${REFRESH_DAYS + 1})
+      select id from mcp.mcp_sessions where expires_at < now() - make_interval(days => ${REFRESH_DAYS + 1})
       order by expires_at limit ${batch}
     ), empty as (
       -- No token can come back to a session without any, so nothing is lost between the look and the lock.
@@ -78,11 +81,11 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
   return Effect.fn("TokenStore.sweep")(function* (batch: number) {
     const authorizationCodes = yield* count(sql`
       delete from mcp.oauth_authorization_codes where code_hash in (
-        select code_hash from mcp.oauth_authorization_codes where expires_at <= clock_timestamp() order by expires_at
+        select code_hash from mcp.oauth_authorization_codes where expires_at <= now() order by expires_at
         limit ${batch} for update skip locked) returning 1`)
     const decisions = yield* count(sql`
       delete from mcp.oauth_decisions where id in (
-        select id from mcp.oauth_decisions where expires_at <= clock_timestamp() order by expires_at
+        select id from mcp.oauth_decisions where expires_at <= now() order by expires_at
         limit ${batch} for update skip locked) returning 1`)
     return { authorizationCodes, decisions, ...(yield* sweepSessions(batch)) } satisfies Swept
   })

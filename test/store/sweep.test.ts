@@ -6,6 +6,7 @@ import { cleanUp } from "../../src/cleanup.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { Logging } from "../../src/logging.ts"
 import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
+import { TokenStore } from "../../src/store/TokenStore.ts"
 import { newCode, publicClient, REDIRECT_URI, refreshRequest, tokens } from "../support/grants.ts"
 import { onBothDatabases } from "../support/postgres.ts"
 
@@ -136,6 +137,42 @@ onBothDatabases((name, database) => {
           yield* sql`select last_used_at is not null as marked from mcp.oauth_clients where client_id = 'used'`
         assert.isTrue(used?.marked)
         yield* sql`delete from mcp.oauth_clients where client_id <> 'one'`
+      }).pipe(Effect.orDie)
+    )
+
+    it.effect("looks at nothing that lives, however much of it there is", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const LIVING = 5000
+        yield* signIn
+        yield* sql`
+          insert into mcp.mcp_sessions (id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, expires_at)
+          select gen_random_uuid(), 'one', 'somebody', '{}', 'r', '', '', '', now() + interval '1 day'
+          from generate_series(1, ${LIVING}::int)`
+        yield* sql`
+          insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
+          select sha256(id::text::bytea), id, 0, '{}', 'r', expires_at from mcp.mcp_sessions where resource = 'r'`
+        yield* sql`
+          insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, expires_at)
+          select sha256(id::text::bytea), id, 0, expires_at from mcp.mcp_sessions where resource = 'r'`
+        yield* sql`
+          insert into mcp.oauth_decisions (id, expires_at) select id, expires_at from mcp.mcp_sessions where resource = 'r'`
+        yield* sql`analyze`
+        // In one transaction, so that it is one connection whose reads are counted.
+        const read = sql.withTransaction(
+          Effect.gen(function* () {
+            const reads = sql<{ rows: number }>`
+              select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as rows from pg_stat_xact_user_tables
+              where schemaname = 'mcp'`
+            const [before] = yield* reads
+            yield* (yield* TokenStore).sweep(1000)
+            const [after] = yield* reads
+            return (after?.rows ?? 0) - (before?.rows ?? 0)
+          })
+        )
+        assert.isBelow(yield* read, LIVING / 10)
+        yield* sql`delete from mcp.mcp_sessions where resource = 'r'`
+        yield* sql`truncate mcp.oauth_decisions`
       }).pipe(Effect.orDie)
     )
 
