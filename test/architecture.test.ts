@@ -25,7 +25,8 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   cleanup: ["store", "config"],
   seed: ["store", "domain", "config"],
   logging: ["config"],
-  welcome: ["config"]
+  welcome: ["config"],
+  workers: []
 }
 
 describe("architecture", () => {

@@ -30,21 +30,22 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
 
   const decodeTokens = firstRow(Schema.Struct({ count: Schema.Number, sessions: Schema.Array(Schema.String) }))
   /**
-   * Two looks along two indexes, each in order: one look with `or` would gather all that is old for every batch. Answers
-   * whose tokens they were too.
+   * Two looks along two indexes, each in order: one look with `or` would gather all that is old for every batch. What they
+   * found and locked is deleted where it lies: to look it up by its hash would be a random place of a large index each.
+   * Answers whose tokens they were too.
    */
   const tokens = (table: "oauth_access_tokens" | "oauth_refresh_tokens", days: number, batch: number) => {
     const [from, age] = [sql.literal(`mcp.${table}`), sql`now() - make_interval(days => ${days})`]
     return Effect.map(
       decodeTokens(sql`
         with expired as (
-          select token_hash from ${from} where expires_at < ${age} order by expires_at
+          select ctid from ${from} where expires_at < ${age} order by expires_at
           limit ${batch} for update skip locked
         ), revoked as (
-          select token_hash from ${from} where revoked_at < ${age} order by revoked_at
+          select ctid from ${from} where revoked_at < ${age} order by revoked_at
           limit ${batch} for update skip locked
         ), gone as (
-          delete from ${from} where token_hash in (table expired union table revoked) returning session_id
+          delete from ${from} where ctid = any(array(table expired) || array(table revoked)) returning session_id
         )
         select count(*)::int as count, coalesce(array_agg(distinct session_id::text), '{}') as sessions from gone`),
       (row) => row ?? { count: 0, sessions: [] }
