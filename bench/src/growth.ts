@@ -27,6 +27,8 @@ const sqlAt = (postgres: RealPostgres, ...statements: ReadonlyArray<string>) =>
 const fill = (postgres: RealPostgres, clientId: string, tokens: number) =>
   sqlAt(
     postgres,
+    // What refers to what is known here, and need not be looked up for each row.
+    "set session_replication_role = replica",
     `insert into mcp.mcp_sessions (id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, expires_at)
      select gen_random_uuid(), '${clientId}', 'person', '{mcp.tools.call}', 'http://localhost/mcp', sha256(n::text::bytea),
             'http://127.0.0.1/callback', 'x', now() + interval '60 days' + n * interval '1 millisecond'
@@ -83,7 +85,8 @@ const cleanup = async (postgres: RealPostgres) => {
     `insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
      select sha256(('expired ' || n)::bytea), id, 0, scopes, resource, now() - interval '2 days'
      from generate_series(1, ${EXPIRED}) n
-     join (select row_number() over () - 1 as row, * from (select * from mcp.mcp_sessions limit 1000) s) s on s.row = n % 1000`
+     join (select row_number() over () - 1 as row, * from (select * from mcp.mcp_sessions limit 1000) s) s on s.row = n % 1000`,
+    "analyze mcp.oauth_access_tokens"
   )
   const before = await walMegabytes(postgres)
   const log = run("src/programs/cleanupRun.ts", { DATABASE_URL: postgres.url, LOG_LEVEL: "info", LOG_FORMAT: "json" })

@@ -1,6 +1,6 @@
 /** `npm run bench`: all sections, or those that are named; `--quick` to see that they run. */
 
-import { spawnSync } from "node:child_process"
+import { execFileSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ import { benchGrowth } from "./growth.ts"
 import { benchMcp } from "./mcp.ts"
 import { benchOperation } from "./operation.ts"
 import { FULL, QUICK } from "./plan.ts"
-import { isPinned, LOAD_CORE, onCore, root } from "./process.ts"
+import { isPinned, LOAD_CORE, root } from "./process.ts"
 import { chart, report } from "./report.ts"
 import { Samples } from "./statistics.ts"
 import type { Results } from "./targets.ts"
@@ -18,11 +18,9 @@ const sections = { mcp: benchMcp, grants: benchGrants, operation: benchOperation
 const isSection = (name: string): name is keyof typeof sections => name in sections
 
 // This process makes the load and starts the database, so it moves to their core.
-if (isPinned && process.env.BENCH_ON_CORE === undefined) {
-  const [command, args] = onCore(LOAD_CORE, process.execPath, process.argv.slice(1))
-  const { status } = spawnSync(command, args, { stdio: "inherit", env: { ...process.env, BENCH_ON_CORE: "1" } })
-  process.exit(status ?? 1)
-}
+if (isPinned) execFileSync("taskset", ["--all-tasks", "--pid", "--cpu-list", String(LOAD_CORE), String(process.pid)])
+// What it started ends with it.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"))
 for (const name of named) {
