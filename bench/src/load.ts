@@ -148,7 +148,8 @@ export const load = async (options: LoadOptions): Promise<LoadResult> => {
         answered(answer)
       })
       socket.on("close", () => resolve())
-      socket.on("error", reject)
+      // Some servers reset a connection that has been ended; nobody waits for it any more.
+      socket.on("error", (error) => void (socket.writableEnded || reject(error)))
       closers.push(() => socket.end())
     })
 
