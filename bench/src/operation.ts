@@ -50,7 +50,7 @@ const memory = async (postgres: RealPostgres, [few, many]: Plan["calls"], sample
 }
 
 /** Takes about two milliseconds, so that the load hardly needs a core of its own. */
-const LONG = "asin(0.7) + 0"
+const LONG = "asin(0.7) + asin(0.6) + asin(0.5)"
 
 /** Long calls a second on both cores. */
 const workers = async (postgres: RealPostgres, count: number, plan: Plan, samples: Samples) => {
