@@ -89,6 +89,7 @@ export const Environment = Schema.Struct({
   ),
 
   WORKERS: integer(1, 256, 1),
+  /** Which of them this process is: `workers.ts` sets it, nobody else. */
   WORKER: integer(1, 256, 1),
 
   DATABASE_URL: Schema.optionalKey(

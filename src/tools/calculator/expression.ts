@@ -242,7 +242,7 @@ const isGroupOrValue = ({ kind, text }: Token) =>
 
 const readPercent = (yard: Yard, next: Token | undefined): Step => {
   if (next !== undefined && SIGNS.has(next.text) && !next.isSpaced) {
-    return refusal(`After % a sign may mean two things: write mod for the remainder, or a space behind the sign.`)
+    return refusal("After % a sign may mean two things: write mod for the remainder, or a space behind the sign.")
   }
   const failure = reduce(yard, SIGN) ?? apply(yard, "The result", operations.percent, 1)
   yard.percentage = yard.values.at(-1)
