@@ -38,7 +38,7 @@ export const BARE = "the same SQL, bare"
 export const OIDC_PROVIDER = "`oidc-provider`, in memory"
 export const BETTER_AUTH = "`better-auth`, the same Postgres"
 
-/** Comes with a binary for some platforms only. */
+/** Comes with a binary for some platforms only, and resets a connection now and then: no reason to lose the others. */
 const OPTIONAL = "`workers-oauth-provider` in miniflare"
 
 const CONTENDERS: Readonly<Record<string, Contender>> = {
@@ -129,26 +129,29 @@ export const benchGrants = async (plan: Plan): Promise<Samples> => {
     console.log(`round ${round + 1}  ${name}, ${what}: ${Math.round(perSecond).toLocaleString("en")}/s`)
   }
   const sessions = Math.max(CONNECTIONS, plan.codes / 4)
+  const measure = async (round: number, name: string, started: Started) => {
+    // What warms up is what the refreshes begin with.
+    const bodies = await started.codes(sessions)
+    const clientId = new URLSearchParams(bodies[0]).get("client_id") ?? ""
+    const { answers } = await grant(started, bodies)
+    const chains = answers.flatMap((answer) => {
+      const tokens = tokensOf(answer)
+      return tokens === undefined ? [] : [{ clientId, head: tokens.refresh_token }]
+    })
+    record(round, name, "code", (await grant(started, await started.codes(plan.codes))).perSecond)
+    await refresh(started, chains, plan.warmUp)
+    record(round, name, "refresh", await refresh(started, chains, plan.seconds))
+  }
   for (let round = 0; round < plan.rounds; round++) {
     record(round, BARE, "refresh", bare(postgres, sessions, plan.seconds))
     for (const [name, start] of Object.entries(CONTENDERS)) {
-      const started = await start(postgres).catch((error: unknown) => {
+      const measured = start(postgres).then((started) =>
+        measure(round, name, started).finally(() => started.server.stop())
+      )
+      await measured.catch((error: unknown) => {
         if (name !== OPTIONAL) throw error
-        console.log(`${name} does not run here: ${error}`)
+        console.log(`round ${round + 1}  ${name} did not get through: ${error}`)
       })
-      if (started === undefined) continue
-      // What warms up is what the refreshes begin with.
-      const bodies = await started.codes(sessions)
-      const clientId = new URLSearchParams(bodies[0]).get("client_id") ?? ""
-      const { answers } = await grant(started, bodies)
-      const chains = answers.flatMap((answer) => {
-        const tokens = tokensOf(answer)
-        return tokens === undefined ? [] : [{ clientId, head: tokens.refresh_token }]
-      })
-      record(round, name, "code", (await grant(started, await started.codes(plan.codes))).perSecond)
-      await refresh(started, chains, plan.warmUp)
-      record(round, name, "refresh", await refresh(started, chains, plan.seconds))
-      await started.server.stop()
     }
   }
   await postgres.stop()
