@@ -2,8 +2,9 @@
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
+import { freePort } from "../../test/support/realPostgres.ts"
 
 export const SERVER_CORE = 0
 export const LOAD_CORE = 1
@@ -11,7 +12,8 @@ export const LOAD_CORE = 1
 export const root = fileURLToPath(new URL("../../", import.meta.url))
 export const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
 
-const canPin = (() => {
+/** Whether this machine has the two cores, and the program to stay on one. */
+export const isPinned = (() => {
   try {
     execFileSync("taskset", ["-c", String(SERVER_CORE), "true"], { stdio: "ignore" })
     execFileSync("taskset", ["-c", String(LOAD_CORE), "true"], { stdio: "ignore" })
@@ -21,24 +23,12 @@ const canPin = (() => {
   }
 })()
 
-/** Whether this machine has the two cores, and the program to stay on one. */
-export const isPinned = canPin
-
 /** Both: what one server makes of them. */
 export const ALL_CORES = `${SERVER_CORE},${LOAD_CORE}`
 
 /** A command that stays on a core, or on a list of them. */
 export const onCore = (core: number | string, command: string, args: ReadonlyArray<string>): [string, Array<string>] =>
-  canPin ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]]
-
-export const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0))
-    })
-  })
+  isPinned ? ["taskset", ["-c", String(core), command, ...args]] : [command, [...args]]
 
 const listens = (port: number) =>
   new Promise<boolean>((resolve) => {

@@ -1,6 +1,5 @@
 /** The whole server on a free port, over a database of the caller's choice. */
 
-import { createServer } from "node:net"
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { App } from "../../src/app.ts"
@@ -12,6 +11,7 @@ import type { ClientRegistry } from "../../src/store/ClientRegistry.ts"
 import type { ServerKeys } from "../../src/store/ServerKeys.ts"
 import type { TokenStore } from "../../src/store/TokenStore.ts"
 import * as Tools from "../../src/tools/tools.ts"
+import * as RealPostgres from "./realPostgres.ts"
 
 export class TestApp extends Context.Service<
   TestApp,
@@ -19,13 +19,7 @@ export class TestApp extends Context.Service<
 >()("test/TestApp") {}
 
 /** A port that was free a moment ago. */
-export const freePort = Effect.callback<number>((resume) => {
-  const server = createServer()
-  server.listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    server.close(() => resume(Effect.succeed(typeof address === "object" ? (address?.port ?? 0) : 0)))
-  })
-})
+export const freePort = Effect.promise(RealPostgres.freePort)
 
 /** Quiet, unlimited and without cleanup, unless a suite says otherwise. */
 const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_ENABLED: "false" }
