@@ -7,4 +7,4 @@ import { join } from "node:path"
 // temporary files, where others might put code for us; where nothing can be written, there is no cache.
 enableCompileCache(join(import.meta.dirname, "../node_modules/.cache/gatehouse"))
 
-await import("./serve.ts")
+await import("./app/serve.ts")

@@ -16,7 +16,7 @@ export interface Gatehouse extends Server {
 /** What differs from a real deployment: nobody is asked for consent, no address is slowed down, requests are not logged. */
 const SETTINGS = { AUTO_APPROVE: "true", RATE_LIMIT_ENABLED: "false", LOG_LEVEL: "warn", ENABLE_CLEANUP_JOB: "false" }
 
-export const migrate = (databaseUrl: string) => run("src/programs/dbInit.ts", { DATABASE_URL: databaseUrl })
+export const migrate = (databaseUrl: string) => run("src/app/programs/dbInit.ts", { DATABASE_URL: databaseUrl })
 
 /** On a database that has been migrated. */
 export const startGatehouse = async (

@@ -89,7 +89,11 @@ const cleanup = async (postgres: RealPostgres) => {
     "analyze mcp.oauth_access_tokens"
   )
   const before = await walMegabytes(postgres)
-  const log = run("src/programs/cleanupRun.ts", { DATABASE_URL: postgres.url, LOG_LEVEL: "info", LOG_FORMAT: "json" })
+  const log = run("src/app/programs/cleanupRun.ts", {
+    DATABASE_URL: postgres.url,
+    LOG_LEVEL: "info",
+    LOG_FORMAT: "json"
+  })
   const [, removed] = /(\d+) access tokens/.exec(log) ?? []
   const [, ms] = /"?ms"?[:=] ?(\d+)/.exec(log) ?? []
   if (Number(removed) !== EXPIRED || ms === undefined) throw new Error(`the cleanup says:\n${log}`)

@@ -2,8 +2,8 @@
 
 import { Result } from "effect"
 import { z } from "zod"
-import { calculation } from "../../src/tools/calculator/calculator.ts"
-import * as Gatehouse from "../../src/tools/tools.ts"
+import * as Gatehouse from "../../src/toolsets/builtin/builtin.ts"
+import { calculation } from "../../src/toolsets/builtin/calculator/calculator.ts"
 
 export interface BenchTool {
   readonly name: string

@@ -8,10 +8,8 @@
 
 import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
-import type { Principal } from "../domain/model.ts"
-import type { Tool } from "../tools/Tool.ts"
-import { hasOnly, isObject, type Members } from "./message.ts"
-import { ServerExtension } from "./ServerExtension.ts"
+import type { Principal } from "../oauth/clients/client.ts"
+import type { Tool } from "../toolsets/tool.ts"
 import {
   type Call,
   type CallResult,
@@ -21,7 +19,9 @@ import {
   listingsOf,
   makeCalls,
   SERVER
-} from "./toolCatalogue.ts"
+} from "./answers.ts"
+import { hasOnly, isObject, type Members } from "./message.ts"
+import { ServerExtension } from "./ServerExtension.ts"
 
 const MODERN = "2026-07-28"
 /** The newest first: it is what a client gets that asks for one that nobody knows. */

@@ -1,7 +1,7 @@
 /** Every scope that this server knows: those that its tools declare, and `offline_access`. */
 
 import { Context, Layer } from "effect"
-import { type Catalogue, OFFLINE_ACCESS, type Scope, TOOLS_CALL } from "../domain/scope.ts"
+import { type Catalogue, OFFLINE_ACCESS, type Scope, TOOLS_CALL } from "./scope.ts"
 
 export class ScopeCatalogue extends Context.Service<ScopeCatalogue, Catalogue>()("gatehouse/oauth/ScopeCatalogue") {
   /** From what the tools need. */

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { InvalidTarget } from "../domain/errors.ts"
+import { InvalidTarget } from "./errors.ts"
 
 /** The canonical resource for what a client asked: absence means it, a trailing slash or the bare origin too. */
 export const canonical = Effect.fnUntraced(function* (resource: string | undefined) {

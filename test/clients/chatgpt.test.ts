@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
-import * as ClientSecret from "../../src/domain/clientSecret.ts"
-import { snapshots } from "../../src/oauth/clientSnapshots.ts"
-import { ClientRegistry } from "../../src/store/ClientRegistry.ts"
+import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
+import * as ClientSecret from "../../src/oauth/clients/secret.ts"
+import { snapshots } from "../../src/oauth/clients/snapshots.ts"
 import { messageOf } from "../support/client.ts"
 import {
   type Discovered,

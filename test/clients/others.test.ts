@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { snapshots } from "../../src/oauth/clientSnapshots.ts"
+import { snapshots } from "../../src/oauth/clients/snapshots.ts"
 import { freePort, TestApp } from "../support/app.ts"
 import { messageOf, request } from "../support/client.ts"
 import {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { weatherCard } from "../../src/tools/weather/card.ts"
+import { weatherCard } from "../../src/toolsets/builtin/weather/card.ts"
 import { browser, executablePath } from "../support/browser.ts"
 
 const WEATHER = {

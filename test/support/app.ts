@@ -2,15 +2,15 @@
 
 import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { App } from "../../src/app.ts"
+import { App } from "../../src/app/app.ts"
+import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
-import { Logging } from "../../src/logging.ts"
 import { type Extension, ServerExtension } from "../../src/mcp/ServerExtension.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
-import type { ClientRegistry } from "../../src/store/ClientRegistry.ts"
-import type { ServerKeys } from "../../src/store/ServerKeys.ts"
-import type { TokenStore } from "../../src/store/TokenStore.ts"
-import * as Tools from "../../src/tools/tools.ts"
+import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
+import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
+import type { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
+import * as Tools from "../../src/toolsets/builtin/builtin.ts"
 import * as RealPostgres from "./realPostgres.ts"
 
 export class TestApp extends Context.Service<

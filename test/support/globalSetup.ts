@@ -6,7 +6,7 @@ import { Effect, Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import type { TestProject } from "vitest/node"
-import { migrate } from "../../src/store/migrations.ts"
+import { migrate } from "../../src/database/migrations.sql.ts"
 import { startPostgres } from "./realPostgres.ts"
 
 declare module "vitest" {

@@ -3,12 +3,12 @@
 import { randomBytes, randomUUID } from "node:crypto"
 import { Effect, Redacted } from "effect"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
-import type { Client } from "../../src/domain/model.ts"
-import * as OpaqueToken from "../../src/domain/opaqueToken.ts"
-import * as Pkce from "../../src/domain/pkce.ts"
-import { grant } from "../../src/oauth/token.ts"
-import { ServerKeys } from "../../src/store/ServerKeys.ts"
-import { TokenStore } from "../../src/store/TokenStore.ts"
+import type { Client } from "../../src/oauth/clients/client.ts"
+import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
+import { grant } from "../../src/oauth/grants/token.ts"
+import * as Pkce from "../../src/oauth/pkce.ts"
+import * as OpaqueToken from "../../src/oauth/tokens/opaqueToken.ts"
+import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
 
 export const REDIRECT_URI = "http://127.0.0.1/callback"
 

@@ -5,8 +5,8 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { inject } from "vitest"
-import * as Database from "../../src/store/database.ts"
-import { migrate } from "../../src/store/migrations.ts"
+import * as Database from "../../src/database/connect.ts"
+import { migrate } from "../../src/database/migrations.sql.ts"
 
 const clientOf = (url: string, maxConnections = 10) => PgClient.make({ url: Redacted.make(url), maxConnections })
 

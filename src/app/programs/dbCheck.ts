@@ -1,0 +1,57 @@
+/** `npm run db:check`: says in words whether the database can be used; exit code 0 or 1. */
+
+import { Console, Effect, Layer, Redacted, Schema } from "effect"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import * as Database from "../../database/connect.ts"
+import * as Inspection from "../../database/inspection.sql.ts"
+import { known, pending } from "../../database/migrations.sql.ts"
+import { tlsRequest, verifies } from "../../database/tls.ts"
+import { Logging } from "../logging.ts"
+import { runProgram } from "./runProgram.ts"
+
+class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { message: Schema.String }) {}
+
+const say = (what: string, how: string) => Console.log(`${what.padEnd(14)} ${how}`)
+
+/** How the connection is protected, and whether the other side proved who it is. */
+const protection = Effect.gen(function* () {
+  const { database } = yield* ServerConfig
+  if (database._tag === "Embedded") return "none needed: in this process"
+  const tls = yield* Inspection.tls
+  if (tls === undefined) return "unknown: the pooler in between does not say"
+  if (!tls.on) return "off: everything, the password included, travels in the clear; set sslmode=require or better"
+  const checked = verifies(yield* tlsRequest(new URL(Redacted.value(database.url)), database.caFile))
+  return `${tls.version}, certificate ${checked ? "checked" : "not checked (set sslmode=verify-full and DATABASE_CA_FILE)"}`
+})
+
+const program = Effect.gen(function* () {
+  const { database } = yield* ServerConfig
+  const where =
+    database._tag === "Embedded"
+      ? `embedded Postgres in ${database.dataDir}`
+      : Database.whereOf(new URL(Redacted.value(database.url)))
+  yield* say("database", where)
+  yield* say("connection", "ok")
+  yield* say("TLS", yield* protection)
+  yield* say("server", `PostgreSQL ${yield* Inspection.serverVersion}`)
+  if (database._tag === "Postgres") {
+    yield* say(
+      "pooler",
+      database.pooler === "transaction"
+        ? "transaction mode: no named prepared statements, no LISTEN"
+        : "session mode, or none"
+    )
+  }
+  const missing = (yield* pending).length
+  const version = known.at(-1)?.version
+  if (missing > 0)
+    return yield* new NotReady({
+      message: `schema         ${missing} of ${known.length} migrations missing. Run: npm run db:init`
+    })
+  yield* say("schema", `up to date (${version})`)
+})
+
+program.pipe(
+  Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Logging), Layer.provideMerge(ServerConfig.layer))),
+  runProgram
+)

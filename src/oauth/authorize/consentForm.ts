@@ -1,0 +1,85 @@
+/**
+ * A consent form that carries its own authorization request, so that asking for consent writes nothing.
+ *
+ * Two hidden fields: `transaction` is the request under an HMAC; `csrf_token` is an HMAC over that transaction and the
+ * browser's cookie. A form of another browser, another transaction or another server therefore does not pass, and the
+ * form's id, closed once in the store, makes the answer single-use.
+ */
+
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
+import { Option, Schema } from "effect"
+import type { AuthorizationRequest } from "../clients/client.ts"
+import type { ServerKey } from "../tokens/opaqueToken.ts"
+
+/** Time to read and decide. */
+export const FORM_LIFETIME_SECONDS = 600
+
+const Transaction = Schema.Struct({
+  id: Schema.String,
+  key_id: Schema.Number,
+  /** In milliseconds. */
+  expires_at: Schema.Number,
+  client_id: Schema.String,
+  redirect_uri: Schema.String,
+  state: Schema.optionalKey(Schema.String),
+  scopes: Schema.Array(Schema.String),
+  resource: Schema.String,
+  code_challenge: Schema.String
+})
+export type Transaction = typeof Transaction.Type
+
+const TransactionJson = Schema.fromJsonString(Transaction)
+const decode = Schema.decodeOption(TransactionJson)
+const encode = Schema.encodeSync(TransactionJson)
+
+/** What binds forms to a browser: a random value in a cookie. */
+export const newBrowserId = (): string => randomBytes(32).toString("base64url")
+export const isBrowserId = (value: string | undefined): value is string => /^[A-Za-z0-9_-]{43}$/.test(value ?? "")
+
+/** A new transaction for a validated request. `now` in milliseconds. */
+export const begin = (request: AuthorizationRequest, key: ServerKey, now: number): Transaction => ({
+  id: randomUUID(),
+  key_id: key.id,
+  expires_at: now + 1000 * FORM_LIFETIME_SECONDS,
+  client_id: request.client.clientId,
+  redirect_uri: request.redirectUri,
+  ...(request.state === undefined ? {} : { state: request.state }),
+  scopes: request.scopes,
+  resource: request.resource,
+  code_challenge: request.codeChallenge
+})
+
+const mac = (key: ServerKey, purpose: string, ...parts: ReadonlyArray<string>) =>
+  createHmac("sha256", key.consentKey)
+    .update([purpose, ...parts].join("\n"))
+    .digest()
+
+const equal = (presented: string, expected: Buffer) => {
+  const bytes = Buffer.from(presented, "base64url")
+  return bytes.length === expected.length && timingSafeEqual(bytes, expected)
+}
+
+/** The two hidden fields of the form. */
+export const fieldsOf = (transaction: Transaction, key: ServerKey, browserId: string) => {
+  const content = Buffer.from(encode(transaction)).toString("base64url")
+  const signed = `${content}.${mac(key, "transaction", content).toString("base64url")}`
+  return { transaction: signed, csrf_token: mac(key, "csrf", signed, browserId).toString("base64url") }
+}
+
+/** The transaction of a posted form, if the form is ours and this browser's. Its expiry is the caller's to judge. */
+export const read = (
+  form: { readonly transaction: string; readonly csrfToken: string; readonly browserId: string },
+  keyById: (id: number) => ServerKey | undefined
+): Option.Option<Transaction> => {
+  const [content = "", signature = ""] = form.transaction.split(".")
+  return decode(Buffer.from(content, "base64url").toString("utf8")).pipe(
+    Option.filter((transaction) => {
+      const key = keyById(transaction.key_id)
+      return (
+        key !== undefined &&
+        equal(signature, mac(key, "transaction", content)) &&
+        equal(form.csrfToken, mac(key, "csrf", form.transaction, form.browserId))
+      )
+    })
+  )
+}

@@ -1,0 +1,41 @@
+/** What clients discover: pure functions of the configuration, listing only what works. */
+
+import type { ServerConfigShape } from "../../config/ServerConfig.ts"
+import { AUTH_METHODS, SIGNING_ALGORITHMS } from "../clients/metadata.ts"
+import { METHOD } from "../pkce.ts"
+import { type Catalogue, OFFLINE_ACCESS } from "../scope.ts"
+
+const CONFIDENTIAL_METHODS = AUTH_METHODS.filter((method) => method !== "none")
+
+/** RFC 8414 §2; also served as the OpenID discovery document, which some clients ask for first. */
+export const authorizationServer = ({ issuer, registration }: ServerConfigShape, catalogue: Catalogue) => ({
+  issuer,
+  authorization_endpoint: `${issuer}/authorize`,
+  token_endpoint: `${issuer}/token`,
+  revocation_endpoint: `${issuer}/revoke`,
+  introspection_endpoint: `${issuer}/introspect`,
+  ...(registration.dynamic === "off" ? {} : { registration_endpoint: `${issuer}/register` }),
+  response_types_supported: ["code"],
+  response_modes_supported: ["query"],
+  grant_types_supported: ["authorization_code", "refresh_token"],
+  code_challenge_methods_supported: [METHOD],
+  token_endpoint_auth_methods_supported: AUTH_METHODS,
+  token_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+  revocation_endpoint_auth_methods_supported: AUTH_METHODS,
+  revocation_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+  introspection_endpoint_auth_methods_supported: CONFIDENTIAL_METHODS,
+  introspection_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
+  scopes_supported: [...catalogue.keys()],
+  prompt_values_supported: ["none", "consent"],
+  authorization_response_iss_parameter_supported: true,
+  client_id_metadata_document_supported: registration.documents
+})
+
+/** RFC 9728 §2. `offline_access` is no scope of the resource, so it is absent here. */
+export const protectedResource = ({ issuer, resource }: ServerConfigShape, catalogue: Catalogue) => ({
+  resource,
+  authorization_servers: [issuer],
+  scopes_supported: [...catalogue.keys()].filter((scope) => scope !== OFFLINE_ACCESS.name),
+  bearer_methods_supported: ["header"],
+  resource_name: "Gatehouse"
+})

@@ -1,0 +1,106 @@
+/**
+ * Authorization codes: issued by a closed consent form, redeemed once. The plain redemption is one statement, which
+ * writes nothing unless everything fits; only what did not is looked into.
+ */
+
+import { Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import { firstRow } from "../../database/query.ts"
+import { FORM_LIFETIME_SECONDS } from "../authorize/consentForm.ts"
+import type { CodeBinding, Grant } from "../clients/client.ts"
+import type { MintedToken, PresentedToken } from "../tokens/opaqueToken.ts"
+import { endSession, type Lifetimes, type Presenter } from "./sessions.sql.ts"
+
+export interface AuthorizationCode extends Grant, CodeBinding {
+  readonly hash: Uint8Array
+}
+
+export interface RedeemRequest {
+  readonly code: PresentedToken
+  readonly by: Presenter
+  /** As sent along; it is optional here (OAuth 2.1 §10.2), but one that is sent must be the one of the request. */
+  readonly redirectUri: string | undefined
+  /** Of the verifier that was sent (RFC 7636 §4.6). */
+  readonly codeChallenge: string
+  readonly access: MintedToken
+  readonly refresh: MintedToken | undefined
+}
+
+export type Redemption =
+  | { readonly _tag: "Redeemed"; readonly scopes: ReadonlyArray<string>; readonly expiresIn: number }
+  /** Unknown, expired, or not the presenter's; nothing was written. */
+  | { readonly _tag: "Refused" }
+  /** It had been redeemed before; the session that it began has been revoked. */
+  | { readonly _tag: "Replayed" }
+
+const decodeIssued = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+const decodeSpent = firstRow(Schema.Struct({ is_presenters: Schema.Boolean }))
+
+export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
+  const closeForm = Effect.fn("TokenStore.closeForm")(function* (id: string, code?: AuthorizationCode) {
+    const close = sql`
+      insert into mcp.oauth_decisions (id, expires_at)
+      values (${id}, clock_timestamp() + make_interval(secs => ${FORM_LIFETIME_SECONDS}))
+      on conflict (id) do nothing returning id`
+    const closed = yield* code === undefined
+      ? close
+      : sql`
+          with closed as (${close})
+          insert into mcp.oauth_authorization_codes
+            (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
+          select ${code.hash}, id, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
+                 ${code.redirectUri}, ${code.codeChallenge},
+                 clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode})
+          from closed returning session_id`
+    return closed.length > 0
+  }, Effect.uninterruptible)
+
+  /** The conditions on a row of codes, or on the session that a code began. */
+  const isPresenters = ({ by, redirectUri, codeChallenge }: RedeemRequest) => sql`
+    client_id = ${by.clientId} and code_challenge = ${codeChallenge}
+    and redirect_uri = coalesce(${redirectUri ?? null}, redirect_uri)`
+
+  const issue = Effect.fnUntraced(function* (request: RedeemRequest) {
+    const { code, access, refresh } = request
+    const expiresIn = Math.min(lifetimes.accessToken, lifetimes.session)
+    const issued = yield* decodeIssued(sql`
+      with code as (
+        delete from mcp.oauth_authorization_codes
+        where code_hash = ${code.hash} and expires_at > clock_timestamp() and ${isPresenters(request)}
+        returning *, clock_timestamp() as now
+      ), session as (
+        insert into mcp.mcp_sessions
+          (id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, created_at, expires_at)
+        select session_id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, now,
+               now + make_interval(secs => ${lifetimes.session})
+        from code
+      ), refresh as (
+        insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, created_at, expires_at)
+        select ${refresh?.hash ?? null}, session_id, 0, now,
+               now + make_interval(secs => ${Math.min(lifetimes.refreshToken, lifetimes.session)})
+        from code where ${refresh !== undefined}
+      )
+      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
+      select ${access.hash}, session_id, 0, scopes, resource, now, now + make_interval(secs => ${expiresIn})
+      from code returning scopes`)
+    return issued && ({ _tag: "Redeemed", scopes: issued.scopes, expiresIn } satisfies Redemption)
+  })
+
+  /** A code that its own client shows again was stolen from it, or by it: what it began is ended (RFC 6749 §4.1.2). */
+  const lookInto = Effect.fn("TokenStore.redeem.lookInto")(function* (request: RedeemRequest) {
+    const { code, by } = request
+    const spent = yield* decodeSpent(sql`
+      select ${isPresenters(request)} as is_presenters
+      from mcp.mcp_sessions where id = ${code.sessionId} and code_hash = ${code.hash} for update`)
+    if (spent?.is_presenters !== true) return { _tag: "Refused" } satisfies Redemption
+    const end = { status: "revoked", reason: "authorization code redeemed again" } as const
+    yield* endSession(sql, code.sessionId, end, { by })
+    return { _tag: "Replayed" } satisfies Redemption
+  }, sql.withTransaction)
+
+  const redeem = Effect.fnUntraced(function* (request: RedeemRequest) {
+    return (yield* issue(request)) ?? (yield* lookInto(request))
+  }, Effect.uninterruptible)
+
+  return { closeForm, redeem }
+}

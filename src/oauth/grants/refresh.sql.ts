@@ -1,0 +1,207 @@
+/**
+ * Refresh token rotation. The plain case is one statement, which writes nothing unless every condition holds. Whatever it
+ * leaves alone is looked into under the session's row lock (`domain/rotation.ts` decides, this obeys).
+ */
+
+import { Array as Arr, Effect, Option, Redacted, Schema, Semaphore } from "effect"
+import type { SqlClient } from "effect/sql"
+import { firstRow, rows } from "../../database/query.ts"
+import * as Scope from "../scope.ts"
+import { type MintedToken, type PresentedToken, sha256 } from "../tokens/opaqueToken.ts"
+import { RotatedRow, rotation } from "./rotation.sql.ts"
+import { decide, type RotationDecision, type SessionState } from "./rotation.ts"
+import { open, type Successor, seal } from "./seal.ts"
+import { endSession, type Lifetimes, type Presenter } from "./sessions.sql.ts"
+
+export interface RefreshRequest {
+  readonly token: PresentedToken
+  readonly by: Presenter
+  /** The part of the grant that is asked for; all of it when absent. */
+  readonly requested: ReadonlyArray<string> | undefined
+  /** Of the next generation. */
+  readonly refresh: MintedToken
+  /** Makes an access token of a generation. */
+  readonly mintAccess: (generation: number) => MintedToken
+}
+
+export type Rotation =
+  | {
+      readonly _tag: "Rotated"
+      readonly refreshToken: Redacted.Redacted
+      readonly accessToken: Redacted.Redacted
+      readonly expiresIn: number
+      readonly scopes: ReadonlyArray<string>
+    }
+  /** No session of this client has such a token. */
+  | { readonly _tag: "Unknown" }
+  /** More was asked for than was granted. */
+  | { readonly _tag: "ScopeExceeded" }
+  | Exclude<RotationDecision, { readonly _tag: "Rotate" | "Replay" }>
+
+const SessionRow = Schema.Struct({
+  client_id: Schema.String,
+  scopes: Schema.Array(Schema.String),
+  resource: Schema.String,
+  status: Schema.Literals(["active", "revoked", "compromised"]),
+  head_generation: Schema.Number,
+  confirmed_at: Schema.NullOr(Schema.Date),
+  expires_at: Schema.Date,
+  now: Schema.Date
+})
+const RefreshRow = Schema.Struct({
+  generation: Schema.Number,
+  token_hash: Schema.Uint8Array,
+  expires_at: Schema.Date,
+  rotated_at: Schema.NullOr(Schema.Date),
+  sealed_successor: Schema.NullOr(Schema.Uint8Array),
+  replays: Schema.Number
+})
+const decodeSession = firstRow(SessionRow)
+const decodeChain = rows(RefreshRow)
+const decodeRotated = firstRow(RotatedRow)
+const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_at: Schema.Date }))
+
+/** A repeated answer carries the same access token only while that one is worth having. */
+const LEAST_ACCESS_SECONDS = 60
+const LANES = 64
+
+export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
+  // One refresh of a session at a time within this process: a storm of repeats must not occupy the connection pool.
+  const lanes = Arr.makeBy(LANES, () => Semaphore.makeUnsafe(1))
+  const laneOf = (sessionId: string) => lanes[Number.parseInt(sessionId.slice(0, 2), 16) % LANES] ?? lanes[0]
+
+  const accessExpiry = (session: SessionState) =>
+    new Date(Math.min(+session.now + 1000 * lifetimes.accessToken, +session.expiresAt))
+  const secondsUntil = (session: SessionState, instant: number) => Math.floor((instant - +session.now) / 1000)
+
+  const rotate = Effect.fnUntraced(function* ({ token, by, requested, refresh, mintAccess }: RefreshRequest) {
+    const access = mintAccess(token.generation + 1)
+    const successor: Successor = { refreshToken: refresh.secret, accessToken: access.secret }
+    const row = yield* decodeRotated(
+      rotation(sql, lifetimes, {
+        sessionId: token.sessionId,
+        clientId: by.clientId,
+        generation: token.generation,
+        presented: token.hash,
+        requested,
+        refresh: refresh.hash,
+        access: access.hash,
+        sealed: lifetimes.refreshReuseGrace > 0 ? seal(token.secret, successor) : null
+      })
+    )
+    return (
+      row &&
+      ({
+        _tag: "Rotated",
+        refreshToken: refresh.secret,
+        accessToken: access.secret,
+        expiresIn: row.expires_in,
+        scopes: row.scopes
+      } satisfies Rotation)
+    )
+  })
+
+  /** Follows the seals from the presented token to the head and repeats the last answer. */
+  const replay = Effect.fnUntraced(function* (
+    { token, mintAccess }: RefreshRequest,
+    session: SessionState,
+    chain: ReadonlyArray<typeof RefreshRow.Type>,
+    scopes: ReadonlyArray<string>,
+    resource: string
+  ) {
+    let key: Redacted.Redacted = token.secret
+    let last: Successor | undefined
+    for (const link of chain.filter(({ generation }) => generation < session.headGeneration)) {
+      const opened = Option.getOrUndefined(
+        link.sealed_successor === null ? Option.none() : open(key, link.sealed_successor)
+      )
+      if (opened === undefined) {
+        return { _tag: "Refuse", why: "a sealed successor did not open", alarm: true } satisfies Rotation
+      }
+      key = opened.refreshToken
+      last = opened
+    }
+    if (last === undefined) return { _tag: "Refuse", why: "no successor to repeat", alarm: true } satisfies Rotation
+    yield* sql`update mcp.oauth_refresh_tokens set replays = replays + 1 where token_hash = ${token.hash}`
+
+    const usable = yield* decodeUsable(sql`
+      select scopes, expires_at from mcp.oauth_access_tokens
+      where session_id = ${token.sessionId} and generation = ${session.headGeneration}
+        and token_hash = ${sha256(Redacted.value(last.accessToken))} and revoked_at is null`)
+    const isSame = usable?.scopes.join(" ") === scopes.join(" ")
+    if (usable !== undefined && isSame && secondsUntil(session, +usable.expires_at) >= LEAST_ACCESS_SECONDS) {
+      const expiresIn = secondsUntil(session, +usable.expires_at)
+      return { _tag: "Rotated", refreshToken: key, accessToken: last.accessToken, expiresIn, scopes } satisfies Rotation
+    }
+    const access = mintAccess(session.headGeneration)
+    const expiresAt = accessExpiry(session)
+    yield* sql`
+      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
+      values (${access.hash}, ${token.sessionId}, ${session.headGeneration}, ${scopes}, ${resource}, ${expiresAt})`
+    return {
+      _tag: "Rotated",
+      refreshToken: key,
+      accessToken: access.secret,
+      expiresIn: secondsUntil(session, +expiresAt),
+      scopes
+    } satisfies Rotation
+  })
+
+  const lookInto = Effect.fn("TokenStore.refresh.lookInto")(function* (request: RefreshRequest) {
+    const { token, by } = request
+    // The clock is read outside the locking part, so it is read after the lock is held.
+    const row = yield* decodeSession(sql`
+        with session as materialized (select * from mcp.mcp_sessions where id = ${token.sessionId} for update)
+        select client_id, scopes, resource, status, head_generation, confirmed_at, expires_at, clock_timestamp() as now
+        from session`)
+    if (row?.client_id !== by.clientId) return { _tag: "Unknown" } satisfies Rotation
+    const scopes = Scope.narrowed(row.scopes, request.requested)
+    if (scopes === undefined) return { _tag: "ScopeExceeded" } satisfies Rotation
+
+    const session: SessionState = {
+      status: row.status,
+      headGeneration: row.head_generation,
+      confirmedAt: row.confirmed_at,
+      expiresAt: row.expires_at,
+      now: row.now
+    }
+    // A statement of its own: the one that waited for the lock saw the tokens as they were before it.
+    const chain = yield* decodeChain(sql`
+        select generation, token_hash, expires_at, rotated_at, sealed_successor, replays
+        from mcp.oauth_refresh_tokens
+        where session_id = ${token.sessionId} and generation >= ${token.generation} order by generation`)
+    const presented = chain.find(({ generation }) => generation === token.generation)
+    const decision = decide(
+      token,
+      session,
+      presented && {
+        tokenHash: presented.token_hash,
+        expiresAt: presented.expires_at,
+        rotatedAt: presented.rotated_at,
+        replays: presented.replays
+      },
+      lifetimes.refreshReuseGrace
+    )
+    switch (decision._tag) {
+      case "Rotate":
+        // Something that stood in its way has gone since.
+        return (yield* rotate(request)) ?? ({ _tag: "Unknown" } satisfies Rotation)
+      case "Replay":
+        return yield* replay(request, session, chain, scopes, row.resource)
+      case "Compromise": {
+        const end = { status: "compromised", reason: "a retired refresh token was presented again" } as const
+        const detail = { by, presented_generation: token.generation, head_generation: session.headGeneration }
+        yield* endSession(sql, token.sessionId, end, detail)
+        return decision
+      }
+      default:
+        return decision
+    }
+  }, sql.withTransaction)
+
+  const refresh = Effect.fnUntraced(function* (request: RefreshRequest) {
+    return (yield* rotate(request)) ?? (yield* lookInto(request))
+  }, Effect.uninterruptible)
+
+  return (request: RefreshRequest) => laneOf(request.token.sessionId).withPermits(1)(refresh(request))
+}

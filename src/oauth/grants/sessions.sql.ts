@@ -1,0 +1,153 @@
+/** Sessions: looked at by access token, ended by revocation or compromise. */
+
+import { Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { ServerConfigShape } from "../../config/ServerConfig.ts"
+import { firstRow } from "../../database/query.ts"
+import type { PresentedToken } from "../tokens/opaqueToken.ts"
+
+export type Lifetimes = ServerConfigShape["lifetimes"]
+
+/** Who presented a token: what the audit trail records. */
+export interface Presenter {
+  readonly clientId: string
+  readonly address: string
+}
+
+export interface AccessFacts {
+  readonly clientId: string
+  readonly subject: string
+  readonly scopes: ReadonlyArray<string>
+  readonly resource: string
+  readonly expiresAt: Date
+  /** Milliseconds until the token, or its session, ends: by the database's clock, so ours may differ. */
+  readonly remaining: number
+}
+
+const AccessRow = Schema.Struct({
+  client_id: Schema.String,
+  subject: Schema.String,
+  scopes: Schema.Array(Schema.String),
+  resource: Schema.String,
+  expires_at: Schema.Date,
+  remaining: Schema.Number,
+  first_of_head: Schema.Boolean
+})
+const decodeAccess = firstRow(AccessRow)
+const decodeInspected = firstRow(
+  Schema.Struct({
+    client_id: Schema.String,
+    subject: Schema.String,
+    scopes: Schema.Array(Schema.String),
+    resource: Schema.String,
+    created_at: Schema.Date,
+    expires_at: Schema.Date
+  })
+)
+const decodeOwner = firstRow(Schema.Struct({ client_id: Schema.String, token_hash: Schema.NullOr(Schema.Uint8Array) }))
+
+/** What a token stands for, to be told and not to be used. */
+export interface TokenFacts extends Omit<AccessFacts, "remaining"> {
+  readonly issuedAt: Date
+}
+
+/** Ends an active session for good, with all its tokens, and records it. The caller holds the session's lock. */
+export const endSession = (
+  sql: SqlClient.SqlClient,
+  sessionId: string,
+  end: { readonly status: "revoked" | "compromised"; readonly reason: string },
+  detail: Readonly<Record<string, unknown>>
+) => sql`
+  with ended as (
+    update mcp.mcp_sessions
+    set status = ${end.status}, status_reason = ${end.reason}, status_changed_at = clock_timestamp()
+    where id = ${sessionId} and status = 'active' returning id, client_id
+  ), access as (
+    update mcp.oauth_access_tokens set revoked_at = clock_timestamp()
+    where session_id in (select id from ended) and revoked_at is null
+  ), refresh as (
+    update mcp.oauth_refresh_tokens
+    set revoked_at = coalesce(revoked_at, clock_timestamp()), sealed_successor = null
+    where session_id in (select id from ended)
+  )
+  insert into mcp.audit_events (event, session_id, client_id, detail)
+  select ${`session_${end.status}`}, id, client_id, ${JSON.stringify({ reason: end.reason, ...detail })}::jsonb
+  from ended`
+
+export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
+  const findAccess = Effect.fn("TokenStore.findAccess")(function* (token: PresentedToken) {
+    const row = yield* decodeAccess(sql`
+      select s.client_id, s.subject, a.scopes, a.resource, a.expires_at,
+             (extract(epoch from least(a.expires_at, s.expires_at) - clock_timestamp()) * 1000)::float8 as remaining,
+             a.generation = s.head_generation and s.confirmed_at is null as first_of_head
+      from mcp.oauth_access_tokens a
+      join mcp.mcp_sessions s on s.id = a.session_id
+      join mcp.oauth_clients c on c.client_id = s.client_id
+      where a.token_hash = ${token.hash} and a.revoked_at is null and a.expires_at > clock_timestamp()
+        and s.status = 'active' and s.expires_at > clock_timestamp() and c.disabled_at is null`)
+    if (row === undefined) return undefined
+    // Only the grace asks whether a successor was ever used; strict rotation writes nothing here.
+    if (row.first_of_head && lifetimes.refreshReuseGrace > 0) {
+      yield* sql`
+        update mcp.mcp_sessions set confirmed_at = clock_timestamp()
+        where id = ${token.sessionId} and head_generation = ${token.generation} and confirmed_at is null`
+    }
+    return {
+      clientId: row.client_id,
+      subject: row.subject,
+      scopes: row.scopes,
+      resource: row.resource,
+      expiresAt: row.expires_at,
+      remaining: row.remaining
+    } satisfies AccessFacts
+  })
+
+  const inspect = Effect.fn("TokenStore.inspect")(function* (token: PresentedToken, kind: "access" | "refresh") {
+    const live = sql`
+      join mcp.mcp_sessions s on s.id = t.session_id
+      join mcp.oauth_clients c on c.client_id = s.client_id
+      where t.token_hash = ${token.hash} and t.revoked_at is null and t.expires_at > clock_timestamp()
+        and s.status = 'active' and s.expires_at > clock_timestamp() and c.disabled_at is null`
+    const row = yield* decodeInspected(
+      kind === "access"
+        ? sql`select s.client_id, s.subject, t.scopes, t.resource, t.created_at, t.expires_at
+              from mcp.oauth_access_tokens t ${live}`
+        : sql`select s.client_id, s.subject, s.scopes, s.resource, t.created_at, t.expires_at
+              from mcp.oauth_refresh_tokens t ${live}`
+    )
+    if (row === undefined) return undefined
+    return {
+      clientId: row.client_id,
+      subject: row.subject,
+      scopes: row.scopes,
+      resource: row.resource,
+      issuedAt: row.created_at,
+      expiresAt: row.expires_at
+    } satisfies TokenFacts
+  })
+
+  const revokeAccess = Effect.fn("TokenStore.revokeAccess")(function* (token: PresentedToken, by: Presenter) {
+    yield* sql`
+      update mcp.oauth_access_tokens set revoked_at = clock_timestamp()
+      where token_hash = ${token.hash} and revoked_at is null
+        and session_id in (select id from mcp.mcp_sessions where client_id = ${by.clientId})`
+  }, Effect.uninterruptible)
+
+  const revokeSession = Effect.fn("TokenStore.revokeSession")(
+    function* (token: PresentedToken, by: Presenter) {
+      const owner = yield* decodeOwner(sql`
+        select s.client_id, r.token_hash
+        from mcp.mcp_sessions s
+        left join mcp.oauth_refresh_tokens r on r.session_id = s.id and r.generation = ${token.generation}
+        where s.id = ${token.sessionId} for update of s`)
+      if (owner?.client_id !== by.clientId) return
+      // A genuine tag over another value than the stored one was forged with a leaked key.
+      if (owner.token_hash !== null && Buffer.compare(owner.token_hash, token.hash) !== 0) return
+      yield* endSession(sql, token.sessionId, { status: "revoked", reason: "revoked by its client" }, { by })
+    },
+    sql.withTransaction,
+    Effect.uninterruptible
+  )
+
+  return { findAccess, inspect, revokeAccess, revokeSession }
+}

@@ -1,0 +1,144 @@
+/** The token endpoint: `authorization_code` (RFC 6749 §4.1.3) and `refresh_token` (§6). */
+
+import { Effect, Redacted } from "effect"
+import type { Client, GrantType, TokenResponse } from "../clients/client.ts"
+import {
+  InvalidGrant,
+  InvalidRequest,
+  InvalidScope,
+  SlowDown,
+  UnauthorizedClient,
+  UnsupportedGrantType
+} from "../errors.ts"
+import { type Parameters, required, requiredSecret } from "../parameters.ts"
+import * as Pkce from "../pkce.ts"
+import * as Scope from "../scope.ts"
+import * as Target from "../target.ts"
+import * as OpaqueToken from "../tokens/opaqueToken.ts"
+import { ServerKeys } from "../tokens/ServerKeys.ts"
+import { TokenStore } from "./TokenStore.ts"
+
+/** One sentence for every reason: a caller who holds a wrong grant learns nothing about it. The log knows more. */
+const invalidGrant = (what: string) =>
+  new InvalidGrant({
+    description: `${what} is unknown, expired, revoked, already used, or was issued to another client`
+  })
+
+const response = (issued: {
+  readonly accessToken: Redacted.Redacted
+  readonly refreshToken: Redacted.Redacted | undefined
+  readonly expiresIn: number
+  readonly scopes: ReadonlyArray<string>
+}): TokenResponse => ({
+  access_token: Redacted.value(issued.accessToken),
+  token_type: "Bearer",
+  expires_in: issued.expiresIn,
+  ...(issued.refreshToken === undefined ? {} : { refresh_token: Redacted.value(issued.refreshToken) }),
+  scope: Scope.format(issued.scopes)
+})
+
+const authorizationCode = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+  const presented = yield* requiredSecret(parameters, "code")
+  const verifier = yield* required(parameters, "code_verifier")
+  if (!Pkce.isVerifier(verifier)) {
+    return yield* new InvalidRequest({ description: "code_verifier is not 43 to 128 unreserved characters" })
+  }
+  yield* Target.canonical(parameters.get("resource"))
+
+  const keys = yield* ServerKeys
+  const code = OpaqueToken.read("code", keys.byId, presented)
+  if (code === undefined) return yield* invalidGrant("code")
+
+  const access = OpaqueToken.mint("access", keys.signing(), code.sessionId, 0)
+  const refresh = client.grantTypes.includes("refresh_token")
+    ? OpaqueToken.mint("refresh", keys.signing(), code.sessionId, 0)
+    : undefined
+
+  const store = yield* TokenStore
+  const redemption = yield* store.redeem({
+    code,
+    by: { clientId: client.clientId, address },
+    redirectUri: parameters.get("redirect_uri"),
+    codeChallenge: Pkce.challengeOf(verifier),
+    access,
+    refresh
+  })
+  switch (redemption._tag) {
+    case "Redeemed":
+      return response({
+        accessToken: access.secret,
+        refreshToken: refresh?.secret,
+        expiresIn: redemption.expiresIn,
+        scopes: redemption.scopes
+      })
+    case "Replayed":
+      yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(
+        Effect.annotateLogs({ session_id: code.sessionId, client_id: client.clientId })
+      )
+      return yield* invalidGrant("code")
+    default:
+      return yield* invalidGrant("code")
+  }
+})
+
+const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+  const presented = yield* requiredSecret(parameters, "refresh_token")
+  const scope = parameters.get("scope")
+  const requested = scope === undefined ? undefined : yield* Scope.parse(scope)
+  yield* Target.canonical(parameters.get("resource"))
+
+  const keys = yield* ServerKeys
+  const token = OpaqueToken.read("refresh", keys.byId, presented)
+  if (token === undefined) return yield* invalidGrant("refresh_token")
+
+  const store = yield* TokenStore
+  const rotation = yield* store.refresh({
+    token,
+    by: { clientId: client.clientId, address },
+    requested,
+    refresh: OpaqueToken.mint("refresh", keys.signing(), token.sessionId, token.generation + 1),
+    mintAccess: (generation) => OpaqueToken.mint("access", keys.signing(), token.sessionId, generation)
+  })
+  const log = Effect.annotateLogs({
+    session_id: token.sessionId,
+    client_id: client.clientId,
+    generation: token.generation
+  })
+  switch (rotation._tag) {
+    case "Rotated":
+      return response(rotation)
+    case "Unknown":
+      return yield* invalidGrant("refresh_token")
+    case "ScopeExceeded":
+      return yield* new InvalidScope({ description: "scope exceeds what was granted" })
+    case "Compromise":
+      yield* log(Effect.logWarning("retired refresh token presented again; its session is compromised"))
+      return yield* invalidGrant("refresh_token")
+    case "TooManyReplays":
+      return yield* new SlowDown({
+        description: "the same refresh_token was repeated too often",
+        retryAfterSeconds: 60
+      })
+    case "Refuse":
+      yield* log(rotation.alarm ? Effect.logError(rotation.why) : Effect.logInfo(rotation.why))
+      return yield* invalidGrant("refresh_token")
+  }
+})
+
+const GRANTS = { authorization_code: authorizationCode, refresh_token: refreshToken } satisfies Record<
+  GrantType,
+  unknown
+>
+
+/** RFC 6749 §3.2: exchanges a grant of an authenticated client for tokens. `address` is for the audit trail. */
+export const grant = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+  const grantType = yield* required(parameters, "grant_type")
+  if (grantType !== "authorization_code" && grantType !== "refresh_token") {
+    return yield* new UnsupportedGrantType({ description: "grant_type is not authorization_code or refresh_token" })
+  }
+  if (!client.grantTypes.includes(grantType)) {
+    return yield* new UnauthorizedClient({ description: "this client is not registered for that grant_type" })
+  }
+  if (client.disabled) return yield* invalidGrant(grantType === "refresh_token" ? "refresh_token" : "code")
+  return yield* GRANTS[grantType](client, parameters, address)
+})

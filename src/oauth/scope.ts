@@ -1,0 +1,57 @@
+/** Scopes: how a request is read, and how it is narrowed (RFC 6749 §3.3). */
+
+import { Effect } from "effect"
+import { InvalidScope } from "./errors.ts"
+
+/** A scope, declared by what needs it. */
+export interface Scope {
+  /** RFC 6749 §3.3: its token on the wire. */
+  readonly name: string
+  /** The sentence that the consent page shows for it. */
+  readonly consent: string
+}
+
+/** Needed to call any tool on `/mcp`, and what a client gets that asks for nothing in particular. */
+export const TOOLS_CALL: Scope = {
+  name: "mcp.tools.call",
+  consent: "Use this server's tools on your behalf and read their results."
+}
+/** OpenID Connect Core §11; here it only says aloud what the refresh token of a registered client does. */
+export const OFFLINE_ACCESS: Scope = {
+  name: "offline_access",
+  consent: "Stay connected when you are away, until you disconnect it."
+}
+
+export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL.name]
+
+/** Every scope of a server by its name, in the order in which they are listed. */
+export type Catalogue = ReadonlyMap<string, Scope>
+
+// RFC 6749 appendix A.4; one blank too many is forgiven, since clients in the field send it.
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e ]*$/
+
+/** Splits a scope string into distinct tokens, in their order. */
+export const parse = (scope: string): Effect.Effect<ReadonlyArray<string>, InvalidScope> =>
+  SCOPE.test(scope)
+    ? Effect.succeed([...new Set(scope.split(" ").filter((token) => token !== ""))])
+    : Effect.fail(new InvalidScope({ description: "scope holds a character that is not allowed" }))
+
+/** What is granted of a request: unknown scopes are dropped, absence means the default, nothing left is an error. */
+export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string | undefined) {
+  if (scope === undefined) return DEFAULT_SCOPES
+  const known = (yield* parse(scope)).filter((token) => catalogue.has(token))
+  if (known.length === 0) return yield* new InvalidScope({ description: "none of the requested scopes exists here" })
+  return known
+})
+
+/** What a refresh gets: all of the grant, or a part of it, never more (RFC 6749 §6); nothing if it asks for more. */
+export const narrowed = (
+  granted: ReadonlyArray<string>,
+  asked: ReadonlyArray<string> | undefined
+): ReadonlyArray<string> | undefined => {
+  if (asked === undefined) return granted
+  return asked.length > 0 && asked.every((token) => granted.includes(token)) ? asked : undefined
+}
+
+/** RFC 6749 §3.3: the wire form. */
+export const format = (scopes: ReadonlyArray<string>): string => scopes.join(" ")

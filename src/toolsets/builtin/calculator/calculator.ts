@@ -1,0 +1,45 @@
+/** `calculator`: arithmetic for a model that must not guess digits. */
+
+import { Effect, Result, Schema } from "effect"
+import { TOOLS_CALL } from "../../../oauth/scope.ts"
+import * as Tool from "../../tool.ts"
+import { functions, show } from "./arithmetic.ts"
+import { evaluate } from "./expression.ts"
+
+const MAX_LENGTH = 512
+
+const Input = Schema.Struct({
+  expression: Schema.String.check(
+    Schema.isBetweenLength(1, MAX_LENGTH, { message: `Expected from 1 to ${MAX_LENGTH} characters` })
+  ).annotate({ description: "The expression, such as (1.5 + 2) * 3^2 or sqrt(2) / 4", examples: ["0.1 + 0.2"] })
+})
+
+const Output = Schema.Struct({
+  expression: Schema.String.annotate({ description: "The expression that was worked out" }),
+  result: Schema.String.annotate({
+    description: "The result in decimal digits; with an exponent if it is very large or very small"
+  })
+})
+
+/** Works out an arithmetic expression in exact decimals, 60 digits of them. */
+export const calculator = Tool.make({
+  name: "calculator",
+  title: "Calculator",
+  description:
+    "Works out an arithmetic expression in exact decimals: 0.1 + 0.2 is 0.3, and integers keep up to 60 digits. " +
+    "Operators + - * / ^ (or **) % (remainder, with the divisor's sign; after a number alone, percent) and !; " +
+    "parentheses; multiplication always needs *. " +
+    `Functions: ${[...functions.keys()].join(", ")} (angles in radians; log is the natural logarithm, log(x, base) ` +
+    "any other; round(x, digits)). Constants: pi, tau, e. No variables, units or thousands separators.",
+  scope: TOOLS_CALL,
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  input: Input,
+  output: Output,
+  handler: ({ expression }) => Effect.fromResult(calculation(expression))
+})
+
+/** What the tool answers. Pure: no fiber is needed to add two numbers. */
+export const calculation = (
+  expression: string
+): Result.Result<{ readonly expression: string; readonly result: string }, Tool.ToolFailure> =>
+  Result.map(evaluate(expression), (value) => ({ expression: expression.trim(), result: show(value) }))

@@ -1,0 +1,56 @@
+/** What a search provider is: one request, and how to read its answer. Adding one is a file like its neighbours. */
+
+import { Effect, type Redacted, type Schema } from "effect"
+import type { SearchConfig } from "../../../config/ServerConfig.ts"
+import type { Outbound, OutboundRequest } from "../../../net/outbound.ts"
+import { ToolFailure } from "../../tool.ts"
+
+/** As the provider tells it: nothing of it is clean. */
+export interface Found {
+  readonly title: string
+  readonly url: string
+  readonly snippet: string
+}
+
+interface Asked {
+  readonly query: string
+  readonly limit: number
+  /** Where the provider answers, without a trailing slash. */
+  readonly baseUrl: string
+}
+
+export interface SearchProvider {
+  /** What people call it. */
+  readonly service: string
+  readonly search: (
+    outbound: Outbound["Service"],
+    config: SearchConfig,
+    query: string,
+    limit: number
+  ) => Effect.Effect<ReadonlyArray<Found>, ToolFailure>
+}
+
+export const provider = <A>(spec: {
+  readonly service: string
+  /** Where it answers unless the configuration says otherwise. */
+  readonly baseUrl: string
+  /** How it takes its key, if it needs one. */
+  readonly key?: { readonly header: string; readonly scheme?: string }
+  readonly request: (asked: Asked) => Pick<OutboundRequest<A>, "url" | "query" | "body">
+  /** The provider's own shape, as far as it is needed. */
+  readonly answer: Schema.ConstraintDecoder<A>
+  readonly results: (answer: A, asked: Asked) => ReadonlyArray<Found>
+}): SearchProvider => ({
+  service: spec.service,
+  search: Effect.fnUntraced(function* (outbound, config, query, limit) {
+    const { service, answer } = spec
+    const asked = { query, limit, baseUrl: (config.baseUrl ?? spec.baseUrl).replace(/\/+$/, "") }
+    const key = spec.key && (yield* keyed(spec.key, config.apiKey, service))
+    return spec.results(yield* outbound.json({ ...spec.request(asked), service, answer, ...(key && { key }) }), asked)
+  })
+})
+
+const keyed = <K>(header: K, value: Redacted.Redacted | undefined, service: string) =>
+  value === undefined
+    ? Effect.fail(new ToolFailure({ message: `This server has no key for ${service}.` }))
+    : Effect.succeed({ ...header, value })

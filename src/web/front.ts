@@ -1,0 +1,89 @@
+/** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
+
+import { randomUUID } from "node:crypto"
+import { Cause, Clock, Deferred, Effect, LogLevel, References } from "effect"
+import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Draining } from "../app/health.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
+import { serverError, unavailable } from "../oauth/respond.ts"
+import { clientAddress } from "./clientAddress.ts"
+import { forbidden, hostAllowed } from "./origins.ts"
+
+/** Probes come by address, not by name, and often. */
+const PROBES = new Set(["/healthz", "/readyz"])
+
+const CLOSE = { connection: "close" }
+
+const notFound = HttpServerResponse.jsonUnsafe(
+  { error: "not_found", error_description: "there is nothing at this path" },
+  { status: 404 }
+)
+
+export const Front = HttpRouter.middleware(
+  Effect.gen(function* () {
+    const config = yield* ServerConfig
+    const draining = yield* Draining
+    const least = yield* References.MinimumLogLevel
+    const isLogged = (level: LogLevel.LogLevel) => LogLevel.isGreaterThanOrEqualTo(level, least)
+
+    const recover = (cause: Cause.Cause<unknown>) => {
+      if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+      if (isRouteNotFound(Cause.squash(cause))) return Effect.succeed(notFound)
+      return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
+    }
+
+    const logged = Effect.fnUntraced(function* <E, R>(
+      answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+      request: HttpServerRequest.HttpServerRequest,
+      path: string
+    ) {
+      const started = yield* Clock.currentTimeMillis
+      const response = yield* answer
+      yield* (PROBES.has(path) ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
+        Effect.annotateLogs({
+          method: request.method,
+          path: path.slice(0, 200),
+          status: response.status,
+          ms: (yield* Clock.currentTimeMillis) - started,
+          client: clientAddress(config.trustedProxies, request)
+        })
+      )
+      return response
+    })
+
+    return (app) => {
+      const recovered = Effect.catchCause(app, recover)
+      return HttpServerRequest.HttpServerRequest.use((request) => {
+        const [path = ""] = request.url.split("?", 1)
+        const isProbe = PROBES.has(path)
+        const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
+        const answer = Deferred.isDoneUnsafe(draining)
+          ? Effect.succeed(unavailable)
+          : isAdmitted
+            ? recovered
+            : Effect.succeed(forbidden)
+        const requestId = randomUUID()
+        // What nobody will read is not put together.
+        const seen = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        return Effect.provideService(
+          Effect.map(seen, (response) =>
+            HttpServerResponse.setHeaders(response, {
+              // An answer is nobody's to keep unless it says so.
+              "cache-control": response.headers["cache-control"] ?? "no-store",
+              "x-request-id": requestId,
+              "x-content-type-options": "nosniff",
+              // An open connection would keep the shutdown waiting for a next request that we would refuse.
+              ...(Deferred.isDoneUnsafe(draining) ? CLOSE : {})
+            })
+          ),
+          References.CurrentLogAnnotations,
+          { request_id: requestId }
+        )
+      })
+    }
+  }),
+  { global: true }
+)
+
+const isRouteNotFound = (error: unknown) =>
+  HttpServerError.isHttpServerError(error) && error.reason._tag === "RouteNotFound"

@@ -1,0 +1,88 @@
+import { execFileSync } from "node:child_process"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { freePort, TestApp } from "../support/app.ts"
+import { admitted, obtainTokens, revoke } from "../support/client.ts"
+import { freshDatabaseUrl } from "../support/postgres.ts"
+import { type Program, ready, run, start } from "../support/program.ts"
+
+const workersOf = (program: Program): ReadonlyArray<number> => {
+  try {
+    return execFileSync("pgrep", ["-P", String(program.process.pid)], { encoding: "utf8" })
+      .trim()
+      .split("\n")
+      .map(Number)
+  } catch {
+    // It says by its exit code that there are none.
+    return []
+  }
+}
+
+const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
+  condition.pipe(
+    Effect.repeat({ until: (holds) => holds, schedule: Schedule.spaced("50 millis") }),
+    Effect.timeout("20 seconds")
+  )
+
+describe("workers", () => {
+  it.live(
+    "share the port and what was revoked; one that dies is replaced, and all end with the server",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* freePort
+        const url = yield* freshDatabaseUrl
+        const settings = { DATABASE_URL: url, PORT: String(port), WORKERS: "2" }
+        assert.strictEqual((yield* run("app/programs/dbInit.ts", settings)).code, 0)
+        const program = yield* start("main.ts", {
+          ...settings,
+          AUTO_SEED_CLIENT_ID: "demo",
+          AUTO_SEED_REDIRECT_URIS: "http://127.0.0.1/callback"
+        })
+        const baseUrl = `http://localhost:${port}`
+        yield* ready(baseUrl, program)
+        const on = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+          Effect.provideService(effect, TestApp, { baseUrl, port } as TestApp["Service"])
+        yield* until(Effect.sync(() => workersOf(program).length === 2))
+
+        const { access_token, refresh_token } = yield* on(obtainTokens())
+        // Connections are dealt out in turn, so either worker has seen the token after some.
+        for (let call = 0; call < 8; call++) assert.isTrue(yield* on(admitted(access_token)))
+        yield* on(revoke(refresh_token))
+        yield* Effect.sleep("300 millis")
+        for (let call = 0; call < 8; call++) assert.isFalse(yield* on(admitted(access_token)))
+
+        const [victim = 0, other] = workersOf(program)
+        process.kill(victim, "SIGKILL")
+        yield* until(
+          Effect.sync(() => {
+            const now = workersOf(program)
+            return now.length === 2 && !now.includes(victim) && now.includes(other ?? 0)
+          })
+        )
+        for (let flow = 0; flow < 4; flow++) {
+          assert.isTrue(yield* on(admitted((yield* on(obtainTokens())).access_token)))
+        }
+
+        const last = workersOf(program)
+        program.process.kill("SIGTERM")
+        assert.strictEqual(yield* program.exited, 0)
+        for (const pid of last) assert.throws(() => process.kill(pid, 0))
+      }).pipe(Effect.scoped),
+    { timeout: 90_000 }
+  )
+
+  it.live(
+    "that cannot start end the server, which says why; without a database of its own there is one",
+    () =>
+      Effect.gen(function* () {
+        const unreachable = { DATABASE_URL: `postgresql://nobody@127.0.0.1:${yield* freePort}/none?sslmode=disable` }
+        const failed = yield* run("main.ts", { ...unreachable, PORT: String(yield* freePort), WORKERS: "2" })
+        assert.strictEqual(failed.code, 1)
+        assert.match(failed.output, /worker \d did not start/)
+        const embedded = yield* run("main.ts", { WORKERS: "2" })
+        assert.strictEqual(embedded.code, 1)
+        assert.include(embedded.output, "WORKERS must be 1 without DATABASE_URL")
+      }),
+    { timeout: 60_000 }
+  )
+})

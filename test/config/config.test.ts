@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
+
+const configOf = (variables: Record<string, string>) =>
+  Effect.provide(ServerConfig, ServerConfig.layerOf(variables)) as Effect.Effect<
+    ServerConfig["Service"],
+    { readonly problems: ReadonlyArray<string>; readonly message: string }
+  >
+const problemsOf = (variables: Record<string, string>) =>
+  Effect.map(Effect.flip(configOf(variables)), ({ problems }) => problems.map((problem) => problem.split(" ")[0]))
+
+describe("configuration", () => {
+  it.effect("nothing set is a server on localhost with an embedded database and a public demo client", () =>
+    Effect.gen(function* () {
+      const config = yield* configOf({})
+      assert.strictEqual(config.issuer, "http://localhost:3000")
+      assert.strictEqual(config.resource, "http://localhost:3000/mcp")
+      assert.strictEqual(config.host, "127.0.0.1")
+      assert.deepStrictEqual(config.database, { _tag: "Embedded", dataDir: ".data" })
+      assert.strictEqual(config.seedClient?.id, "demo")
+      assert.isUndefined(config.seedClient?.secret)
+      assert.deepStrictEqual(config.lifetimes, {
+        accessToken: 3600,
+        refreshToken: 2_592_000,
+        authorizationCode: 60,
+        session: 31_536_000,
+        refreshReuseGrace: 0
+      })
+      assert.strictEqual(config.search.provider, "wikipedia")
+    })
+  )
+
+  it.effect("empty means unset, for every variable", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        yield* configOf({ PORT: "", BASE_URL: " ", DATABASE_URL: "", AUTO_SEED_CLIENT_ID: "", CORS_ORIGINS: "" }),
+        yield* configOf({})
+      )
+    })
+  )
+
+  it.effect("every wrong value is reported at once, by name, and never with the value", () =>
+    Effect.gen(function* () {
+      const variables = {
+        PORT: "canary-1",
+        BASE_URL: "canary-2",
+        DATABASE_URL: "canary-3",
+        ENABLE_CLEANUP_JOB: "canary-4",
+        CORS_ORIGINS: "*",
+        MCP_ALLOWED_HOSTS: "*",
+        TRUST_PROXY: "canary-5",
+        LOG_LEVEL: "canary-6",
+        REFRESH_REUSE_GRACE_SECONDS: "-1",
+        AUTO_SEED_CLIENT_NAME: "x"
+      }
+      assert.sameMembers(
+        yield* problemsOf(variables),
+        Object.keys(variables).map((name) => name.replace("_NAME", "_ID"))
+      )
+      assert.notInclude((yield* Effect.flip(configOf(variables))).message, "canary")
+    })
+  )
+
+  it.effect("OP9 outside localhost http, AUTO_APPROVE and an unspoken demo consent refuse to start", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ BASE_URL: "http://gate.example", AUTO_APPROVE: "true" }), [
+        "BASE_URL",
+        "AUTO_APPROVE",
+        "DEMO_CONSENT"
+      ])
+      assert.deepStrictEqual(yield* problemsOf({ BASE_URL: "https://gate.example" }), ["DEMO_CONSENT"])
+      assert.isDefined(yield* configOf({ BASE_URL: "https://gate.example", DEMO_CONSENT: "true" }))
+      assert.isDefined(yield* configOf({ AUTO_APPROVE: "true" }))
+    })
+  )
+
+  it.effect("BASE_URL alone decides issuer, hosts and origins", () =>
+    Effect.gen(function* () {
+      const config = yield* configOf({ BASE_URL: "https://Abc.ngrok.example/", DEMO_CONSENT: "true" })
+      assert.strictEqual(config.issuer, "https://abc.ngrok.example")
+      assert.deepStrictEqual(config.allowedHosts, ["abc.ngrok.example"])
+      assert.deepStrictEqual(config.allowedOrigins, ["https://abc.ngrok.example"])
+      assert.deepStrictEqual(config.corsOrigins, ["https://abc.ngrok.example"])
+      for (const bad of ["https://a.example/path", "https://a.example?x", "https://u@a.example", "ftp://a.example"]) {
+        assert.include(yield* problemsOf({ BASE_URL: bad, DEMO_CONSENT: "true" }), "BASE_URL")
+      }
+    })
+  )
+
+  it.effect("the pooler mode is read off the port, and may be said", () =>
+    Effect.gen(function* () {
+      const poolerOf = (url: string, said: Record<string, string> = {}) =>
+        Effect.map(configOf({ DATABASE_URL: url, ...said }), ({ database }) =>
+          database._tag === "Postgres" ? database.pooler : undefined
+        )
+      assert.strictEqual(yield* poolerOf("postgresql://u:p@h:5432/d"), "session")
+      assert.strictEqual(yield* poolerOf("postgres://u:p@h:6543/d"), "transaction")
+      assert.strictEqual(yield* poolerOf("postgres://u:p@h/d", { DATABASE_POOLER: "transaction" }), "transaction")
+    })
+  )
+
+  it.effect("secrets do not print", () =>
+    Effect.gen(function* () {
+      const config = yield* configOf({
+        DATABASE_URL: "postgresql://u:canary@h/d",
+        AUTO_SEED_CLIENT_ID: "x",
+        AUTO_SEED_REDIRECT_URIS: "https://x.example/cb, https://x.example/cb2",
+        AUTO_SEED_CLIENT_SECRET: "canary",
+        KAGI_API_KEY: "canary"
+      })
+      assert.notInclude(JSON.stringify(config), "canary")
+      assert.strictEqual(config.search.provider, "kagi")
+      assert.deepStrictEqual(config.seedClient?.redirectUris, ["https://x.example/cb", "https://x.example/cb2"])
+      assert.strictEqual(config.search.apiKey && Redacted.value(config.search.apiKey), "canary")
+    })
+  )
+
+  it.effect("with a database of one's own, no client is seeded unless asked for", () =>
+    Effect.gen(function* () {
+      assert.isUndefined((yield* configOf({ DATABASE_URL: "postgresql://u@h/d" })).seedClient)
+    })
+  )
+})

@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs"
+import { PgClient } from "@effect/sql-pg"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import { applied, known, migrate, pending, renderSchema, verify } from "../../src/database/migrations.sql.ts"
+import { freshDatabaseUrl, TestDatabase } from "../support/postgres.ts"
+
+const emptyDatabase = Layer.fresh(
+  PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => PgClient.make({ url: Redacted.make(url) })))
+)
+const SCHEMA = new URL("../../supabase/schema.sql", import.meta.url)
+
+/** Everything that makes up the schema, in the catalog's own words. */
+const description = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const columns = yield* sql`
+    select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns
+    where table_schema = 'mcp' order by 1, 2`
+  const indexes = yield* sql`select tablename, indexdef from pg_indexes where schemaname = 'mcp' order by 1, 2`
+  const constraints = yield* sql`
+    select conrelid::regclass::text as on, conname, pg_get_constraintdef(oid) as definition from pg_constraint
+    where connamespace = 'mcp'::regnamespace order by 1, 2`
+  const tables = yield* sql`
+    select relname, relrowsecurity, obj_description(oid) as comment from pg_class
+    where relnamespace = 'mcp'::regnamespace and relkind = 'r' order by 1`
+  return { columns, indexes, constraints, tables, versions: yield* applied }
+})
+
+it.layer(emptyDatabase, { excludeTestServices: true })("migrations on an empty Postgres", (it) => {
+  it.effect("two at once apply each migration once, and a third finds nothing to do", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual((yield* Effect.flip(verify))._tag, "SchemaTooOld")
+      const both = yield* Effect.all([migrate, migrate], { concurrency: "unbounded" })
+      assert.deepStrictEqual(both.map(({ length }) => length).sort(), [0, known.length])
+      assert.deepStrictEqual(yield* migrate, [])
+      assert.deepStrictEqual(yield* pending, [])
+      yield* verify
+    })
+  )
+
+  it.effect("a database that a newer program migrated is refused", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrate
+      yield* sql`insert into mcp.schema_migrations (version, name) values ('99990101000000', 'future')`
+      assert.strictEqual((yield* Effect.flip(migrate))._tag, "SchemaTooNew")
+      assert.strictEqual((yield* Effect.flip(verify))._tag, "SchemaTooNew")
+    })
+  )
+})
+
+it.layer(emptyDatabase, { excludeTestServices: true })("schema.sql", (it) => {
+  it.effect("is what the migrations say, to the letter and in the catalog", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(readFileSync(SCHEMA, "utf8"), renderSchema(), "run: npm run db:schema")
+      const sql = yield* SqlClient.SqlClient
+      const body = renderSchema()
+        .replace(/^begin;$/m, "")
+        .replace(/^commit;$/m, "")
+      yield* sql.unsafe(`do $schema$ begin\n${body}\nend $schema$`)
+      assert.deepStrictEqual(yield* pending, [])
+      const fromFile = yield* description
+      const fromMigrations = yield* description.pipe(Effect.provide(TestDatabase.postgres))
+      assert.deepStrictEqual(fromFile, fromMigrations)
+    })
+  )
+})
+
+it.layer(emptyDatabase, { excludeTestServices: true })("on Supabase", (it) => {
+  it.effect("every table has row level security, no policy, and nothing for anon, authenticated or public", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      for (const role of ["anon", "authenticated"]) {
+        yield* sql.unsafe(`do $$ begin create role ${role}; exception when duplicate_object then null; end $$`)
+        yield* sql.unsafe(`alter default privileges grant all on tables to ${role}`)
+      }
+      yield* migrate
+      const open = yield* sql`
+        select relname from pg_class where relnamespace = 'mcp'::regnamespace and relkind = 'r' and not relrowsecurity`
+      assert.deepStrictEqual(open, [])
+      assert.deepStrictEqual(yield* sql`select * from pg_policies where schemaname = 'mcp'`, [])
+      const granted = yield* sql`
+        select table_name, grantee from information_schema.role_table_grants
+        where table_schema = 'mcp' and grantee in ('anon', 'authenticated', 'PUBLIC')`
+      assert.deepStrictEqual(granted, [])
+      const usable = yield* sql`
+        select has_schema_privilege('anon', 'mcp', 'usage') as anon,
+               has_schema_privilege('authenticated', 'mcp', 'usage') as authenticated`
+      assert.deepStrictEqual(usable, [{ anon: false, authenticated: false }])
+    })
+  )
+})

@@ -1,0 +1,316 @@
+/**
+ * Random lives of sessions against a pure model: authorize, exchange, refresh with any token ever seen by any client,
+ * use, revoke, replay a code, clean up, let time pass. Whatever the order, the server answers as the model does.
+ */
+
+import { assert, it } from "@effect/vitest"
+import { Arbitrary, Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { Stores } from "../../../src/app/app.ts"
+import { cleanUp } from "../../../src/app/cleanup.ts"
+import { Logging } from "../../../src/app/logging.ts"
+import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
+import type { TokenResponse } from "../../../src/oauth/clients/client.ts"
+import { revoke } from "../../../src/oauth/grants/revoke.ts"
+import * as Bearer from "../../../src/oauth/tokens/bearer.ts"
+import { newCode, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
+import { onBothDatabases } from "../../support/postgres.ts"
+
+const ACCESS_TTL = 3600
+const REFRESH_TTL = 20_000
+const SESSION_TTL = 90_000
+const DAY = 86_400
+
+// --- the model -----------------------------------------------------------------------------------------------------
+
+interface Access {
+  readonly generation: number
+  readonly expiresAt: number
+  revoked: boolean
+}
+interface Refresh {
+  readonly expiresAt: number
+  rotatedAt: number | undefined
+  revokedAt: number | undefined
+  gone: boolean
+  /** The access token that this link's rotation answered. */
+  answered: string | undefined
+}
+interface Session {
+  readonly client: string
+  readonly endsAt: number
+  status: "active" | "revoked" | "compromised"
+  endedAt: number
+  confirmed: boolean
+  gone: boolean
+  /** Refresh tokens by generation. */
+  readonly chain: Array<Refresh>
+  readonly chainTokens: Array<string>
+  readonly access: Map<string, Access>
+}
+
+type Outcome =
+  | { readonly _tag: "rotated" }
+  | { readonly _tag: "replayed"; readonly refreshToken: string; readonly accessToken: string | undefined }
+  | { readonly _tag: "invalid_grant" }
+
+const head = (session: Session) => session.chain.length - 1
+
+const end = (session: Session, status: "revoked" | "compromised", now: number) => {
+  if (session.status !== "active" || session.gone) return
+  session.status = status
+  session.endedAt = now
+  for (const access of session.access.values()) access.revoked = true
+  for (const link of session.chain) link.revokedAt ??= now
+}
+
+const isUsable = (session: Session, token: string, now: number) => {
+  const access = session.access.get(token)
+  return (
+    access !== undefined &&
+    !access.revoked &&
+    access.expiresAt > now &&
+    session.status === "active" &&
+    session.endsAt > now
+  )
+}
+
+const expectRefresh = (session: Session, generation: number, client: string, now: number, grace: number): Outcome => {
+  const refused = { _tag: "invalid_grant" } as const
+  if (session.gone || session.client !== client || session.status !== "active" || session.endsAt <= now) return refused
+  const link = session.chain[generation]
+  if (link === undefined) return refused
+  if (generation === head(session)) return link.gone || link.expiresAt <= now ? refused : { _tag: "rotated" }
+  const unused = generation === head(session) - 1 && !session.confirmed
+  const window = grace === 0 ? 0 : unused ? DAY : grace
+  // Real time passes too, so an age that equals its window is already past it.
+  if (link.gone || link.rotatedAt === undefined || now - link.rotatedAt >= window) {
+    end(session, "compromised", now)
+    return refused
+  }
+  const last = session.chain[head(session) - 1]?.answered ?? ""
+  const access = session.access.get(last)
+  const worthy = access !== undefined && !access.revoked && access.expiresAt - now > 60
+  return { _tag: "replayed", refreshToken: session.chainTokens.at(-1) ?? "", accessToken: worthy ? last : undefined }
+}
+
+const clean = (sessions: ReadonlyArray<Session>, now: number) => {
+  for (const session of sessions) {
+    for (const link of session.chain) {
+      if (link.expiresAt < now - 7 * DAY || (link.revokedAt ?? now) < now - 7 * DAY) link.gone = true
+    }
+    for (const [token, access] of session.access) {
+      const endedLongAgo = session.status !== "active" && session.endedAt < now - DAY
+      if (access.expiresAt < now - DAY || (access.revoked && endedLongAgo)) session.access.delete(token)
+    }
+    if (session.chain.every(({ gone }) => gone) && session.access.size === 0) session.gone = true
+  }
+}
+
+// --- the commands --------------------------------------------------------------------------------------------------
+
+/** How far back among what was seen: mostly recent, since that is where the rules bite. */
+const Pick = Schema.Literals([0, 0, 0, 1, 1, 2, 3, 5, 8])
+const Command = Schema.Union([
+  Schema.Struct({ do: Schema.Literal("grant"), who: Pick }),
+  Schema.Struct({ do: Schema.Literal("refresh"), pick: Pick }),
+  Schema.Struct({ do: Schema.Literal("refreshAs"), pick: Pick, who: Pick }),
+  Schema.Struct({ do: Schema.Literal("use"), pick: Pick }),
+  Schema.Struct({ do: Schema.Literal("revoke"), pick: Pick, who: Pick }),
+  Schema.Struct({ do: Schema.Literal("replayCode"), pick: Pick }),
+  Schema.Struct({ do: Schema.Literal("cleanUp") }),
+  Schema.Struct({ do: Schema.Literal("wait"), seconds: Schema.Literals([50, 200, 200, 4000, 30_000, 300_000]) })
+])
+const Life = Arbitrary.array(Arbitrary.schema(Command), { minLength: 8, maxLength: 40 })
+
+const CLIENTS = ["one", "two"]
+
+/** Lets time pass for the database by moving everything that it holds into the past. */
+const wait = Effect.fn("wait")(function* (seconds: number) {
+  const sql = yield* SqlClient.SqlClient
+  const by = sql`make_interval(secs => ${seconds})`
+  yield* sql`update mcp.mcp_sessions set expires_at = expires_at - ${by}, status_changed_at = status_changed_at - ${by},
+    confirmed_at = confirmed_at - ${by}, created_at = created_at - ${by}`
+  yield* sql`update mcp.oauth_access_tokens set expires_at = expires_at - ${by}, revoked_at = revoked_at - ${by}`
+  yield* sql`update mcp.oauth_refresh_tokens set expires_at = expires_at - ${by}, revoked_at = revoked_at - ${by},
+    rotated_at = rotated_at - ${by}`
+}, Effect.orDie)
+
+const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command.Type>) {
+  const { lifetimes } = yield* ServerConfig
+  const grace = lifetimes.refreshReuseGrace
+  const sessions: Array<Session> = []
+  const codes: Array<{ readonly session: Session; readonly parameters: Map<string, string>; readonly client: string }> =
+    []
+  const refreshes: Array<{ readonly token: string; readonly session: Session; readonly generation: number }> = []
+  const accesses: Array<{ readonly token: string; readonly session: Session }> = []
+  let now = 0
+
+  const remember = (session: Session, response: TokenResponse, generation: number) => {
+    const expiresAt = Math.min(now + ACCESS_TTL, session.endsAt)
+    if (!session.access.has(response.access_token)) {
+      session.access.set(response.access_token, { generation, expiresAt, revoked: false })
+      accesses.push({ token: response.access_token, session })
+    }
+  }
+  const addLink = (session: Session, token: string) => {
+    const expiresAt = Math.min(now + REFRESH_TTL, session.endsAt)
+    session.chain.push({ expiresAt, rotatedAt: undefined, revokedAt: undefined, gone: false, answered: undefined })
+    session.chainTokens.push(token)
+    refreshes.push({ token, session, generation: head(session) })
+  }
+
+  const doRefresh = Effect.fnUntraced(function* (seen: (typeof refreshes)[number], client: string) {
+    const expected = expectRefresh(seen.session, seen.generation, client, now, grace)
+    const got = yield* tokens(client, refreshRequest(seen.token))
+    if (expected._tag === "invalid_grant") return assert.isUndefined(got)
+    assert.isDefined(got)
+    if (got === undefined) return
+    if (expected._tag === "replayed") {
+      assert.strictEqual(got.refresh_token, expected.refreshToken)
+      if (expected.accessToken !== undefined) assert.strictEqual(got.access_token, expected.accessToken)
+      return remember(seen.session, got, head(seen.session))
+    }
+    assert.isFalse(refreshes.some(({ token }) => token === got.refresh_token))
+    const link = seen.session.chain[seen.generation]
+    if (link !== undefined) Object.assign(link, { rotatedAt: now, revokedAt: now, answered: got.access_token })
+    seen.session.confirmed = false
+    addLink(seen.session, got.refresh_token ?? "")
+    remember(seen.session, got, head(seen.session))
+  })
+
+  for (const command of [{ do: "grant", who: 0 } as const, ...commands]) {
+    const at = <A>(all: ReadonlyArray<A>) =>
+      all[all.length - 1 - (("pick" in command ? command.pick : 0) % Math.max(1, all.length))]
+    const who = CLIENTS["who" in command ? command.who % CLIENTS.length : 0] ?? "one"
+    switch (command.do) {
+      case "grant": {
+        const parameters = yield* newCode(who)
+        const response = yield* tokens(who, parameters)
+        assert.isDefined(response)
+        if (response === undefined) break
+        const session: Session = {
+          client: who,
+          endsAt: now + SESSION_TTL,
+          status: "active",
+          endedAt: 0,
+          confirmed: false,
+          gone: false,
+          chain: [],
+          chainTokens: [],
+          access: new Map()
+        }
+        sessions.push(session)
+        codes.push({ session, parameters, client: who })
+        addLink(session, response.refresh_token ?? "")
+        remember(session, response, 0)
+        break
+      }
+      case "refresh": {
+        const seen = at(refreshes)
+        if (seen !== undefined) yield* doRefresh(seen, seen.session.client)
+        break
+      }
+      case "refreshAs": {
+        const seen = at(refreshes)
+        if (seen !== undefined) yield* doRefresh(seen, who)
+        break
+      }
+      case "use": {
+        const seen = at(accesses)
+        if (seen === undefined) break
+        const usable = isUsable(seen.session, seen.token, now)
+        const principal = yield* (yield* Bearer.makeAuthenticate())(`Bearer ${seen.token}`).pipe(Effect.option)
+        assert.strictEqual(principal._tag === "Some", usable)
+        if (usable && seen.session.access.get(seen.token)?.generation === head(seen.session))
+          seen.session.confirmed = true
+        break
+      }
+      case "revoke": {
+        const all = [...refreshes, ...accesses]
+        const seen = at(all)
+        if (seen === undefined) break
+        yield* revoke(publicClient(who), new Map([["token", seen.token]]), "192.0.2.1")
+        if (seen.session.client !== who) break
+        if ("generation" in seen) end(seen.session, "revoked", now)
+        else {
+          const access = seen.session.access.get(seen.token)
+          if (access !== undefined) access.revoked = true
+        }
+        break
+      }
+      case "replayCode": {
+        const seen = at(codes)
+        if (seen === undefined) break
+        assert.isUndefined(yield* tokens(seen.client, seen.parameters))
+        end(seen.session, "revoked", now)
+        break
+      }
+      case "cleanUp":
+        yield* cleanUp()
+        clean(sessions, now)
+        break
+      case "wait":
+        yield* wait(command.seconds)
+        now += command.seconds
+        break
+    }
+    yield* invariants(sessions)
+  }
+})
+
+/** I1, I2 and the statuses: one live link per active session, and it is the head. */
+const invariants = Effect.fn("invariants")(function* (sessions: ReadonlyArray<Session>) {
+  const sql = yield* SqlClient.SqlClient
+  const broken = yield* sql`
+    select r.session_id from mcp.oauth_refresh_tokens r join mcp.mcp_sessions s on s.id = r.session_id
+    group by r.session_id, s.head_generation
+    having count(*) filter (where r.rotated_at is null) > 1 or max(r.generation) > s.head_generation
+        or bool_or(r.rotated_at is null and r.generation <> s.head_generation)`
+  assert.deepStrictEqual(broken, [])
+  const found = yield* sql<{
+    status: string
+    n: number
+  }>`select status, count(*)::int as n from mcp.mcp_sessions group by status`
+  for (const status of ["active", "revoked", "compromised"]) {
+    assert.strictEqual(
+      found.find((row) => row.status === status)?.n ?? 0,
+      sessions.filter((session) => !session.gone && session.status === status).length,
+      status
+    )
+  }
+}, Effect.orDie)
+
+const RUNS = Number(process.env.MODEL_RUNS ?? 200)
+
+onBothDatabases((name, database) => {
+  for (const grace of [0, 120]) {
+    const config = ServerConfig.layerOf({
+      LOG_LEVEL: "none",
+      ACCESS_TOKEN_TTL_SECONDS: String(ACCESS_TTL),
+      REFRESH_TOKEN_TTL_SECONDS: String(REFRESH_TTL),
+      SESSION_TTL_SECONDS: String(SESSION_TTL),
+      REFRESH_REUSE_GRACE_SECONDS: String(grace)
+    })
+    const services = Stores.pipe(Layer.provideMerge(database), Layer.provideMerge(Logging), Layer.provideMerge(config))
+    it.layer(services, { excludeTestServices: true, timeout: "60 seconds" })(
+      `rotation, grace ${grace}, ${name}`,
+      (it) => {
+        it.effect.prop(
+          "any life of any sessions goes as the model says",
+          [Life],
+          ([commands]) =>
+            Effect.gen(function* () {
+              const sql = yield* SqlClient.SqlClient
+              const registry = yield* ClientRegistry
+              yield* sql`truncate mcp.mcp_sessions, mcp.oauth_authorization_codes, mcp.oauth_decisions cascade`
+              yield* Effect.forEach(CLIENTS, (client) => registry.save(publicClient(client)))
+              yield* live(commands)
+            }),
+          { arbitrary: { runs: RUNS }, timeout: 120_000 }
+        )
+      }
+    )
+  }
+})

@@ -1,0 +1,79 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { migrate } from "../../src/database/migrations.sql.ts"
+import { testApp } from "../support/app.ts"
+import {
+  type Answer,
+  admitted,
+  authorizeParameters,
+  decide,
+  exchange,
+  formOf,
+  getAuthorize,
+  newPkce,
+  obtainCode,
+  obtainTokens,
+  refresh,
+  request,
+  revoke,
+  rpc
+} from "../support/client.ts"
+import { freshDatabaseUrl } from "../support/postgres.ts"
+import { cuttableProxy } from "../support/proxy.ts"
+
+/** A real Postgres behind a network that can be cut. */
+const distantPostgres = Effect.gen(function* () {
+  const url = new URL(yield* freshDatabaseUrl)
+  const network = yield* cuttableProxy(url.hostname, Number(url.port))
+  url.port = String(network.port)
+  const client = PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5, connectTimeout: "2 seconds" })
+  return { network, database: Layer.provideMerge(Layer.effectDiscard(migrate), client) }
+})
+
+const isUnavailable = (answer: Answer, what: string) => {
+  assert.strictEqual(answer.status, 503, `${what}: ${answer.text}`)
+  assert.match(answer.headers.get("retry-after") ?? "", /^[1-9]\d*$/, what)
+  assert.isNull(answer.headers.get("www-authenticate"), what)
+  assert.notMatch(answer.text, /invalid_|127\.0\.0\.1|ECONN|postgres|select |at .*\.ts/i, what)
+}
+
+describe("without the database", () => {
+  it.live(
+    "OP1, TK18, RV8, BR10 every endpoint says 503 and later, nothing is lost, and all goes on once it is back",
+    () =>
+      Effect.gen(function* () {
+        const { network, database } = yield* distantPostgres
+        yield* Effect.gen(function* () {
+          const code = yield* obtainCode()
+          const tokens = yield* obtainTokens()
+          const pkce = newPkce()
+          const form = formOf(yield* getAuthorize(authorizeParameters(pkce.challenge)))
+
+          network.cut()
+          assert.strictEqual((yield* request("/readyz")).status, 503)
+          assert.strictEqual((yield* request("/healthz")).status, 200)
+          const exchanged = yield* exchange(code)
+          isUnavailable(exchanged, "exchange")
+          assert.strictEqual(exchanged.body.error, "temporarily_unavailable")
+          isUnavailable(yield* refresh(tokens.refresh_token), "refresh")
+          isUnavailable(yield* revoke(tokens.refresh_token), "revoke")
+          isUnavailable(yield* rpc(tokens.access_token, "tools/list"), "mcp")
+          isUnavailable(yield* getAuthorize(authorizeParameters(pkce.challenge)), "authorize")
+          isUnavailable(yield* decide(form, "approve"), "decision")
+          // What needs no database is answered as ever.
+          for (const path of ["oauth-authorization-server", "openid-configuration", "oauth-protected-resource/mcp"]) {
+            assert.strictEqual((yield* request(`/.well-known/${path}`)).status, 200, path)
+          }
+          assert.strictEqual((yield* rpc("mcp_at_junk", "tools/list")).status, 401)
+
+          network.mend()
+          assert.strictEqual((yield* request("/readyz")).status, 200)
+          assert.strictEqual((yield* exchange(code)).status, 200)
+          assert.isTrue(yield* admitted(tokens.access_token))
+          assert.strictEqual((yield* refresh(tokens.refresh_token)).status, 200)
+          assert.strictEqual((yield* decide(form, "approve")).status, 303)
+        }).pipe(Effect.provide(testApp(database)))
+      }).pipe(Effect.scoped)
+  )
+})

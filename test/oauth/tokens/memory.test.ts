@@ -1,0 +1,140 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+import { migrate } from "../../../src/database/migrations.sql.ts"
+import { RevocationFeed } from "../../../src/oauth/tokens/Revocations.ts"
+import { freePort, TestApp, testApp } from "../../support/app.ts"
+import { admitted, obtainTokens, refresh, revoke } from "../../support/client.ts"
+import { freshDatabaseUrl } from "../../support/postgres.ts"
+import { cuttableProxy } from "../../support/proxy.ts"
+
+/** A Postgres at `url` whose revocations are listened for, as `Database.layer` does it. */
+const listening = (url: string) =>
+  Layer.effect(
+    RevocationFeed,
+    Effect.map(PgClient.PgClient, (client) => client.listen("gatehouse_revoked"))
+  ).pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url), maxConnections: 5 })))
+
+/** An instance of the server on the database at `url`; all instances have one address, as behind a balancer. */
+const instance = Effect.fn("instance")(function* (url: string, variables: Readonly<Record<string, string>> = {}) {
+  const context = yield* Layer.build(Layer.fresh(testApp(listening(url), variables)))
+  const app = Context.get(context, TestApp)
+  return <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, TestApp, app)
+})
+
+const migratedUrl = Effect.gen(function* () {
+  const url = yield* freshDatabaseUrl
+  yield* migrate.pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url) })))
+  return url
+})
+
+const soon = <E, R>(refused: Effect.Effect<boolean, E, R>) =>
+  refused.pipe(
+    Effect.repeat({ until: (isAdmitted) => !isAdmitted, schedule: Schedule.spaced("5 millis") }),
+    Effect.timeout("3 seconds")
+  )
+
+const sqlAt = (url: string, statement: string) =>
+  SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(
+    Effect.provide(PgClient.layer({ url: Redacted.make(url) })),
+    Effect.orDie
+  )
+
+describe("access tokens in memory", () => {
+  it.live(
+    "are kept for some seconds and no longer, without a query",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* migratedUrl
+        const on = yield* instance(url)
+        const { access_token } = yield* on(obtainTokens())
+        assert.isTrue(yield* on(admitted(access_token)))
+        // As if the database had changed behind everybody's back.
+        yield* sqlAt(url, "alter table mcp.oauth_access_tokens disable trigger announce_token")
+        yield* sqlAt(url, "update mcp.oauth_access_tokens set revoked_at = now()")
+        assert.isTrue(yield* on(admitted(access_token)))
+        yield* Effect.sleep("5 seconds")
+        assert.isFalse(yield* on(admitted(access_token)))
+      }).pipe(Effect.scoped),
+    { timeout: 30_000 }
+  )
+
+  it.live(
+    "BR2 what ends a session is heard at once where it happened, and soon everywhere else",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* migratedUrl
+        const port = String(yield* freePort)
+        const address = { BASE_URL: `http://localhost:${port}` }
+        const [one, other] = [yield* instance(url, address), yield* instance(url, address)]
+        const both = Effect.fn("both")(function* () {
+          const tokens = yield* one(obtainTokens())
+          for (const on of [one, other]) assert.isTrue(yield* on(admitted(tokens.access_token)))
+          return tokens
+        })
+
+        const revoked = yield* both()
+        yield* one(revoke(revoked.refresh_token))
+        assert.isFalse(yield* one(admitted(revoked.access_token)))
+        yield* soon(other(admitted(revoked.access_token)))
+
+        const alone = yield* both()
+        yield* one(revoke(alone.access_token))
+        assert.isFalse(yield* one(admitted(alone.access_token)))
+        yield* soon(other(admitted(alone.access_token)))
+
+        const stolen = yield* both()
+        yield* one(refresh(stolen.refresh_token))
+        yield* one(refresh(stolen.refresh_token))
+        assert.isFalse(yield* one(admitted(stolen.access_token)))
+        yield* soon(other(admitted(stolen.access_token)))
+
+        for (const statement of [
+          "update mcp.mcp_sessions set status = 'revoked', status_changed_at = now() where status = 'active'",
+          "update mcp.oauth_access_tokens set expires_at = now() where expires_at > now()",
+          "update mcp.oauth_clients set disabled_at = now()"
+        ]) {
+          const { access_token } = yield* both()
+          yield* sqlAt(url, statement)
+          for (const on of [one, other]) yield* soon(on(admitted(access_token)))
+        }
+        yield* sqlAt(url, "update mcp.oauth_clients set disabled_at = null")
+        const deleted = yield* both()
+        yield* sqlAt(url, "delete from mcp.oauth_clients")
+        for (const on of [one, other]) yield* soon(on(admitted(deleted.access_token)))
+      }).pipe(Effect.scoped),
+    { timeout: 30_000 }
+  )
+
+  it.live(
+    "never outlive their expiry, and are not kept while nobody listens",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* migratedUrl
+        const short = yield* instance(url, { ACCESS_TOKEN_TTL_SECONDS: "2" })
+        const brief = yield* short(obtainTokens())
+        assert.isTrue(yield* short(admitted(brief.access_token)))
+        yield* Effect.sleep("2 seconds")
+        assert.isFalse(yield* short(admitted(brief.access_token)))
+
+        const direct = new URL(url)
+        const network = yield* cuttableProxy(direct.hostname, Number(direct.port))
+        const distant = new URL(url)
+        distant.port = String(network.port)
+        const on = yield* instance(distant.href)
+        const { access_token } = yield* on(obtainTokens())
+        assert.isTrue(yield* on(admitted(access_token)))
+        // The listener is lost with the network; what was kept is forgotten, and the next one is heard again.
+        network.cut()
+        yield* soon(on(admitted(access_token)))
+        network.mend()
+        assert.isTrue(yield* on(admitted(access_token)))
+        yield* Effect.sleep("1500 millis")
+        assert.isTrue(yield* on(admitted(access_token)))
+        yield* sqlAt(url, "update mcp.mcp_sessions set status = 'revoked', status_changed_at = now()")
+        yield* soon(on(admitted(access_token)))
+      }).pipe(Effect.scoped),
+    { timeout: 30_000 }
+  )
+})
