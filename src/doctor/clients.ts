@@ -2,14 +2,18 @@
 
 import type { Finding, Id } from "./findings.ts"
 
+/** A way for a client to make itself known. */
+type Way = Extract<Id, "documents" | "registration">
+
 interface ClientNeeds {
   readonly name: string
   readonly needs: ReadonlyArray<Id>
-  /** Ways of making itself known, the preferred first: one of them is enough. */
-  readonly identity: ReadonlyArray<"documents" | "registration">
+  /** The preferred first: one of them is enough. */
+  readonly ways: ReadonlyArray<Way>
 }
 
-const DISCOVERY: ReadonlyArray<Id> = [
+/** What every client needs. */
+const BASICS: ReadonlyArray<Id> = [
   "reachable",
   "challenge",
   "resource-metadata",
@@ -20,32 +24,34 @@ const DISCOVERY: ReadonlyArray<Id> = [
 ]
 
 const CLIENTS: ReadonlyArray<ClientNeeds> = [
-  { name: "ChatGPT", needs: [...DISCOVERY, "https", "public", "iss", "fast"], identity: ["documents", "registration"] },
-  { name: "Codex", needs: [...DISCOVERY, "iss"], identity: ["documents", "registration"] },
+  { name: "ChatGPT", needs: [...BASICS, "https", "public", "iss", "fast"], ways: ["documents", "registration"] },
+  { name: "Codex", needs: [...BASICS, "iss"], ways: ["documents", "registration"] },
   {
     name: "Claude",
-    needs: [...DISCOVERY, "https", "public", "get-401", "offline-access", "fast"],
-    identity: ["documents", "registration"]
+    needs: [...BASICS, "https", "public", "get-401", "offline-access", "fast"],
+    ways: ["documents", "registration"]
   },
-  { name: "Claude Code", needs: [...DISCOVERY, "offline-access"], identity: ["documents", "registration"] },
-  { name: "VS Code", needs: [...DISCOVERY, "suffixed-metadata"], identity: ["documents", "registration"] },
-  { name: "Cursor", needs: [...DISCOVERY, "openid-metadata"], identity: ["registration"] },
-  { name: "MCP Inspector", needs: [...DISCOVERY, "cors"], identity: ["registration"] },
-  { name: "mcp-remote", needs: [...DISCOVERY, "resource-root"], identity: ["registration"] }
+  { name: "Claude Code", needs: [...BASICS, "offline-access"], ways: ["documents", "registration"] },
+  { name: "VS Code", needs: [...BASICS, "suffixed-metadata"], ways: ["documents", "registration"] },
+  { name: "Cursor", needs: [...BASICS, "openid-metadata"], ways: ["registration"] },
+  { name: "MCP Inspector", needs: [...BASICS, "cors"], ways: ["registration"] },
+  { name: "mcp-remote", needs: [...BASICS, "resource-root"], ways: ["registration"] }
 ]
 
 export interface Verdict {
   readonly client: string
-  /** How it will make itself known; nothing when it cannot link itself. */
-  readonly by: "documents" | "registration" | undefined
+  /** How it will make itself known; undefined when it cannot link itself. */
+  readonly by: Way | undefined
   readonly obstacles: ReadonlyArray<Finding>
 }
 
-export const judge = (findings: ReadonlyArray<Finding>): ReadonlyArray<Verdict> =>
-  CLIENTS.map(({ name, needs, identity }) => {
-    const failed = (id: Id) => findings.find((finding) => finding.id === id && !finding.ok)
-    const by = identity.find((way) => failed(way) === undefined)
-    const missing = by === undefined ? [failed(identity.at(-1) ?? "registration")] : []
-    const obstacles = [...needs.map(failed), ...missing].filter((finding) => finding !== undefined)
-    return { client: name, by: obstacles.length === 0 ? by : undefined, obstacles }
+export const judge = (findings: ReadonlyArray<Finding>): ReadonlyArray<Verdict> => {
+  const failureOf = (id: Id) => findings.find((finding) => finding.id === id && !finding.ok)
+  return CLIENTS.map(({ name, needs, ways }) => {
+    const open = ways.find((way) => failureOf(way) === undefined)
+    // When every way is closed, one obstacle is enough to tell: the way that every client knows.
+    const closed = open === undefined ? [failureOf("registration")] : []
+    const obstacles = [...needs.map(failureOf), ...closed].filter((finding) => finding !== undefined)
+    return { client: name, by: obstacles.length === 0 ? open : undefined, obstacles }
   })
+}

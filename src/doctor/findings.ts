@@ -1,238 +1,216 @@
 /** What is found out about a deployment: one finding per thing that some client depends on. */
 
 import { Effect } from "effect"
-import { challengeParameter, type Probe, probe, saw } from "./probe.ts"
+import { challengeParameter, type Probe, summaryOf } from "./probe.ts"
+import { BROWSER, probeAll, type Seen } from "./seen.ts"
+
+interface Row {
+  readonly id: string
+  /** What is so when all is well. */
+  readonly title: string
+  readonly ok: (seen: Seen) => boolean
+  /** What was seen instead. */
+  readonly reason: (seen: Seen) => string
+  /** What to do about it. */
+  readonly fix: string | ((seen: Seen) => string)
+}
+
+/** A third of what clients wait. */
+const SLOW_MS = 3000
+
+const ROUTE_WELL_KNOWN = "route /.well-known/* to the server"
+const NOT_OURS = "this is not a Gatehouse server, or a proxy rewrites its metadata"
+const setBaseUrl = ({ base }: Seen) => `set BASE_URL=${base}`
+
+const strings = (value: unknown): ReadonlyArray<string> => (Array.isArray(value) ? value.map(String) : [])
+
+/** A proxy may well answer 200 with a page of its own. */
+const isMetadata = ({ status, headers }: Probe) =>
+  status === 200 && /^application\/json\b/.test(headers["content-type"] ?? "")
+const isReadable = ({ headers }: Probe) => ["*", BROWSER].includes(headers["access-control-allow-origin"] ?? "")
+const challengedTo = ({ post }: Seen) => challengeParameter(post, "resource_metadata")
+const issuerOfResource = ({ resource }: Seen) => strings(resource.json.authorization_servers)[0]
+
+const TABLE = [
+  {
+    id: "reachable",
+    title: "the server answers",
+    ok: ({ post }) => post.status !== 0,
+    reason: ({ post }) => summaryOf(post),
+    fix: "check the address, DNS, TLS and that the server runs"
+  },
+  {
+    id: "https",
+    title: "by https",
+    ok: ({ base, isLocal }) => base.startsWith("https:") || isLocal,
+    reason: () => "the address is http",
+    fix: "put TLS in front and set BASE_URL to the https address"
+  },
+  {
+    id: "public",
+    title: "from the internet",
+    ok: ({ isLocal }) => !isLocal,
+    reason: ({ base }) => `${new URL(base).hostname} is this computer alone, and hosted clients call from theirs`,
+    fix: "give it a public https address, for example by a tunnel, and set BASE_URL to that"
+  },
+  {
+    id: "challenge",
+    title: "401 with a challenge that leads on",
+    ok: (seen) => seen.post.status === 401 && challengedTo(seen) === seen.resource.url,
+    reason: (seen) =>
+      seen.post.status === 401 ? `resource_metadata is ${challengedTo(seen) ?? "missing"}` : summaryOf(seen.post),
+    fix: "let WWW-Authenticate pass the proxy, and set BASE_URL to the address that clients use"
+  },
+  {
+    id: "get-401",
+    title: "401 for GET too",
+    ok: ({ get }) => get.status === 401,
+    reason: ({ get }) => summaryOf(get),
+    fix: "do not answer GET /mcp in a proxy"
+  },
+  {
+    id: "resource-metadata",
+    title: "resource metadata with the path",
+    ok: ({ resource }) => isMetadata(resource),
+    reason: ({ resource }) => summaryOf(resource),
+    fix: ROUTE_WELL_KNOWN
+  },
+  {
+    id: "resource-root",
+    title: "resource metadata at the root",
+    ok: ({ rootResource }) => isMetadata(rootResource),
+    reason: ({ rootResource }) => summaryOf(rootResource),
+    fix: ROUTE_WELL_KNOWN
+  },
+  {
+    id: "resource-exact",
+    title: "resource is the address of /mcp",
+    ok: ({ resource, mcp }) => resource.json.resource === mcp,
+    reason: ({ resource, mcp }) => `it says ${String(resource.json.resource)}, clients use ${mcp}`,
+    fix: setBaseUrl
+  },
+  {
+    id: "server-metadata",
+    title: "authorization server metadata",
+    ok: ({ server }) => isMetadata(server),
+    reason: ({ server }) => summaryOf(server),
+    fix: ROUTE_WELL_KNOWN
+  },
+  {
+    id: "openid-metadata",
+    title: "the same in its OpenID form",
+    ok: ({ openidServer }) => isMetadata(openidServer),
+    reason: ({ openidServer }) => summaryOf(openidServer),
+    fix: ROUTE_WELL_KNOWN
+  },
+  {
+    id: "suffixed-metadata",
+    title: "the same with /mcp behind",
+    ok: ({ suffixedServer }) => isMetadata(suffixedServer),
+    reason: ({ suffixedServer }) => summaryOf(suffixedServer),
+    fix: ROUTE_WELL_KNOWN
+  },
+  {
+    id: "issuer-exact",
+    title: "one spelling of the issuer",
+    ok: (seen) => seen.metadata.issuer === seen.base && issuerOfResource(seen) === seen.base,
+    reason: (seen) => {
+      const [own, resources] = [String(seen.metadata.issuer), String(issuerOfResource(seen))]
+      return `metadata says ${own}, the resource says ${resources}, the address is ${seen.base}`
+    },
+    fix: setBaseUrl
+  },
+  {
+    id: "pkce",
+    title: "PKCE with S256",
+    ok: ({ metadata }) => strings(metadata.code_challenge_methods_supported).includes("S256"),
+    reason: () => "S256 is not listed",
+    fix: NOT_OURS
+  },
+  {
+    id: "iss",
+    title: "issuer in answers (RFC 9207)",
+    ok: ({ metadata }) => metadata.authorization_response_iss_parameter_supported === true,
+    reason: () => "it is not announced",
+    fix: NOT_OURS
+  },
+  {
+    id: "documents",
+    title: "client metadata documents",
+    // Clients that have one authenticate in one of these two ways.
+    ok: ({ metadata }) => {
+      const methods = strings(metadata.token_endpoint_auth_methods_supported)
+      return (
+        metadata.client_id_metadata_document_supported === true &&
+        methods.includes("none") &&
+        methods.includes("private_key_jwt")
+      )
+    },
+    reason: () => "they are not announced",
+    fix: "set CLIENT_ID_METADATA_DOCUMENTS=true"
+  },
+  {
+    id: "registration",
+    title: "dynamic registration",
+    ok: ({ metadata }) => typeof metadata.registration_endpoint === "string",
+    reason: () => "there is no registration_endpoint",
+    fix: "set DYNAMIC_REGISTRATION=open, or register such clients with npm run client:add"
+  },
+  {
+    id: "offline-access",
+    title: "clients may stay connected",
+    ok: ({ metadata }) => strings(metadata.scopes_supported).includes("offline_access"),
+    reason: () => "offline_access is not listed",
+    fix: NOT_OURS
+  },
+  {
+    id: "cors",
+    title: "readable by browser clients",
+    ok: ({ corsDiscovery, corsToken, corsMcp }) => [corsDiscovery, corsToken, corsMcp].every(isReadable),
+    reason: ({ corsDiscovery }) =>
+      `a page of ${BROWSER} may not read ${isReadable(corsDiscovery) ? "/token or /mcp" : "the metadata"}`,
+    fix: `add ${BROWSER} to CORS_ORIGINS and MCP_ALLOWED_ORIGINS if browsers are to connect`
+  },
+  {
+    id: "fast",
+    title: "fast enough",
+    ok: ({ slowest }) => slowest.ms < SLOW_MS,
+    reason: ({ slowest }) =>
+      `${new URL(slowest.url).pathname} took ${slowest.ms} ms, and clients give up after ten seconds`,
+    fix: "keep an instance warm, near its database"
+  }
+] as const satisfies ReadonlyArray<Row>
+
+export type Id = (typeof TABLE)[number]["id"]
 
 export interface Finding {
   readonly id: Id
   readonly title: string
   readonly ok: boolean
-  /** What was seen, and what to do about it. */
   readonly reason: string
   readonly fix: string
-}
-
-export type Id =
-  | "reachable"
-  | "https"
-  | "public"
-  | "challenge"
-  | "get-401"
-  | "resource-metadata"
-  | "resource-root"
-  | "resource-exact"
-  | "server-metadata"
-  | "openid-metadata"
-  | "suffixed-metadata"
-  | "issuer-exact"
-  | "pkce"
-  | "iss"
-  | "documents"
-  | "registration"
-  | "offline-access"
-  | "cors"
-  | "fast"
-
-/** A third of what clients wait. */
-const SLOW_MS = 3000
-/** A page of an origin other than ours: the Inspector's. */
-const BROWSER = "http://localhost:6274"
-
-const strings = (value: unknown): ReadonlyArray<string> => (Array.isArray(value) ? value.map(String) : [])
-
-const isJson = ({ headers }: Probe) => /^application\/json\b/.test(headers["content-type"] ?? "")
-const isDocument = (answer: Probe) => answer.status === 200 && isJson(answer)
-
-const INITIALIZE = {
-  jsonrpc: "2.0",
-  id: 1,
-  method: "initialize",
-  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "gatehouse-doctor", version: "1" } }
 }
 
 export interface Diagnosis {
   readonly findings: ReadonlyArray<Finding>
   readonly mcp: string
-  readonly server: Readonly<Record<string, unknown>>
+  /** What the authorization server says of itself. */
+  readonly metadata: Readonly<Record<string, unknown>>
 }
 
-/** Probes `base`, an origin, and judges every answer. */
+/** Probes `base`, an origin, and judges all that was seen by every row. */
 export const diagnose = Effect.fn("doctor.diagnose")(function* (base: string) {
-  const mcp = `${base}/mcp`
-  const wellKnown = (name: string) => probe(`${base}/.well-known/${name}`)
-  const preflight = (path: string) =>
-    probe(`${base}${path}`, {
-      method: "OPTIONS",
-      headers: {
-        origin: BROWSER,
-        "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization,content-type,mcp-protocol-version"
-      }
+  const seen = yield* probeAll(base)
+  const findings = TABLE.map(
+    ({ id, title, ok, reason, fix }): Finding => ({
+      id,
+      title,
+      ok: ok(seen),
+      reason: reason(seen),
+      fix: typeof fix === "string" ? fix : fix(seen)
     })
-  const probes = yield* Effect.all(
-    {
-      post: probe(mcp, { body: INITIALIZE, headers: { accept: "application/json, text/event-stream" } }),
-      get: probe(mcp),
-      resource: wellKnown("oauth-protected-resource/mcp"),
-      root: wellKnown("oauth-protected-resource"),
-      server: wellKnown("oauth-authorization-server"),
-      openid: wellKnown("openid-configuration"),
-      suffixed: wellKnown("oauth-authorization-server/mcp"),
-      corsDiscovery: probe(`${base}/.well-known/oauth-protected-resource/mcp`, { headers: { origin: BROWSER } }),
-      corsToken: preflight("/token"),
-      corsMcp: preflight("/mcp")
-    },
-    { concurrency: 4 }
   )
-  const { post, get, resource, root, server, openid, suffixed } = probes
-  const metadata = server.json
-  const issuer = strings(resource.json.authorization_servers)[0]
-  const methods = strings(metadata.token_endpoint_auth_methods_supported)
-  const slowest = Object.values(probes).reduce((left, right) => (left.ms > right.ms ? left : right))
-  const corsOf = ({ headers }: Probe) => ["*", BROWSER].includes(headers["access-control-allow-origin"] ?? "")
-  const isLocal = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:|$)/.test(base)
-
-  const finding = (id: Id, title: string, ok: boolean, reason: string, fix: string): Finding => ({
-    id,
-    title,
-    ok,
-    reason,
-    fix
-  })
-  const findings = [
-    finding(
-      "reachable",
-      "the server answers",
-      post.status !== 0,
-      saw(post),
-      "check the address, DNS, TLS and that the server runs"
-    ),
-    finding(
-      "https",
-      "by https",
-      base.startsWith("https:") || isLocal,
-      "the address is http",
-      "put TLS in front and set BASE_URL to the https address"
-    ),
-    finding(
-      "public",
-      "from the internet",
-      !isLocal,
-      `${new URL(base).hostname} is this computer alone, and hosted clients call from theirs`,
-      "give it a public https address, for example by a tunnel, and set BASE_URL to that"
-    ),
-    finding(
-      "challenge",
-      "401 with a challenge that leads on",
-      post.status === 401 && challengeParameter(post, "resource_metadata") === resource.url,
-      post.status === 401
-        ? `resource_metadata is ${challengeParameter(post, "resource_metadata") ?? "missing"}`
-        : saw(post),
-      "let WWW-Authenticate pass the proxy, and set BASE_URL to the address that clients use"
-    ),
-    finding("get-401", "401 for GET too", get.status === 401, saw(get), "do not answer GET /mcp in a proxy"),
-    finding(
-      "resource-metadata",
-      "resource metadata with the path",
-      isDocument(resource),
-      saw(resource),
-      "route /.well-known/* to the server"
-    ),
-    finding(
-      "resource-root",
-      "resource metadata at the root",
-      isDocument(root),
-      saw(root),
-      "route /.well-known/* to the server"
-    ),
-    finding(
-      "resource-exact",
-      "resource is the address of /mcp",
-      resource.json.resource === mcp,
-      `it says ${String(resource.json.resource)}, clients use ${mcp}`,
-      `set BASE_URL=${base}`
-    ),
-    finding(
-      "server-metadata",
-      "authorization server metadata",
-      isDocument(server),
-      saw(server),
-      "route /.well-known/* to the server"
-    ),
-    finding(
-      "openid-metadata",
-      "the same in its OpenID form",
-      isDocument(openid),
-      saw(openid),
-      "route /.well-known/* to the server"
-    ),
-    finding(
-      "suffixed-metadata",
-      "the same with /mcp behind",
-      isDocument(suffixed),
-      saw(suffixed),
-      "route /.well-known/* to the server"
-    ),
-    finding(
-      "issuer-exact",
-      "one spelling of the issuer",
-      metadata.issuer === base && issuer === base,
-      `metadata says ${String(metadata.issuer)}, the resource says ${String(issuer)}, the address is ${base}`,
-      `set BASE_URL=${base}`
-    ),
-    finding(
-      "pkce",
-      "PKCE with S256",
-      strings(metadata.code_challenge_methods_supported).includes("S256"),
-      "S256 is not listed",
-      "this is not a Gatehouse server, or a proxy rewrites its metadata"
-    ),
-    finding(
-      "iss",
-      "issuer in answers (RFC 9207)",
-      metadata.authorization_response_iss_parameter_supported === true,
-      "it is not announced",
-      "this is not a Gatehouse server, or a proxy rewrites its metadata"
-    ),
-    finding(
-      "documents",
-      "client metadata documents",
-      metadata.client_id_metadata_document_supported === true &&
-        methods.includes("none") &&
-        methods.includes("private_key_jwt"),
-      "they are not announced",
-      "set CLIENT_ID_METADATA_DOCUMENTS=true"
-    ),
-    finding(
-      "registration",
-      "dynamic registration",
-      typeof metadata.registration_endpoint === "string",
-      "there is no registration_endpoint",
-      "set DYNAMIC_REGISTRATION=open, or register such clients with npm run client:add"
-    ),
-    finding(
-      "offline-access",
-      "clients may stay connected",
-      strings(metadata.scopes_supported).includes("offline_access"),
-      "offline_access is not listed",
-      "this is not a Gatehouse server, or a proxy rewrites its metadata"
-    ),
-    finding(
-      "cors",
-      "readable by browser clients",
-      corsOf(probes.corsDiscovery) && corsOf(probes.corsToken) && corsOf(probes.corsMcp),
-      `a page of ${BROWSER} may not read ${corsOf(probes.corsDiscovery) ? "/token or /mcp" : "the metadata"}`,
-      `add ${BROWSER} to CORS_ORIGINS and MCP_ALLOWED_ORIGINS if browsers are to connect`
-    ),
-    finding(
-      "fast",
-      "fast enough",
-      slowest.ms < SLOW_MS,
-      `${new URL(slowest.url).pathname} took ${slowest.ms} ms, and clients give up after ten seconds`,
-      "keep an instance warm, near its database"
-    )
-  ]
   // Of a server that does not answer, nothing else is worth saying.
-  const told = post.status === 0 ? findings.slice(0, 1) : findings
-  return { findings: told, mcp, server: metadata } satisfies Diagnosis
+  const told = seen.post.status === 0 ? findings.filter(({ id }) => id === "reachable") : findings
+  return { findings: told, mcp: seen.mcp, metadata: seen.metadata } satisfies Diagnosis
 })

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { createServer } from "node:http"
 import { Console, Deferred, Effect, Schema } from "effect"
 import type { Diagnosis } from "./findings.ts"
-import { type Probe, probe, saw } from "./probe.ts"
+import { type Probe, probe, summaryOf } from "./probe.ts"
 
 /** Time for a person to sign in and consent. */
 const PATIENCE = "5 minutes"
@@ -12,11 +12,11 @@ const PATIENCE = "5 minutes"
 /** A step that did not work; the message is for the person at the terminal. */
 export class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { message: Schema.String }) {}
 
-const text = (value: unknown) => (typeof value === "string" ? value : "")
-const random = () => randomBytes(32).toString("base64url")
+const textOf = (value: unknown) => (typeof value === "string" ? value : "")
+const randomText = () => randomBytes(32).toString("base64url")
 
 /** Waits for the browser at a loopback port, as native clients do (RFC 8252 §7.3). */
-const callback = Effect.acquireRelease(
+const loopback = Effect.acquireRelease(
   Effect.callback<{
     readonly redirectUri: string
     readonly arrival: Deferred.Deferred<URL>
@@ -38,18 +38,18 @@ const callback = Effect.acquireRelease(
   ({ close }) => Effect.sync(close)
 )
 
-const expect = (what: string, answer: Probe, ok: boolean) =>
+const expect = (step: string, answer: Probe, ok: boolean) =>
   ok
-    ? Console.log(`  ok    ${what} (${answer.ms} ms)`)
+    ? Console.log(`  ok    ${step} (${answer.ms} ms)`)
     : Effect.fail(
         new StepFailed({
-          message: `${what}: ${saw(answer)} ${text(answer.json.error)} ${text(answer.json.error_description)}`
+          message: `${step}: ${summaryOf(answer)} ${textOf(answer.json.error)} ${textOf(answer.json.error_description)}`
         })
       )
 
-export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagnosis) {
-  const { redirectUri, arrival } = yield* callback
-  const registration = yield* probe(text(server.registration_endpoint), {
+export const login = Effect.fn("doctor.login")(function* ({ metadata, mcp }: Diagnosis) {
+  const { redirectUri, arrival } = yield* loopback
+  const registration = yield* probe(textOf(metadata.registration_endpoint), {
     body: {
       client_name: "Gatehouse doctor",
       redirect_uris: [redirectUri],
@@ -59,17 +59,17 @@ export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagn
   })
   yield* expect("registers itself", registration, registration.status === 201)
   const { client_id, registration_client_uri, registration_access_token } = registration.json
-  const forget = probe(text(registration_client_uri), {
+  const forget = probe(textOf(registration_client_uri), {
     method: "DELETE",
-    headers: { authorization: `Bearer ${text(registration_access_token)}` }
+    headers: { authorization: `Bearer ${textOf(registration_access_token)}` }
   })
 
   const flow = Effect.gen(function* () {
-    const [verifier, state] = [random(), random()]
-    const authorize = new URL(text(server.authorization_endpoint))
+    const [verifier, state] = [randomText(), randomText()]
+    const authorize = new URL(textOf(metadata.authorization_endpoint))
     authorize.search = new URLSearchParams({
       response_type: "code",
-      client_id: text(client_id),
+      client_id: textOf(client_id),
       redirect_uri: redirectUri,
       code_challenge: createHash("sha256").update(verifier).digest("base64url"),
       code_challenge_method: "S256",
@@ -78,23 +78,23 @@ export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagn
       state
     }).toString()
     yield* Console.log(`\n  Open this in a browser, and allow it:\n\n  ${authorize.href}\n`)
-    const back = yield* Deferred.await(arrival).pipe(
+    const arrived = yield* Deferred.await(arrival).pipe(
       Effect.timeoutOrElse({
         duration: PATIENCE,
         orElse: () => Effect.fail(new StepFailed({ message: "nobody came back from the browser within five minutes" }))
       })
     )
-    const answered = back.searchParams
-    const refused = answered.get("error")
+    const answer = arrived.searchParams
+    const refused = answer.get("error")
     if (refused !== null) return yield* new StepFailed({ message: `the request was refused: ${refused}` })
-    if (answered.get("state") !== state) return yield* new StepFailed({ message: "state came back changed" })
-    if (answered.get("iss") !== server.issuer) return yield* new StepFailed({ message: "iss is not the issuer" })
+    if (answer.get("state") !== state) return yield* new StepFailed({ message: "state came back changed" })
+    if (answer.get("iss") !== metadata.issuer) return yield* new StepFailed({ message: "iss is not the issuer" })
 
-    const token = (form: Readonly<Record<string, string>>) =>
-      probe(text(server.token_endpoint), { form: { client_id: text(client_id), resource: mcp, ...form } })
-    const tokens = yield* token({
+    const requestToken = (form: Readonly<Record<string, string>>) =>
+      probe(textOf(metadata.token_endpoint), { form: { client_id: textOf(client_id), resource: mcp, ...form } })
+    const tokens = yield* requestToken({
       grant_type: "authorization_code",
-      code: answered.get("code") ?? "",
+      code: answer.get("code") ?? "",
       code_verifier: verifier,
       redirect_uri: redirectUri
     })
@@ -105,7 +105,7 @@ export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagn
         body: { jsonrpc: "2.0", id: 1, method, params },
         headers: {
           accept: "application/json, text/event-stream",
-          authorization: `Bearer ${text(accessToken)}`,
+          authorization: `Bearer ${textOf(accessToken)}`,
           "mcp-protocol-version": "2025-11-25"
         }
       })
@@ -116,10 +116,13 @@ export const login = Effect.fn("doctor.login")(function* ({ server, mcp }: Diagn
       arguments: { expression: "0.1 + 0.2" }
     })
     yield* expect("calls one: 0.1 + 0.2 = 0.3", sum, sum.text.includes('"result":"0.3"'))
-    const next = yield* token({ grant_type: "refresh_token", refresh_token: text(tokens.json.refresh_token) })
-    yield* expect("refreshes", next, next.status === 200)
-    const again = yield* call(next.json.access_token, "tools/list", {})
-    yield* expect("goes on with the new token", again, again.status === 200)
+    const refreshed = yield* requestToken({
+      grant_type: "refresh_token",
+      refresh_token: textOf(tokens.json.refresh_token)
+    })
+    yield* expect("refreshes", refreshed, refreshed.status === 200)
+    const listedAgain = yield* call(refreshed.json.access_token, "tools/list", {})
+    yield* expect("goes on with the new token", listedAgain, listedAgain.status === 200)
   })
   yield* Effect.ensuring(flow, Effect.ignore(forget))
   yield* Console.log("  ok    leaves nothing behind")

@@ -1,4 +1,7 @@
-/** Requests to a deployment from outside, as a client would make them. Nothing is followed, nothing is hidden. */
+/**
+ * Requests to a deployment from outside, as a client would make them. Redirects are not followed and a failure is an
+ * answer of status 0, so that the report can tell of both.
+ */
 
 import { Clock, Effect, Schema } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpMethod } from "effect/http"
@@ -12,7 +15,7 @@ export interface Probe {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
-  /** The body if it was JSON, else nothing. */
+  /** The body if it was a JSON object, else an empty one. */
   readonly json: Readonly<Record<string, unknown>>
   readonly ms: number
 }
@@ -20,13 +23,14 @@ export interface Probe {
 export interface ProbeOptions {
   readonly method?: HttpMethod.HttpMethod
   readonly headers?: Readonly<Record<string, string>>
+  /** Sent as a form; `body` is sent as JSON. */
   readonly form?: Readonly<Record<string, string>>
   readonly body?: unknown
 }
 
 const decodeObject = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
-/** The innermost message: what the network or TLS said. */
+/** The innermost message is what the network or TLS said; those around it only say that a request failed. */
 const causeOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   const inner = "reason" in error ? error.reason : error.cause
@@ -56,10 +60,10 @@ export const probe = Effect.fn("probe")(
   Effect.provide(FetchHttpClient.layer)
 )
 
-/** What a reader of the report sees of an answer. */
-export const saw = ({ status, text }: Probe): string =>
+/** An answer in the words of the report. */
+export const summaryOf = ({ status, text }: Probe): string =>
   status === 0 ? `no answer: ${text.slice(0, 120)}` : `it answered ${status}`
 
-/** A parameter of a `WWW-Authenticate` header. */
+/** A parameter of the `WWW-Authenticate` header. */
 export const challengeParameter = ({ headers }: Probe, name: string): string | undefined =>
   new RegExp(`${name}="([^"]*)"`).exec(headers["www-authenticate"] ?? "")?.[1]
