@@ -7,4 +7,8 @@ import { join } from "node:path"
 // temporary files, where others might put code for us; where nothing can be written, there is no cache.
 enableCompileCache(join(import.meta.dirname, "../node_modules/.cache/gatehouse"))
 
-await import("./app/serve.ts")
+const { program } = await import("./app/app.ts")
+const { runProgram, Settings } = await import("./app/programs/runProgram.ts")
+const { Effect } = await import("effect")
+
+runProgram(Effect.provide(program, Settings))

@@ -1,28 +1,85 @@
-/** The layer graph above the database and the configuration: stores, then the server and its cleanup. */
+/** The layer graph: the routes behind one front, what they stand on, and the cleanup. */
 
-import { Layer } from "effect"
+import { Console, Effect, Layer } from "effect"
+import { ServerConfig } from "../config/ServerConfig.ts"
+import * as Database from "../database/connect.ts"
+import { McpRoute } from "../mcp/gate.ts"
+import { PublicWeb } from "../net/PublicWeb.ts"
+import { DemoInteraction } from "../oauth/authorize/demo.ts"
+import { AuthorizeRoutes } from "../oauth/authorize/routes.ts"
 import { ClientDocuments } from "../oauth/clients/ClientDocuments.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
 import { SeedClient } from "../oauth/clients/configured.ts"
+import { RegistrationRoutes } from "../oauth/clients/routes.ts"
+import { DiscoveryRoutes } from "../oauth/discovery/routes.ts"
+import { TokenRoutes } from "../oauth/grants/routes.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
-import { ScopeCatalogue } from "../oauth/ScopeCatalogue.ts"
-import { AccessCache } from "../oauth/tokens/Revocations.ts"
+import { RateLimits } from "../oauth/RateLimits.ts"
+import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
+import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
+import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
-import { tools } from "../toolsets/builtin/builtin.ts"
+import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
+import { Toolset } from "../toolsets/Toolset.ts"
+import { derived } from "../web/derived.ts"
+import { Front } from "../web/front.ts"
+import { listener } from "../web/listener.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
-import { Server } from "./server.ts"
+import { HealthRoutes } from "./health.ts"
+import { welcome } from "./welcome.ts"
+import { isWorker, supervise } from "./workers.ts"
 
-/** Outside the server, so that its routes and the cleanup share one pool and one key ring. */
-export const Stores = Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, ServerKeys.layer).pipe(
-  Layer.provide(AccessCache.layer)
+const Routes = Layer.mergeAll(
+  DiscoveryRoutes,
+  AuthorizeRoutes,
+  TokenRoutes,
+  RegistrationRoutes,
+  McpRoute,
+  HealthRoutes,
+  Front
 )
 
-/** What the protocol needs beside the stores. */
-const Protocol = Layer.merge(ScopeCatalogue.layerOf(tools.map(({ scope }) => scope)), ClientDocuments.layer)
+/** Outside the server, so that its routes and the cleanup share one pool, one key ring and one memory. */
+export const Stores = Layer.mergeAll(TokenStore.layer, AccessTokens.layer, ClientRegistry.layer, ServerKeys.layer).pipe(
+  Layer.provide(Revocations.layer)
+)
 
-/** Everything that runs. The seeded client is there before the first request. */
-export const App = Layer.mergeAll(Server, ScheduledCleanup).pipe(
+/** The scopes that the tools declare, as they come and go. */
+const Scopes = Layer.effect(
+  ScopeCatalogue,
+  Effect.map(Toolset, ({ current }) =>
+    ScopeCatalogue.of({ current: derived(current, ({ tools }) => catalogueOf(tools.map(({ scope }) => scope))) })
+  )
+)
+
+/** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
+export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
-  Layer.provide(Protocol),
+  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, DemoInteraction)),
+  Layer.provide(Scopes),
   Layer.provideMerge(Stores)
 )
+
+const Welcome = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const config = yield* ServerConfig
+    yield* Effect.logInfo("listening").pipe(
+      Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
+    )
+    if (config.worker === 1) yield* Console.log(welcome(config))
+  })
+)
+
+const serve = Welcome.pipe(
+  Layer.provide(App),
+  Layer.provide(BuiltinToolset),
+  Layer.provide(PublicWeb.layer),
+  Layer.provide(Database.layer),
+  Layer.launch
+)
+
+/** The server, in as many processes as `WORKERS` says. */
+export const program = Effect.gen(function* () {
+  const { workers } = yield* ServerConfig
+  return yield* workers > 1 && !isWorker ? supervise(workers) : serve
+})

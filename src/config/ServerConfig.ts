@@ -60,6 +60,16 @@ export type TrustedProxies =
   | { readonly _tag: "Hops"; readonly count: number }
   | { readonly _tag: "Networks"; readonly networks: ReadonlyArray<IpNetwork.IpNetwork> }
 
+/** All in seconds. */
+export interface Lifetimes {
+  readonly accessToken: number
+  readonly refreshToken: number
+  readonly authorizationCode: number
+  readonly session: number
+  /** 0 is strict rotation. */
+  readonly refreshReuseGrace: number
+}
+
 export interface ServerConfigShape {
   readonly port: number
   readonly host: string
@@ -92,14 +102,7 @@ export interface ServerConfigShape {
   readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
   readonly openaiAppsChallenge: string | undefined
-  /** All in seconds. `refreshReuseGrace` 0 is strict rotation. */
-  readonly lifetimes: {
-    readonly accessToken: number
-    readonly refreshToken: number
-    readonly authorizationCode: number
-    readonly session: number
-    readonly refreshReuseGrace: number
-  }
+  readonly lifetimes: Lifetimes
   readonly rateLimit:
     | {
         readonly authorizePerMinute: number

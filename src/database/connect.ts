@@ -4,11 +4,12 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { PGlite } from "@electric-sql/pglite"
-import { Effect, Layer, Redacted, Schema } from "effect"
+import { Context, Effect, Layer, type Queue, Redacted, Schema, type Scope } from "effect"
+import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { type DatabaseConfig, ServerConfig } from "../config/ServerConfig.ts"
-import { RevocationFeed } from "../oauth/tokens/Revocations.ts"
 import { connect } from "./embedded.ts"
+import * as Inspection from "./inspection.sql.ts"
 import { lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { sslOption, tlsRequest } from "./tls.ts"
@@ -62,7 +63,7 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
       ...(direct ? { startupParameters: LIMITS } : {})
     })
     // The driver connects lazily; a wrong password has to be known now, not at the first request.
-    yield* client`select 1`
+    yield* Effect.provideService(Inspection.answers, SqlClient.SqlClient, client)
     return client
   }).pipe(
     Effect.catchTag("SqlError", (error) =>
@@ -110,6 +111,14 @@ const client = Effect.fn("database.client")(function* () {
 
 /** As configured, without a migration: for programs that look after the schema themselves. */
 export const layerUnmigrated = PgClient.layerFrom(client())
+
+/** Every revocation that the database tells: a session's id, or `*` for more than one can name. */
+export type Revocations = Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>
+
+/** Where revocations are heard; nowhere behind a transaction pooler, or in the embedded database's one connection. */
+export class RevocationFeed extends Context.Reference<Revocations | undefined>("gatehouse/database/RevocationFeed", {
+  defaultValue: () => undefined
+}) {}
 
 /** Revocations, where one connection of the pool can be spared to listen for them. */
 const feed = Layer.effect(

@@ -2,7 +2,11 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { StoreUnavailable } from "../oauth/errors.ts"
+
+/** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
+export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
+  cause: Schema.Defect()
+}) {}
 
 /**
  * A store operation as its callers see it: the database's failure is one typed error (503), and a row that does not

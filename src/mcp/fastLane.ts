@@ -8,20 +8,11 @@
 
 import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
-import type { Principal } from "../oauth/clients/client.ts"
-import type { Tool } from "../toolsets/tool.ts"
-import {
-  type Call,
-  type CallResult,
-  capabilitiesWith,
-  INSTRUCTIONS,
-  LISTS,
-  listingsOf,
-  makeCalls,
-  SERVER
-} from "./answers.ts"
+import type { ServerConfigShape } from "../config/ServerConfig.ts"
+import type { InsufficientScope } from "../oauth/errors.ts"
+import type { Offering } from "../toolsets/Toolset.ts"
+import { type CallResult, call, capabilitiesOf, challenged, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
-import { ServerExtension } from "./ServerExtension.ts"
 
 const MODERN = "2026-07-28"
 /** The newest first: it is what a client gets that asks for one that nobody knows. */
@@ -73,12 +64,21 @@ const isModernMeta = (meta: unknown): meta is Members =>
 const acceptsBoth = (accept: string | undefined) =>
   accept?.includes("application/json") === true && accept.includes("text/event-stream")
 
-export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
-  const callOf = yield* makeCalls()
-  const calls = new Map<unknown, Call<R>>(tools.map((tool) => [tool.name, callOf(tool)]))
-  const extension = yield* ServerExtension
-  const capabilities = capabilitiesWith(extension)
-  const listings = listingsOf(tools, extension)
+/** A request as the gate hands it on. `lacking` is what its call of a tool needs and was not granted. */
+export interface Passed {
+  readonly message: unknown
+  readonly headers: Headers.Headers
+  readonly lacking: InsufficientScope | undefined
+}
+
+type Id = string | number
+
+/** The fast lane over what is offered. It answers a plain request, and nothing when that is one for the SDK. */
+export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
+  const tools = new Map<unknown, Offering["tools"][number]>(offering.tools.map((tool) => [tool.name, tool]))
+  const { instructions } = offering
+  const capabilities = capabilitiesOf(offering)
+  const listings = listingsOf(offering)
   // What every result of the 2026 era carries.
   const complete = {
     resultType: "complete",
@@ -90,7 +90,7 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
   const DISCOVERED = JSON.stringify({
     supportedVersions: [MODERN],
     capabilities,
-    instructions: INSTRUCTIONS,
+    instructions,
     ...LISTS,
     ...complete
   })
@@ -99,43 +99,40 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
       protocolVersion: LEGACY.includes(version) ? version : LEGACY[0],
       capabilities,
       serverInfo: SERVER,
-      instructions: INSTRUCTIONS
+      instructions
     })
 
-  const respond = (id: string | number, result: string) =>
+  const respond = (id: Id, result: string) =>
     HttpServerResponse.text(
       `{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`,
       AS_JSON
     )
 
-  /** The members of a call's result, in the words of its era. */
-  const called = (id: string | number, result: CallResult, modern: boolean) => {
-    if (!modern) return respond(id, JSON.stringify(result))
+  /** A call's result as the 2026 era wants it. */
+  const inModernWords = (result: CallResult) =>
     // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
-    return result._meta === undefined
-      ? respond(id, `${JSON.stringify(result).slice(0, -1)},${completeText}`)
-      : respond(id, JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } }))
+    result._meta === undefined
+      ? `${JSON.stringify(result).slice(0, -1)},${completeText}`
+      : JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
+
+  /** Calls a tool of ours; nothing when the call is not plain. */
+  const called = (id: Id, params: Members, lacking: InsufficientScope | undefined, modern: boolean) => {
+    const tool = tools.get(params.name)
+    const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
+    if (tool === undefined || !isPlain) return undefined
+    const result = lacking === undefined ? call(tool, params.arguments) : Effect.succeed(challenged(config, lacking))
+    return Effect.map(result, (result) => respond(id, modern ? inModernWords(result) : JSON.stringify(result)))
   }
 
-  const legacy = (
-    id: string | number | undefined,
-    method: unknown,
-    params: Members,
-    granted: ReadonlyArray<string>
-  ) => {
+  const legacy = (id: Id | undefined, method: unknown, params: Members, { lacking }: Passed) => {
     if (!isPlainMeta(params._meta)) return undefined
     if (id === undefined) {
       const isNotification = method === "notifications/initialized" && hasOnly(params, LIST)
       return isNotification ? Effect.succeed(ACCEPTED) : undefined
     }
     switch (method) {
-      case "tools/call": {
-        const call = calls.get(params.name)
-        const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
-        return call !== undefined && isPlain
-          ? Effect.map(call(params.arguments, granted), (result) => called(id, result, false))
-          : undefined
-      }
+      case "tools/call":
+        return called(id, params, lacking, false)
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED)) : undefined
       case "ping":
@@ -152,22 +149,11 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     }
   }
 
-  const modern = (
-    id: string | number | undefined,
-    method: unknown,
-    params: Members,
-    granted: ReadonlyArray<string>,
-    headers: Headers.Headers
-  ) => {
+  const modern = (id: Id | undefined, method: unknown, params: Members, { headers, lacking }: Passed) => {
     if (id === undefined || headers["mcp-method"] !== method || !isModernMeta(params._meta)) return undefined
     switch (method) {
-      case "tools/call": {
-        const call = calls.get(params.name)
-        const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
-        return call !== undefined && isPlain && headers["mcp-name"] === params.name
-          ? Effect.map(call(params.arguments, granted), (result) => called(id, result, true))
-          : undefined
-      }
+      case "tools/call":
+        return headers["mcp-name"] === params.name ? called(id, params, lacking, true) : undefined
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED_MODERN)) : undefined
       case "server/discover":
@@ -177,19 +163,15 @@ export const makeFastLane = Effect.fnUntraced(function* <R>(tools: ReadonlyArray
     }
   }
 
-  /** The answer to a plain request; nothing when it is one for the SDK. */
-  return (
-    { scopes }: Principal,
-    headers: Headers.Headers,
-    message: unknown
-  ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> | undefined => {
+  return (request: Passed): Effect.Effect<HttpServerResponse.HttpServerResponse> | undefined => {
+    const { message, headers } = request
     if (!isObject(message) || message.jsonrpc !== "2.0" || !hasOnly(message, MESSAGE)) return undefined
     const { id, method, params = {} } = message
     if (!(id === undefined || typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))))
       return undefined
     if (!isObject(params) || !acceptsBoth(headers.accept)) return undefined
     const version = headers["mcp-protocol-version"]
-    if (version === MODERN) return modern(id, method, params, scopes, headers)
-    return version === undefined || LEGACY.includes(version) ? legacy(id, method, params, scopes) : undefined
+    if (version === MODERN) return modern(id, method, params, request)
+    return version === undefined || LEGACY.includes(version) ? legacy(id, method, params, request) : undefined
   }
-})
+}

@@ -3,6 +3,8 @@
  * every request, and whatever it does not recognise, the SDK judges.
  */
 
+import { HttpServerResponse } from "effect/http"
+
 export type Members = Readonly<Record<string, unknown>>
 
 export const isObject = (value: unknown): value is Members =>
@@ -22,3 +24,10 @@ export const envelopeOf = (message: unknown) => {
   const given = isObject(params) ? params : NONE
   return { method, params: given, meta: isObject(given._meta) ? given._meta : NONE }
 }
+
+/** JSON-RPC 2.0 §5.1. */
+export const [PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR] = [-32700, -32600, -32603] as const
+
+/** JSON-RPC 2.0 §5.1: an error about a request that was not read has no id. */
+export const rpcError = (status: number, code: number, message: string) =>
+  HttpServerResponse.jsonUnsafe({ jsonrpc: "2.0", id: null, error: { code, message } }, { status })

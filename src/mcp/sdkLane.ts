@@ -1,10 +1,18 @@
-/** The tools as an MCP server: a fresh one per request, nothing kept in between (MCP 2026-07-28, and 2025 revisions). */
+/**
+ * The SDK's lane: every request that is not plain, and whatever is wrong with one. A fresh server for each, nothing kept in
+ * between (MCP 2026-07-28, and the 2025 revisions).
+ */
 
-import { createMcpHandler, McpServer, ProtocolError, ProtocolErrorCode } from "@modelcontextprotocol/server"
-import { Cause, Effect, Exit } from "effect"
-import type { App, Tool } from "../toolsets/tool.ts"
-import { capabilitiesWith, INSTRUCTIONS, LISTS, listingsOf, makeCalls, SERVER } from "./answers.ts"
-import { ServerExtension } from "./ServerExtension.ts"
+import { createMcpHandler, McpServer } from "@modelcontextprotocol/server"
+import { Cause, Effect, Exit, type Scope, Stream } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { ServerConfig } from "../config/ServerConfig.ts"
+import { InsufficientScope } from "../oauth/errors.ts"
+import type { Principal } from "../oauth/tokens/AccessTokens.ts"
+import { onePage } from "../toolsets/onePage.ts"
+import { type Offering, Toolset } from "../toolsets/Toolset.ts"
+import { derived } from "../web/derived.ts"
+import { call, capabilitiesOf, challenged, LISTS, listingsOf, SERVER } from "./answers.ts"
 
 const CACHE_HINTS = {
   "server/discover": LISTS,
@@ -13,8 +21,6 @@ const CACHE_HINTS = {
   "resources/templates/list": LISTS,
   "resources/read": LISTS
 } as const
-
-const APP_TYPE = "text/html;profile=mcp-app"
 
 /** The tool checks its own arguments, so that both are told in the same words: the SDK only needs the JSON Schema. */
 const advertise = (schema: Record<string, unknown>) => ({
@@ -26,60 +32,83 @@ const advertise = (schema: Record<string, unknown>) => ({
   }
 })
 
-/** One page holds all, so no cursor was ever given out (MCP pagination: an invalid one is -32602). */
-const onePage =
-  <A>(result: A) =>
-  (request: { readonly params?: { readonly cursor?: string | undefined } | undefined }): A => {
-    if (request.params?.cursor !== undefined) {
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, "The cursor is not valid: there is one page")
+/** What the SDK gets of a request: never the token, which is of no use to a tool. */
+const toWeb = (request: HttpServerRequest.HttpServerRequest, url: string, signal: AbortSignal) => {
+  const { authorization: _authorization, cookie: _cookie, ...headers } = request.headers
+  return new Request(url, { method: "POST", headers, signal })
+}
+
+const fromWeb = (response: Response) => {
+  const headers = { ...Object.fromEntries(response.headers), "cache-control": "no-store" }
+  const { body } = response
+  if (body === null) return HttpServerResponse.empty({ status: response.status, headers })
+  const stream = Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause })
+  return HttpServerResponse.stream(stream, { status: response.status, headers })
+}
+
+/** Makes the lane; the SDK's handler is closed with the scope. */
+export const makeSdkLane = Effect.fnUntraced(function* () {
+  const config = yield* ServerConfig
+  const toolset = yield* Toolset
+  const runExit = Effect.runPromiseExitWith(yield* Effect.context())
+
+  /** Puts all that is offered on the server of a request. */
+  const registering = (offering: Offering) => {
+    const tools = offering.tools.map((tool) => {
+      const schemas = { inputSchema: advertise(tool.inputSchema), outputSchema: advertise(tool.outputSchema) }
+      return { tool, schemas }
+    })
+    const options = {
+      instructions: offering.instructions,
+      capabilities: capabilitiesOf(offering),
+      cacheHints: CACHE_HINTS,
+      ...(offering.more.requestState && { requestState: offering.more.requestState })
     }
-    return result
+    const listed = onePage({ tools: listingsOf(offering) })
+    return () => {
+      const server = new McpServer(SERVER, options)
+      for (const { tool, schemas } of tools) {
+        server.registerTool(tool.name, schemas, (args: unknown, { mcpReq, http }) => {
+          const lacking = http?.authInfo?.extra?.lacking
+          const result =
+            lacking instanceof InsufficientScope ? Effect.succeed(challenged(config, lacking)) : call(tool, args)
+          // Only an interruption is left as a failure: the caller hung up and waits for nothing.
+          return runExit(result, { signal: mcpReq.signal }).then((exit) =>
+            Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))
+          )
+        })
+      }
+      offering.more.register(server)
+      server.server.setRequestHandler("tools/list", listed)
+      return server
+    }
   }
 
-const registerApp = (server: McpServer, { uri, title, html }: App) =>
-  server.registerResource(title, uri, { title, mimeType: APP_TYPE }, () => ({
-    // Nothing is fetched by it, so nothing may be.
-    contents: [{ uri, mimeType: APP_TYPE, text: html, _meta: { ui: { prefersBorder: true, csp: {} } } }]
-  }))
-
-/** The SDK's handler over these tools, closed with the scope. */
-export const makeToolServer = Effect.fnUntraced(function* <R>(tools: ReadonlyArray<Tool<R>>) {
-  const callOf = yield* makeCalls()
-  const extension = yield* ServerExtension
-  const context = yield* Effect.context<R>()
-  const runExit = Effect.runPromiseExitWith(context)
-  const calls = tools.map((tool) => ({ tool, call: callOf(tool) }))
-  const apps = tools.flatMap(({ app }) => (app === undefined ? [] : [app]))
-  const listings = { tools: listingsOf(tools, extension) }
-  const resources = { resources: apps.map(({ uri, title }) => ({ uri, name: title, title, mimeType: APP_TYPE })) }
-
-  const handler = createMcpHandler(() => {
-    const server = new McpServer(SERVER, {
-      instructions: INSTRUCTIONS,
-      capabilities: capabilitiesWith(extension),
-      cacheHints: CACHE_HINTS,
-      ...(extension?.requestState && { requestState: extension.requestState })
-    })
-    for (const { tool, call } of calls) {
-      const { name, inputSchema, outputSchema } = tool
-      const schemas = { inputSchema: advertise(inputSchema), outputSchema: advertise(outputSchema) }
-      server.registerTool(name, schemas, (args: unknown, { mcpReq, http }) => {
-        const result = call(args, http?.authInfo?.scopes ?? [])
-        // Only an interruption is left as a failure: the caller hung up and waits for nothing.
-        return runExit(result, { signal: mcpReq.signal }).then((exit) =>
-          Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))
-        )
-      })
-    }
-    for (const app of apps) registerApp(server, app)
-    extension?.register(server)
-    server.server.setRequestHandler("tools/list", onePage(listings))
-    if (extension === undefined) {
-      server.server.setRequestHandler("resources/list", onePage(resources))
-      server.server.setRequestHandler("resources/templates/list", onePage({ resourceTemplates: [] }))
-    }
-    return server
-  })
+  const newServer = derived(toolset.current, registering)
+  const handler = createMcpHandler(() => newServer()())
   yield* Effect.addFinalizer(() => Effect.promise(() => handler.close()))
-  return handler
+
+  /** Answers any message. `lacking` is what its call of a tool needs and was not granted. */
+  return Effect.fn("mcp.sdkLane")(function* (
+    principal: Principal,
+    message: unknown,
+    lacking: InsufficientScope | undefined
+  ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Scope.Scope> {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    // Closed with the request, whichever way it ends: a caller who hangs up interrupts the tool.
+    const controller = yield* Effect.acquireRelease(
+      Effect.sync(() => new AbortController()),
+      (controller) => Effect.sync(() => controller.abort())
+    )
+    const authInfo = {
+      token: "",
+      clientId: principal.clientId,
+      scopes: [...principal.scopes],
+      expiresAt: Math.floor(+principal.expiresAt / 1000),
+      resource: new URL(principal.resource),
+      extra: { lacking }
+    }
+    const web = toWeb(request, config.resource, controller.signal)
+    return fromWeb(yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message })))
+  })
 })

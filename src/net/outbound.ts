@@ -1,19 +1,23 @@
 /**
- * The one way out to the network, for tools: JSON from a fixed address. User text goes into query values or a JSON body
+ * The way out to services that the operator or the code chose: JSON from a fixed address. User text goes into query values or a JSON body
  * only, redirects are not followed, and time and size are bounded. Failures say what happened, and never where to.
  */
 
 import { Context, Duration, Effect, Layer, Redacted, Schedule, Schema, Stream } from "effect"
 import { FetchHttpClient, HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
-import { ToolFailure } from "../toolsets/tool.ts"
 
 const MAX_BYTES = 256 * 1024
 const RETRIES = 2
 const MAX_RETRY_AFTER = 86_400
 const USER_AGENT = "Gatehouse/0.1 (an MCP server; contact its operator)"
 
+/** No usable answer. The message is for whoever asked: it names the service, and never an address or a key. */
+export class OutboundFailed extends Schema.TaggedError<OutboundFailed>()("OutboundFailed", {
+  message: Schema.String
+}) {}
+
 /** Time for one request, its retries and its body included. */
-export class OutboundTimeout extends Context.Reference<Duration.Duration>("gatehouse/tools/OutboundTimeout", {
+export class OutboundTimeout extends Context.Reference<Duration.Duration>("gatehouse/net/OutboundTimeout", {
   defaultValue: () => Duration.seconds(5)
 }) {}
 
@@ -33,8 +37,8 @@ export interface OutboundRequest<A> {
 
 export class Outbound extends Context.Service<
   Outbound,
-  { readonly json: <A>(request: OutboundRequest<A>) => Effect.Effect<A, ToolFailure> }
->()("gatehouse/tools/Outbound") {
+  { readonly json: <A>(request: OutboundRequest<A>) => Effect.Effect<A, OutboundFailed> }
+>()("gatehouse/net/Outbound") {
   static readonly layer = Layer.effect(
     Outbound,
     Effect.gen(function* () {
@@ -44,7 +48,7 @@ export class Outbound extends Context.Service<
       const json = Effect.fn("Outbound.json")(
         function* <A>(request: OutboundRequest<A>) {
           const timeout = yield* OutboundTimeout
-          const fail = (what: string) => new ToolFailure({ message: `${request.service} ${what}` })
+          const fail = (what: string) => new OutboundFailed({ message: `${request.service} ${what}` })
           const attempt = client.execute(build(request)).pipe(
             // The reason stays here: it may quote the URL, or a header that could not be sent.
             Effect.mapError(() => new Transient({ failure: fail("could not be reached. Try again later.") })),
@@ -79,7 +83,7 @@ export class Outbound extends Context.Service<
 }
 
 /** Worth another try. */
-class Transient extends Schema.TaggedError<Transient>()("Transient", { failure: ToolFailure }) {}
+class Transient extends Schema.TaggedError<Transient>()("Transient", { failure: OutboundFailed }) {}
 
 const build = <A>({ url, query = {}, body, key }: OutboundRequest<A>) => {
   const request =
@@ -98,7 +102,7 @@ const build = <A>({ url, query = {}, body, key }: OutboundRequest<A>) => {
 
 const read = Effect.fnUntraced(function* (
   { status, headers, stream }: HttpClientResponse.HttpClientResponse,
-  fail: (what: string) => ToolFailure
+  fail: (what: string) => OutboundFailed
 ) {
   const tooLarge = fail("gave an answer that is too large.")
   if (status >= 500) {

@@ -97,24 +97,29 @@ export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("
 /** What `/mcp` answers to a caller whom it does not let in. */
 export type BearerError = MissingToken | InvalidToken | InsufficientScope
 
+/** Why an authorization request, or a person's answer to one, ends on a page of ours. */
+export const RefusalReason = Schema.Literals([
+  "client_id_missing",
+  "client_unknown",
+  "client_removed",
+  "document_unusable",
+  "redirect_uri_missing",
+  "redirect_uri_unregistered",
+  "form_foreign",
+  "form_expired",
+  "form_answered"
+])
+export type RefusalReason = typeof RefusalReason.Type
+
 /**
  * An authorization request that failed before its redirect URI was matched, so it must be shown to the person and
  * sent nowhere (RFC 6749 §4.1.2.1).
  */
-export class ShownToUser extends Schema.TaggedError<ShownToUser>()("ShownToUser", {
-  status: Schema.Literals([400, 403, 410]),
-  title: Schema.String,
-  explanation: Schema.String
-}) {}
+export class ShownToUser extends Schema.TaggedError<ShownToUser>()("ShownToUser", { reason: RefusalReason }) {}
 
 /** An authorization request that failed after its redirect URI was matched: only this one holds a URI to go to. */
 export class SentToClient extends Schema.TaggedError<SentToClient>()("SentToClient", {
   redirectUri: Schema.String,
   state: Schema.UndefinedOr(Schema.String),
   error: Schema.Struct({ _tag: Schema.String, description: Schema.String })
-}) {}
-
-/** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
-export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
-  cause: Schema.Defect()
 }) {}

@@ -1,13 +1,21 @@
 /** Request parameters as OAuth reads them: each at most once, an empty one as if absent (RFC 6749 §3.1, §3.2). */
 
 import { Effect, Redacted } from "effect"
+import { HttpServerRequest } from "effect/http"
+import { mediaType, readText } from "../web/body.ts"
 import { InvalidRequest } from "./errors.ts"
 
 /** Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. */
 export type Parameters = ReadonlyMap<string, string>
 
-/** Reads form or query pairs; the names that stood there twice are told apart, since callers differ on them. */
-export const collect = (pairs: Iterable<readonly [string, string]>) => {
+export interface Collected {
+  readonly parameters: Parameters
+  /** The names that stood there more than once; what to make of them differs from endpoint to endpoint. */
+  readonly repeated: ReadonlySet<string>
+}
+
+/** Reads the pairs of a form or a query. */
+export const collect = (pairs: Iterable<readonly [string, string]>): Collected => {
   const parameters = new Map<string, string>()
   const repeated = new Set<string>()
   for (const [name, value] of pairs) {
@@ -15,7 +23,7 @@ export const collect = (pairs: Iterable<readonly [string, string]>) => {
     if (parameters.has(name)) repeated.add(name)
     parameters.set(name, value)
   }
-  return { parameters: parameters as Parameters, repeated: repeated as ReadonlySet<string> }
+  return { parameters, repeated }
 }
 
 /** A parameter that must be there. */
@@ -29,3 +37,25 @@ export const required = (parameters: Parameters, name: string): Effect.Effect<st
 /** A required parameter that must not be printed. */
 export const requiredSecret = (parameters: Parameters, name: string) =>
   Effect.map(required(parameters, name), (value) => Redacted.make(value))
+
+const MAX_BYTES = 64 * 1024
+const FORM = "application/x-www-form-urlencoded"
+
+/** The pairs of the posted form (RFC 6749 appendix B). */
+export const readForm = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  if (mediaType(request) !== FORM) return yield* new InvalidRequest({ description: `the body is not ${FORM}` })
+  const text = yield* readText(request, MAX_BYTES).pipe(
+    Effect.catchTag("body_unreadable", ({ description }) => Effect.fail(new InvalidRequest({ description })))
+  )
+  return [...new URLSearchParams(text)]
+})
+
+/** The form of an endpoint that takes each parameter once, and none in its URL (RFC 6749 §3.2, OAuth 2.1 §3.2). */
+export const readParameters = Effect.gen(function* () {
+  const request = yield* HttpServerRequest.HttpServerRequest
+  if (request.url.includes("?")) return yield* new InvalidRequest({ description: "parameters belong in the body" })
+  const { parameters, repeated } = collect(yield* readForm)
+  if (repeated.size > 0) return yield* new InvalidRequest({ description: "a parameter is repeated" })
+  return parameters
+})

@@ -1,6 +1,6 @@
-/** Scopes: how a request is read, and how it is narrowed (RFC 6749 §3.3). */
+/** Scopes: which there are, how a request is read, and how it is narrowed (RFC 6749 §3.3). */
 
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { InvalidScope } from "./errors.ts"
 
 /** A scope, declared by what needs it. */
@@ -27,6 +27,15 @@ export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL.name]
 /** Every scope of a server by its name, in the order in which they are listed. */
 export type Catalogue = ReadonlyMap<string, Scope>
 
+/** The catalogue of a server whose tools declare these. */
+export const catalogueOf = (declared: ReadonlyArray<Scope>): Catalogue =>
+  new Map([TOOLS_CALL, ...declared, OFFLINE_ACCESS].map((scope) => [scope.name, scope]))
+
+/** The catalogue as it is now: tools may come and go while the server runs, and their scopes with them. */
+export class ScopeCatalogue extends Context.Service<ScopeCatalogue, { readonly current: () => Catalogue }>()(
+  "gatehouse/oauth/ScopeCatalogue"
+) {}
+
 // RFC 6749 appendix A.4; one blank too many is forgiven, since clients in the field send it.
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e ]*$/
 
@@ -43,6 +52,13 @@ export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scop
   if (known.length === 0) return yield* new InvalidScope({ description: "none of the requested scopes exists here" })
   return known
 })
+
+/**
+ * The scopes that a refresh asks for. It asks for all of the grant by not naming any (RFC 6749 §6), be it that the
+ * parameter is absent or that there is nothing in it but blanks.
+ */
+export const asked = (scope = ""): Effect.Effect<ReadonlyArray<string> | undefined, InvalidScope> =>
+  Effect.map(parse(scope), (tokens) => (tokens.length === 0 ? undefined : tokens))
 
 /** What a refresh gets: all of the grant, or a part of it, never more (RFC 6749 §6); nothing if it asks for more. */
 export const narrowed = (

@@ -1,10 +1,14 @@
 /** What a tool is: its two schemas, told to clients as JSON Schema, and a call that never trusts its arguments. */
 
 import { Effect, Result, Schema, SchemaIssue } from "effect"
+import type { OutboundFailed } from "../net/outbound.ts"
 import type { Scope } from "../oauth/scope.ts"
 
 /** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
+
+/** Whatever may keep a tool from answering: the message is told. */
+export type Failure = ToolFailure | OutboundFailed
 
 /** A page that a client may show with a tool's result: an MCP App (SEP-1865), self-contained. */
 export interface App {
@@ -33,7 +37,7 @@ export interface Tool<R = never> {
   readonly inputSchema: Record<string, unknown>
   readonly outputSchema: Record<string, unknown>
   /** Structured content that satisfies `outputSchema`, or a failure to be read. */
-  readonly call: (args: unknown) => Effect.Effect<Record<string, unknown>, ToolFailure, R>
+  readonly call: (args: unknown) => Effect.Effect<Record<string, unknown>, Failure, R>
 }
 
 /** A tool from its schemas. Arguments are decoded before `handler` sees them, its result is encoded after. */
@@ -41,7 +45,7 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
   tool: Omit<Tool<R>, "inputSchema" | "outputSchema" | "call"> & {
     readonly input: Schema.ConstraintCodec<I, unknown>
     readonly output: Schema.ConstraintCodec<O, OE>
-    readonly handler: (input: I) => Effect.Effect<O, ToolFailure, R>
+    readonly handler: (input: I) => Effect.Effect<O, Failure, R>
   }
 ): Tool<R> => {
   const { input, output, handler, ...description } = tool

@@ -1,9 +1,9 @@
 /** Whose request this is: the socket's address, or what trusted proxies say (RFC 9700 §4.13). */
 
-import { Option, Result } from "effect"
-import type { HttpServerRequest } from "effect/http"
+import { Effect, Option, Result } from "effect"
+import { HttpServerRequest } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import type { TrustedProxies } from "../config/ServerConfig.ts"
+import { ServerConfig, type TrustedProxies } from "../config/ServerConfig.ts"
 
 const parse = (text: string) =>
   Option.map(Result.getSuccess(NetAddress.ipFromString(text)), (ip) => NetAddress.toCanonical(ip))
@@ -24,3 +24,9 @@ export const clientAddress = (proxies: TrustedProxies, request: HttpServerReques
     Option.exists(parse(hop), (address) => proxies.networks.some((network) => IpNetwork.contains(network, address)))
   return hops.find((hop, index) => !isTrusted(hop) || index === hops.length - 1) ?? socket
 }
+
+/** The address of the request that is being answered. */
+export const callerAddress = Effect.gen(function* () {
+  const { trustedProxies } = yield* ServerConfig
+  return clientAddress(trustedProxies, yield* HttpServerRequest.HttpServerRequest)
+})

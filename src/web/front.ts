@@ -3,21 +3,16 @@
 import { randomUUID } from "node:crypto"
 import { Cause, Clock, Deferred, Effect, LogLevel, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { Draining } from "../app/health.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { serverError, unavailable } from "../oauth/respond.ts"
 import { clientAddress } from "./clientAddress.ts"
-import { forbidden, hostAllowed } from "./origins.ts"
+import { Draining } from "./Draining.ts"
+import { hostAllowed } from "./origins.ts"
+import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
 
 /** Probes come by address, not by name, and often. */
 const PROBES = new Set(["/healthz", "/readyz"])
 
 const CLOSE = { connection: "close" }
-
-const notFound = HttpServerResponse.jsonUnsafe(
-  { error: "not_found", error_description: "there is nothing at this path" },
-  { status: 404 }
-)
 
 export const Front = HttpRouter.middleware(
   Effect.gen(function* () {

@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing"
 import { ScheduledCleanup } from "../../src/app/cleanup.ts"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { StoreUnavailable } from "../../src/database/query.ts"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
-import { StoreUnavailable } from "../../src/oauth/errors.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 
 const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
@@ -15,7 +15,6 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
   Effect.gen(function* () {
     let count = 0
     const store = Layer.mock(TokenStore, {
-      recallAccess: () => undefined,
       sweep: () =>
         Effect.suspend(() => {
           count++

@@ -10,6 +10,7 @@ import { freePort, TestApp, testApp } from "../support/app.ts"
 import { obtainTokens } from "../support/client.ts"
 import { allow } from "../support/consent.ts"
 import { TestDatabase } from "../support/postgres.ts"
+import { withMore } from "../support/toolset.ts"
 import * as Fixtures from "./fixtures.ts"
 
 const SUITE = join(
@@ -93,13 +94,14 @@ const suite = (args: ReadonlyArray<string>, onOutput: (output: string) => void =
 const app = (MCP_FAST_LANE: string) =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const tools = yield* listing
-      return testApp(TestDatabase.quick, { MCP_FAST_LANE }, PublicWeb.layer, {
-        capabilities: Fixtures.capabilities,
-        tools,
-        requestState: Fixtures.requestState,
-        register: Fixtures.register
-      })
+      const listings = yield* listing
+      const { capabilities, requestState, register } = Fixtures
+      return testApp(
+        TestDatabase.quick,
+        { MCP_FAST_LANE },
+        PublicWeb.layer,
+        withMore({ capabilities, listings, requestState, register })
+      )
     })
   )
 

@@ -5,6 +5,7 @@ import { TestApp, testApp } from "../support/app.ts"
 import { type Answer, admitted, call, messageOf, obtainTokens, request, revoke, rpc } from "../support/client.ts"
 import { TestDatabase } from "../support/postgres.ts"
 import { testWeb } from "../support/publicWeb.ts"
+import { withMore } from "../support/toolset.ts"
 import { answerJson, upstream } from "../support/upstream.ts"
 
 const META = {
@@ -180,11 +181,11 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
 })
 
 /** With tools that may change, there is something to listen for. */
-const listening = {
+const listening = withMore({
   capabilities: { tools: { listChanged: true } },
-  tools: [],
+  listings: [],
   register: () => undefined
-}
+})
 const appWithChanges = (variables: Readonly<Record<string, string>> = {}) =>
   testApp(TestDatabase.quick, variables, PublicWeb.layer, listening)
 

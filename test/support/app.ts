@@ -5,12 +5,13 @@ import { SqlClient } from "effect/sql"
 import { App } from "../../src/app/app.ts"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
-import { type Extension, ServerExtension } from "../../src/mcp/ServerExtension.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
+import type { AccessTokens } from "../../src/oauth/tokens/AccessTokens.ts"
 import type { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
-import * as Tools from "../../src/toolsets/builtin/builtin.ts"
+import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
+import type { Toolset } from "../../src/toolsets/Toolset.ts"
 import * as RealPostgres from "./realPostgres.ts"
 
 export class TestApp extends Context.Service<
@@ -29,8 +30,11 @@ export const testApp = <E>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
   variables: Readonly<Record<string, string>> = {},
   web: Layer.Layer<PublicWeb> = PublicWeb.layer,
-  extension?: Extension
-): Layer.Layer<TestApp | TokenStore | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient, unknown> =>
+  toolset: Layer.Layer<Toolset, never, ServerConfig | PublicWeb> = BuiltinToolset
+): Layer.Layer<
+  TestApp | TokenStore | AccessTokens | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient,
+  unknown
+> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const port = yield* freePort
@@ -42,9 +46,8 @@ export const testApp = <E>(
         })
       )
       return Layer.provideMerge(app, App).pipe(
-        Layer.provide(Tools.layer),
+        Layer.provide(toolset),
         Layer.provide(web),
-        Layer.provide(Layer.succeed(ServerExtension, extension)),
         Layer.provideMerge(database),
         Layer.provideMerge(Logging),
         Layer.provideMerge(config)

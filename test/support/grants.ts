@@ -32,7 +32,8 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   const id = randomUUID()
   const verifier = randomBytes(32).toString("base64url")
   const code = OpaqueToken.mint("code", keys.signing(), id, 0)
-  yield* store.closeForm(id, {
+  const form = { id, lifetimeSeconds: 600 }
+  yield* store.issueCode(form, {
     hash: code.hash,
     clientId,
     subject: "somebody",

@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { rotation } from "../../../src/oauth/grants/rotation.sql.ts"
+import { rotation } from "../../../src/oauth/grants/refresh.sql.ts"
 
 /** As many as the load of the others has connections. */
 const CONCURRENCY = 16

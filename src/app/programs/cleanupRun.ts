@@ -1,14 +1,12 @@
 /** `npm run cleanup:run`: one pass of the cleanup, its counts on stdout. */
 
 import { Console, Effect, Layer } from "effect"
-import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
-import { AccessCache } from "../../oauth/tokens/Revocations.ts"
+import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { cleanUp } from "../cleanup.ts"
-import { Logging } from "../logging.ts"
-import { runProgram } from "./runProgram.ts"
+import { runProgram, Settings } from "./runProgram.ts"
 
 const program = Effect.gen(function* () {
   const swept = yield* cleanUp()
@@ -22,10 +20,9 @@ const program = Effect.gen(function* () {
 program.pipe(
   Effect.provide(
     Layer.merge(TokenStore.layer, ClientRegistry.layer).pipe(
-      Layer.provide(AccessCache.layer),
+      Layer.provide(Revocations.layer),
       Layer.provide(Database.layer),
-      Layer.provideMerge(Logging),
-      Layer.provideMerge(ServerConfig.layer)
+      Layer.provideMerge(Settings)
     )
   ),
   runProgram

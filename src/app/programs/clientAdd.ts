@@ -3,22 +3,19 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
-import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
-import * as RedirectUri from "../../oauth/clients/redirectUri.ts"
+import { configure, refusals } from "../../oauth/clients/configured.ts"
 import * as ClientSecret from "../../oauth/clients/secret.ts"
-import { AccessCache } from "../../oauth/tokens/Revocations.ts"
-import { Logging } from "../logging.ts"
-import { runProgram } from "./runProgram.ts"
+import { Revocations } from "../../oauth/tokens/Revocations.ts"
+import { runProgram, Settings } from "./runProgram.ts"
 
 class NotRegistered extends Schema.TaggedError<NotRegistered>()("NotRegistered", { message: Schema.String }) {}
 
 const Services = ClientRegistry.layer.pipe(
-  Layer.provide(AccessCache.layer),
+  Layer.provide(Revocations.layer),
   Layer.provide(Database.layer),
-  Layer.provideMerge(Logging),
-  Layer.provideMerge(ServerConfig.layer)
+  Layer.provideMerge(Settings)
 )
 
 const add = Command.make(
@@ -36,24 +33,12 @@ const add = Command.make(
     )
   },
   Effect.fn("client:add")(function* ({ id, name, redirect, confidential }) {
-    const { registration } = yield* ServerConfig
-    for (const uri of redirect) {
-      const refusal = RedirectUri.refusal(uri, registration.redirectSchemes)
-      if (refusal !== undefined) return yield* new NotRegistered({ message: `--redirect ${uri} ${refusal}` })
+    const [refused] = yield* refusals(redirect)
+    if (refused !== undefined) {
+      return yield* new NotRegistered({ message: `--redirect ${refused.uri} ${refused.reason}` })
     }
     const secret = confidential ? ClientSecret.generate() : undefined
-    const registry = yield* ClientRegistry
-    yield* registry.save({
-      clientId: id,
-      name: name === "" ? id : name,
-      redirectUris: redirect,
-      origin: "configured",
-      keys: undefined,
-      grantTypes: ["authorization_code", "refresh_token"],
-      authMethods: secret === undefined ? ["none"] : ["client_secret_basic", "client_secret_post"],
-      secret: secret && (yield* ClientSecret.hash(secret)),
-      disabled: false
-    })
+    yield* configure({ id, name: name === "" ? id : name, secret, redirectUris: redirect })
     yield* Console.log(
       [
         `client_id      ${id}`,

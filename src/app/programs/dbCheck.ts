@@ -6,8 +6,7 @@ import * as Database from "../../database/connect.ts"
 import * as Inspection from "../../database/inspection.sql.ts"
 import { known, pending } from "../../database/migrations.sql.ts"
 import { tlsRequest, verifies } from "../../database/tls.ts"
-import { Logging } from "../logging.ts"
-import { runProgram } from "./runProgram.ts"
+import { runProgram, Settings } from "./runProgram.ts"
 
 class NotReady extends Schema.TaggedError<NotReady>()("NotReady", { message: Schema.String }) {}
 
@@ -51,7 +50,4 @@ const program = Effect.gen(function* () {
   yield* say("schema", `up to date (${version})`)
 })
 
-program.pipe(
-  Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Logging), Layer.provideMerge(ServerConfig.layer))),
-  runProgram
-)
+program.pipe(Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Settings))), runProgram)

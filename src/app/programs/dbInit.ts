@@ -1,11 +1,9 @@
 /** `npm run db:init`: applies the migrations that the database lacks. Safe to run twice, and by two at once. */
 
 import { Console, Effect, Layer } from "effect"
-import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import { migrate } from "../../database/migrations.sql.ts"
-import { Logging } from "../logging.ts"
-import { runProgram } from "./runProgram.ts"
+import { runProgram, Settings } from "./runProgram.ts"
 
 const program = Effect.gen(function* () {
   const done = yield* migrate
@@ -16,7 +14,4 @@ const program = Effect.gen(function* () {
   )
 })
 
-program.pipe(
-  Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Logging), Layer.provideMerge(ServerConfig.layer))),
-  runProgram
-)
+program.pipe(Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Settings))), runProgram)

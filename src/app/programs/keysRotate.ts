@@ -1,11 +1,9 @@
 /** `npm run keys:rotate`: adds a server key. Running servers learn of it within a minute and then sign with it. */
 
 import { Console, Effect, Layer } from "effect"
-import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
-import { Logging } from "../logging.ts"
-import { runProgram } from "./runProgram.ts"
+import { runProgram, Settings } from "./runProgram.ts"
 
 const program = Effect.gen(function* () {
   const keys = yield* ServerKeys
@@ -18,12 +16,6 @@ const program = Effect.gen(function* () {
 })
 
 program.pipe(
-  Effect.provide(
-    ServerKeys.layer.pipe(
-      Layer.provide(Database.layer),
-      Layer.provideMerge(Logging),
-      Layer.provideMerge(ServerConfig.layer)
-    )
-  ),
+  Effect.provide(ServerKeys.layer.pipe(Layer.provide(Database.layer), Layer.provideMerge(Settings))),
   runProgram
 )

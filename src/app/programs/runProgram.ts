@@ -1,7 +1,12 @@
-/** How every program of ours ends: a failure is a sentence on stderr and exit code 1, SIGTERM is exit code 0. */
+/** How every program of ours begins and ends: a failure is a sentence on stderr and exit code 1, SIGTERM is exit code 0. */
 
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Cause, Console, Effect, Exit } from "effect"
+import { Cause, Console, Effect, Exit, Layer } from "effect"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { Logging } from "../logging.ts"
+
+/** The configuration, and logs as it says. */
+export const Settings = Layer.provideMerge(Logging, ServerConfig.layer)
 
 const sentenceOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)

@@ -8,8 +8,8 @@
 
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
 import { Option, Schema } from "effect"
-import type { AuthorizationRequest } from "../clients/client.ts"
-import type { ServerKey } from "../tokens/opaqueToken.ts"
+import type { ServerKey } from "../tokens/ServerKeys.ts"
+import type { AuthorizationRequest } from "./request.ts"
 
 /** Time to read and decide. */
 export const FORM_LIFETIME_SECONDS = 600

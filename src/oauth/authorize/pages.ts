@@ -1,98 +1,75 @@
-/** The HTML that people see: no scripts, no outside resources, escaped by construction. */
+/** What a person sees who was sent here by an app: the question, or why there is none. */
 
-import { createHash } from "node:crypto"
-import { HttpServerResponse } from "effect/http"
-import type { AuthorizationRequest } from "../clients/client.ts"
+import { html } from "../../web/html.ts"
+import { page, problem } from "../../web/page.ts"
 import { cleanName } from "../clients/metadata.ts"
 import { hostOf, isLocal } from "../clients/redirectUri.ts"
-import { NO_STORE } from "../respond.ts"
+import type { RefusalReason } from "../errors.ts"
 import { type Catalogue, OFFLINE_ACCESS } from "../scope.ts"
+import type { AuthorizationRequest } from "./request.ts"
 
-/** Text that is markup already. */
-class Html {
-  readonly markup: string
-  constructor(markup: string) {
-    this.markup = markup
+const REFUSALS: Readonly<
+  Record<RefusalReason, { readonly status: number; readonly title: string; readonly explanation: string }>
+> = {
+  client_id_missing: {
+    status: 400,
+    title: "Which app?",
+    explanation: "The request does not say which app is asking: client_id is missing or repeated."
+  },
+  client_unknown: {
+    status: 400,
+    title: "Unknown app",
+    explanation:
+      "No app is registered here under the client_id of this request. If the app was connected before, remove the " +
+      "connection in the app and add it again."
+  },
+  client_removed: {
+    status: 400,
+    title: "No longer registered",
+    explanation:
+      "This app was registered here once, but was not used for a long time or removed itself. Remove the connection in " +
+      "the app and add it again: it will register anew."
+  },
+  // One page for every reason, so that nobody explores a network through us (the reason is in the log).
+  document_unusable: {
+    status: 400,
+    title: "App not recognised",
+    explanation:
+      "The app describes itself at the address in its client_id, and that description cannot be fetched or is not " +
+      "valid. Try again in a minute; if it goes on, tell the makers of the app."
+  },
+  redirect_uri_missing: {
+    status: 400,
+    title: "Where to?",
+    explanation: "The request does not say where to return: redirect_uri is missing or repeated."
+  },
+  redirect_uri_unregistered: {
+    status: 400,
+    title: "Address not registered",
+    explanation: "The app asked to be answered at an address that is not registered for it, so nothing was sent there."
+  },
+  form_foreign: {
+    status: 403,
+    title: "Not your request",
+    explanation: "This form was not opened in this browser. Start again from the app, with cookies allowed."
+  },
+  form_expired: {
+    status: 410,
+    title: "Too late",
+    explanation: "This form has expired. Start again from the app."
+  },
+  form_answered: {
+    status: 410,
+    title: "Already answered",
+    explanation: "This request was answered before. Start again from the app if it is not connected."
   }
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;"
+/** Why nothing was sent to the app. */
+export const refusal = (reason: RefusalReason) => {
+  const { status, title, explanation } = REFUSALS[reason]
+  return problem(status, title, explanation)
 }
-const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
-
-type Part = string | Html | ReadonlyArray<Html>
-const render = (part: Part): string =>
-  typeof part === "string" ? escaped(part) : part instanceof Html ? part.markup : part.map(render).join("")
-
-/** Everything put into the template is escaped unless it is `Html` itself. */
-const html = (template: TemplateStringsArray, ...parts: ReadonlyArray<Part>): Html =>
-  new Html(template.map((text, index) => text + render(parts[index] ?? "")).join(""))
-
-const STYLE = `
-:root{color-scheme:light dark;--ink:#1c1e21;--soft:#5f6670;--line:#d9dde3;--paper:#fff;--wash:#f4f5f7;--accent:#0b5fff;--on-accent:#fff}
-@media (prefers-color-scheme:dark){:root{--ink:#eceef1;--soft:#a4abb6;--line:#3a4049;--paper:#1f2329;--wash:#15181c;--accent:#7aa7ff;--on-accent:#0c1420}}
-*{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--wash);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{width:100%;max-width:27rem;padding:2rem;background:var(--paper);border:1px solid var(--line);border-radius:.75rem}
-h1{margin:0 0 1rem;font-size:1.35rem;line-height:1.3;overflow-wrap:anywhere}
-p{margin:.75rem 0}
-.soft{color:var(--soft);font-size:.9rem}
-ul{margin:1rem 0;padding:1rem 1rem 1rem 2.1rem;border:1px solid var(--line);border-radius:.5rem}
-li+li{margin-top:.5rem}
-dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem .9rem;margin:1rem 0;font-size:.9rem}
-dt{color:var(--soft)}
-dd{margin:0;overflow-wrap:anywhere;font-weight:600}
-.warning{padding:.75rem 1rem;border-left:4px solid #c77700;background:var(--wash);font-size:.9rem}
-form{display:flex;gap:.75rem;margin-top:1.5rem}
-button{flex:1;padding:.7rem 1rem;border:1px solid var(--line);border-radius:.5rem;background:none;color:inherit;font:inherit;font-weight:600;cursor:pointer}
-button.primary{border-color:var(--accent);background:var(--accent);color:var(--on-accent)}
-button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-`
-
-/**
- * No `form-action`: Chromium applies it to every redirect after the form too, so it would have to name wherever the
- * client's callback goes next. There is nothing on these pages that an attacker could write a form with.
- */
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
-  "frame-ancestors 'none'",
-  "base-uri 'none'"
-].join("; ")
-
-/** What every page carries, redirects from one included. */
-export const PAGE_HEADERS = {
-  ...NO_STORE,
-  "content-security-policy": POLICY,
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff"
-}
-
-const page = (status: number, title: string, body: Html, headers: Readonly<Record<string, string>> = {}) =>
-  HttpServerResponse.html(
-    html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-<main>
-<h1>${title}</h1>
-${body}
-</main>
-</body>
-</html>
-`.markup
-  ).pipe(HttpServerResponse.setStatus(status), HttpServerResponse.setHeaders({ ...PAGE_HEADERS, ...headers }))
 
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (
@@ -144,11 +121,3 @@ ${
 <p class="soft">This is the demo consent page: it does not ask you to sign in.</p>`
   )
 }
-
-/** Says what went wrong to the person in front of the browser. */
-export const problem = (
-  status: number,
-  title: string,
-  explanation: string,
-  headers: Readonly<Record<string, string>> = {}
-) => page(status, title, html`<p>${explanation}</p>`, headers)

@@ -7,7 +7,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientDocuments } from "./ClientDocuments.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
 import type { Client, JsonWebKeySet } from "./client.ts"
-import { SIGNING_ALGORITHMS } from "./metadata.ts"
+import { SIGNING_ALGORITHMS } from "./client.ts"
 
 /** RFC 7523 §2.2. */
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

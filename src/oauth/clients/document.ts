@@ -1,8 +1,8 @@
 /** Client ID Metadata Documents: a `client_id` that is the URL of what there is to know (draft-ietf-oauth-client-id-metadata-document). */
 
-import { Option, Result } from "effect"
+import { Result } from "effect"
 import { InvalidClientMetadata, type InvalidRedirectUri } from "../errors.ts"
-import type { Client, TokenEndpointAuthMethod } from "./client.ts"
+import { AUTH_METHODS, type Client, type TokenEndpointAuthMethod, usesSecret } from "./client.ts"
 import * as ClientMetadata from "./metadata.ts"
 
 /** Section 6.6 of the draft: more is nobody's metadata. */
@@ -10,7 +10,7 @@ export const MAX_BYTES = 5 * 1024
 const MAX_URL = 512
 
 /** A shared secret makes no sense in a public document (section 4.1). */
-const AUTH_METHODS = ["none", "private_key_jwt"] as const satisfies ReadonlyArray<TokenEndpointAuthMethod>
+const DOCUMENT_METHODS = AUTH_METHODS.filter((method) => !usesSecret(method))
 
 /**
  * Whether a `client_id` may be fetched: an https URL with a path, without credentials or fragment, in the one spelling
@@ -43,7 +43,11 @@ export const parse = (
     const methods = authMethods(said)
     if (methods.length === 0) return yield* wrong("token_endpoint_auth_method is not none or private_key_jwt")
     const stated = { ...said, token_endpoint_auth_method: methods.at(-1) }
-    const { metadata } = yield* ClientMetadata.effective(stated, { schemes, authMethods: AUTH_METHODS })
+    const { metadata } = yield* ClientMetadata.effective(stated, {
+      schemes,
+      authMethods: DOCUMENT_METHODS,
+      defaultMethod: "none"
+    })
     return ClientMetadata.toClient(url, "document", metadata, methods)
   })
 
@@ -53,9 +57,5 @@ export const parse = (
 const authMethods = (said: Readonly<Record<string, unknown>>): ReadonlyArray<TokenEndpointAuthMethod> => {
   const { token_endpoint_auth_method: stated = "none", token_endpoint_auth_methods_supported: listed } = said
   const all: ReadonlyArray<unknown> = Array.isArray(listed) ? [stated, ...listed] : [stated]
-  return AUTH_METHODS.filter((method) => all.includes(method))
+  return DOCUMENT_METHODS.filter((method) => all.includes(method))
 }
-
-/** The host that vouches for a client, if it is known by a document. */
-export const hostOf = (client: Client): Option.Option<string> =>
-  client.origin === "document" ? Option.some(new URL(client.clientId).host) : Option.none()

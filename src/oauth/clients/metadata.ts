@@ -7,22 +7,21 @@
 
 import { Result, Schema } from "effect"
 import { InvalidClientMetadata, InvalidRedirectUri } from "../errors.ts"
-import type { Client, ClientKeys, ClientOrigin, GrantType, JsonWebKeySet, TokenEndpointAuthMethod } from "./client.ts"
+import {
+  type Client,
+  type ClientKeys,
+  type ClientOrigin,
+  GRANT_TYPES,
+  type GrantType,
+  type JsonWebKeySet,
+  SIGNING_ALGORITHMS,
+  type TokenEndpointAuthMethod
+} from "./client.ts"
 import * as RedirectUri from "./redirectUri.ts"
 
 export const MAX_REDIRECT_URIS = 10
 const MAX_NAME = 100
 const MAX_KEYS = 20
-
-const GRANT_TYPES: ReadonlyArray<string> = ["authorization_code", "refresh_token"] satisfies ReadonlyArray<GrantType>
-export const AUTH_METHODS: ReadonlyArray<string> = [
-  "none",
-  "client_secret_basic",
-  "client_secret_post",
-  "private_key_jwt"
-] satisfies ReadonlyArray<TokenEndpointAuthMethod>
-/** RFC 7518 §3.1; what `private_key_jwt` may be signed with. */
-export const SIGNING_ALGORITHMS = ["RS256", "ES256"]
 
 /** Members of a private key (RFC 7518 §6): a client that publishes them has lost them. */
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
@@ -94,13 +93,22 @@ const present = (value: object): Record<string, unknown> =>
 const isRecord = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** What is allowed where the metadata comes from. */
+export interface Rules {
+  /** Private-use schemes of redirect URIs. */
+  readonly schemes: ReadonlyArray<string>
+  readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
+  /** The method of a client that names none. */
+  readonly defaultMethod: TokenEndpointAuthMethod
+}
+
 /**
  * The metadata in effect, and the redirect URIs that were left out of it. Each URI is judged alone: one that cannot be
- * served does not sink the others. `schemes` are the private-use schemes that are allowed.
+ * served does not sink the others.
  */
 export const effective = (
   said: unknown,
-  rules: { readonly schemes: ReadonlyArray<string>; readonly authMethods: ReadonlyArray<string> }
+  rules: Rules
 ): Result.Result<{ readonly metadata: EffectiveMetadata; readonly leftOut: ReadonlyArray<string> }, Refusal> =>
   Result.gen(function* () {
     if (!isRecord(said)) return yield* Result.fail(wrong("the metadata is not a JSON object"))
@@ -115,7 +123,7 @@ export const effective = (
       return wrong(`${Object.hasOwn(Members.fields, name) ? name : "a member"} has the wrong type`)
     })
 
-    const method = yield* authMethod(members, rules.authMethods)
+    const method = yield* authMethod(members, rules)
     const { kept, leftOut } = yield* redirectUris(members, rules.schemes)
     const { client_name, grant_types, response_types, token_endpoint_auth_methods_supported: _, ...rest } = members
     const grants = (grant_types ?? ["authorization_code"]).filter(isGrantType)
@@ -161,14 +169,14 @@ const keysOf = ({ jwks, jwks_uri }: EffectiveMetadata): ClientKeys | undefined =
   return jwks_uri === undefined ? undefined : { _tag: "Remote", jwksUri: jwks_uri }
 }
 
-const isGrantType = (grant: string): grant is GrantType => GRANT_TYPES.includes(grant)
-const isAuthMethod = (method: string): method is TokenEndpointAuthMethod => AUTH_METHODS.includes(method)
+const isGrantType = (grant: string): grant is GrantType => GRANT_TYPES.some((known) => known === grant)
 
-const authMethod = (members: typeof Members.Type, allowed: ReadonlyArray<string>) =>
+const authMethod = (members: typeof Members.Type, { authMethods, defaultMethod }: Rules) =>
   Result.gen(function* () {
     const { jwks, jwks_uri, token_endpoint_auth_signing_alg: algorithm } = members
-    const method = members.token_endpoint_auth_method ?? allowed[0] ?? "none"
-    if (!isAuthMethod(method) || !allowed.includes(method)) {
+    const named = members.token_endpoint_auth_method ?? defaultMethod
+    const method = authMethods.find((allowed) => allowed === named)
+    if (method === undefined) {
       return yield* Result.fail(wrong("token_endpoint_auth_method is not supported"))
     }
     if (jwks !== undefined && jwks_uri !== undefined) {

@@ -5,20 +5,23 @@ import { Effect, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { InvalidClientMetadata, InvalidToken } from "../errors.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
-import type { Client, SecretHash } from "./client.ts"
+import { AUTH_METHODS, type Client, type SecretHash, usesSecret } from "./client.ts"
 import * as ClientMetadata from "./metadata.ts"
 import * as ClientSecret from "./secret.ts"
-
-/** The first one is RFC 7591's default. */
-const AUTH_METHODS = ["client_secret_basic", "client_secret_post", "none", "private_key_jwt"]
 
 const random = (prefix: string, bytes: number) => prefix + randomBytes(bytes).toString("base64url")
 const digest = (token: Redacted.Redacted) => createHash("sha256").update(Redacted.value(token)).digest()
 
 const effective = Effect.fnUntraced(function* (said: unknown) {
   const { registration } = yield* ServerConfig
-  const rules = { schemes: registration.redirectSchemes, authMethods: AUTH_METHODS }
-  const { metadata, leftOut } = yield* Effect.fromResult(ClientMetadata.effective(said, rules))
+  const { metadata, leftOut } = yield* Effect.fromResult(
+    ClientMetadata.effective(said, {
+      schemes: registration.redirectSchemes,
+      authMethods: AUTH_METHODS,
+      // RFC 7591 §2.
+      defaultMethod: "client_secret_basic"
+    })
+  )
   if (leftOut.length > 0) {
     yield* Effect.logInfo("redirect URIs left out of a registration").pipe(
       Effect.annotateLogs({ client_name: metadata.client_name, left_out: leftOut.map((uri) => uri.slice(0, 200)) })
@@ -27,8 +30,7 @@ const effective = Effect.fnUntraced(function* (said: unknown) {
   return metadata
 })
 
-const needsSecret = ({ token_endpoint_auth_method: method }: ClientMetadata.EffectiveMetadata) =>
-  method === "client_secret_basic" || method === "client_secret_post"
+const needsSecret = ({ token_endpoint_auth_method: method }: ClientMetadata.EffectiveMetadata) => usesSecret(method)
 
 const newSecret = Effect.gen(function* () {
   const secret = ClientSecret.generate()

@@ -1,7 +1,7 @@
 /** What clients discover: pure functions of the configuration, listing only what works. */
 
 import type { ServerConfigShape } from "../../config/ServerConfig.ts"
-import { AUTH_METHODS, SIGNING_ALGORITHMS } from "../clients/metadata.ts"
+import { AUTH_METHODS, SIGNING_ALGORITHMS } from "../clients/client.ts"
 import { METHOD } from "../pkce.ts"
 import { type Catalogue, OFFLINE_ACCESS } from "../scope.ts"
 

@@ -5,14 +5,27 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
+import type { Lifetimes } from "../../config/ServerConfig.ts"
 import { firstRow } from "../../database/query.ts"
-import { FORM_LIFETIME_SECONDS } from "../authorize/consentForm.ts"
-import type { CodeBinding, Grant } from "../clients/client.ts"
 import type { MintedToken, PresentedToken } from "../tokens/opaqueToken.ts"
-import { endSession, type Lifetimes, type Presenter } from "./sessions.sql.ts"
+import { endSession, type Presenter } from "./sessions.sql.ts"
 
-export interface AuthorizationCode extends Grant, CodeBinding {
+/** A form that is to be answered once. Its id, a UUID, becomes the id of the session that its code begins. */
+export interface AnswerOnce {
+  readonly id: string
+  /** For how long it may be answered, and so for how long it is remembered that it was. */
+  readonly lifetimeSeconds: number
+}
+
+/** What a person granted, and what the code for it is bound to (RFC 6749 §4.1.3, RFC 7636 §4.4). */
+export interface AuthorizationCode {
   readonly hash: Uint8Array
+  readonly clientId: string
+  readonly subject: string
+  readonly scopes: ReadonlyArray<string>
+  readonly resource: string
+  readonly redirectUri: string
+  readonly codeChallenge: string
 }
 
 export interface RedeemRequest {
@@ -33,26 +46,29 @@ export type Redemption =
   /** It had been redeemed before; the session that it began has been revoked. */
   | { readonly _tag: "Replayed" }
 
-const decodeIssued = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+const decodeRedeemed = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
 const decodeSpent = firstRow(Schema.Struct({ is_presenters: Schema.Boolean }))
 
 export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
-  const closeForm = Effect.fn("TokenStore.closeForm")(function* (id: string, code?: AuthorizationCode) {
-    const close = sql`
-      insert into mcp.oauth_decisions (id, expires_at)
-      values (${id}, clock_timestamp() + make_interval(secs => ${FORM_LIFETIME_SECONDS}))
-      on conflict (id) do nothing returning id`
-    const closed = yield* code === undefined
-      ? close
-      : sql`
-          with closed as (${close})
-          insert into mcp.oauth_authorization_codes
-            (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
-          select ${code.hash}, id, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
-                 ${code.redirectUri}, ${code.codeChallenge},
-                 clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode})
-          from closed returning session_id`
-    return closed.length > 0
+  const close = ({ id, lifetimeSeconds }: AnswerOnce) => sql`
+    insert into mcp.oauth_decisions (id, expires_at)
+    values (${id}, clock_timestamp() + make_interval(secs => ${lifetimeSeconds}))
+    on conflict (id) do nothing returning id`
+
+  const closeForm = Effect.fn("TokenStore.closeForm")(function* (form: AnswerOnce) {
+    return (yield* close(form)).length > 0
+  }, Effect.uninterruptible)
+
+  const issueCode = Effect.fn("TokenStore.issueCode")(function* (form: AnswerOnce, code: AuthorizationCode) {
+    const issued = yield* sql`
+      with closed as (${close(form)})
+      insert into mcp.oauth_authorization_codes
+        (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
+      select ${code.hash}, id, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
+             ${code.redirectUri}, ${code.codeChallenge},
+             clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode})
+      from closed returning session_id`
+    return issued.length > 0
   }, Effect.uninterruptible)
 
   /** The conditions on a row of codes, or on the session that a code began. */
@@ -60,10 +76,10 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     client_id = ${by.clientId} and code_challenge = ${codeChallenge}
     and redirect_uri = coalesce(${redirectUri ?? null}, redirect_uri)`
 
-  const issue = Effect.fnUntraced(function* (request: RedeemRequest) {
+  const redeemNow = Effect.fnUntraced(function* (request: RedeemRequest) {
     const { code, access, refresh } = request
     const expiresIn = Math.min(lifetimes.accessToken, lifetimes.session)
-    const issued = yield* decodeIssued(sql`
+    const redeemed = yield* decodeRedeemed(sql`
       with code as (
         delete from mcp.oauth_authorization_codes
         where code_hash = ${code.hash} and expires_at > clock_timestamp() and ${isPresenters(request)}
@@ -83,11 +99,11 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
       insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
       select ${access.hash}, session_id, 0, scopes, resource, now, now + make_interval(secs => ${expiresIn})
       from code returning scopes`)
-    return issued && ({ _tag: "Redeemed", scopes: issued.scopes, expiresIn } satisfies Redemption)
+    return redeemed && ({ _tag: "Redeemed", scopes: redeemed.scopes, expiresIn } satisfies Redemption)
   })
 
   /** A code that its own client shows again was stolen from it, or by it: what it began is ended (RFC 6749 §4.1.2). */
-  const lookInto = Effect.fn("TokenStore.redeem.lookInto")(function* (request: RedeemRequest) {
+  const condemn = Effect.fn("TokenStore.condemn")(function* (request: RedeemRequest) {
     const { code, by } = request
     const spent = yield* decodeSpent(sql`
       select ${isPresenters(request)} as is_presenters
@@ -99,8 +115,8 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   }, sql.withTransaction)
 
   const redeem = Effect.fnUntraced(function* (request: RedeemRequest) {
-    return (yield* issue(request)) ?? (yield* lookInto(request))
+    return (yield* redeemNow(request)) ?? (yield* condemn(request))
   }, Effect.uninterruptible)
 
-  return { closeForm, redeem }
+  return { closeForm, issueCode, redeem }
 }

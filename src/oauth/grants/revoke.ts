@@ -3,6 +3,7 @@
 import { Effect } from "effect"
 import type { Client } from "../clients/client.ts"
 import { type Parameters, requiredSecret } from "../parameters.ts"
+import { AccessTokens } from "../tokens/AccessTokens.ts"
 import * as OpaqueToken from "../tokens/opaqueToken.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -19,5 +20,5 @@ export const revoke = Effect.fn("revoke")(function* (client: Client, parameters:
   const refresh = OpaqueToken.read("refresh", byId, presented)
   if (refresh !== undefined) return yield* store.revokeSession(refresh, by)
   const access = OpaqueToken.read("access", byId, presented)
-  if (access !== undefined) return yield* store.revokeAccess(access, by)
+  if (access !== undefined) return yield* (yield* AccessTokens).revoke(access, client.clientId)
 })

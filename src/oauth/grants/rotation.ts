@@ -6,12 +6,12 @@
  * direct predecessor of a successor that nobody has used yet, within a day.
  */
 
-import type { SessionStatus } from "../clients/client.ts"
-
 /** A phone that slept through its answer wakes within this time. */
 const UNUSED_SUCCESSOR_WINDOW_SECONDS = 86_400
 /** More repeats of one token than any honest client makes. */
 const MOST_REPLAYS = 100
+
+export type SessionStatus = "active" | "revoked" | "compromised"
 
 /** The session, read under its row lock; `now` is the database's clock, read after the lock was held. */
 export interface SessionState {

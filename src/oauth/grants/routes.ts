@@ -3,66 +3,58 @@
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import { readParameters } from "../../web/body.ts"
-import { clientAddress } from "../../web/clientAddress.ts"
+import type { StoreUnavailable } from "../../database/query.ts"
+import { callerAddress } from "../../web/clientAddress.ts"
 import { endpoint } from "../../web/endpoint.ts"
-import { admitOrigin, originAllowed } from "../../web/origins.ts"
-import * as ClientAuthentication from "../clients/authentication.ts"
+import { admitOrigin, corsOf } from "../../web/origins.ts"
+import { json, NO_STORE } from "../../web/respond.ts"
+import { authenticate, authenticateConfidential } from "../clients/authentication.ts"
 import type { ClientDocuments } from "../clients/ClientDocuments.ts"
 import type { ClientRegistry } from "../clients/ClientRegistry.ts"
 import type { Client } from "../clients/client.ts"
-import type { StoreUnavailable, TokenError } from "../errors.ts"
-import type { Parameters } from "../parameters.ts"
+import type { TokenError } from "../errors.ts"
+import { type Parameters, readParameters } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
-import { answerErrors, json, NO_STORE } from "../respond.ts"
+import { answerErrors } from "../respond.ts"
+import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ServerKeys } from "../tokens/ServerKeys.ts"
 import { introspect } from "./introspect.ts"
 import { revoke } from "./revoke.ts"
 import type { TokenStore } from "./TokenStore.ts"
 import { grant } from "./token.ts"
 
-type Services = ServerConfig | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
+type Services = ServerConfig | AccessTokens | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
+
+/** An answer to an authenticated client. `address` is for the audit trail. */
 type Serve = (
   client: Client,
   parameters: Parameters,
   address: string
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, TokenError | StoreUnavailable, Services>
 
+const token: Serve = (client, parameters, address) =>
+  Effect.map(grant(client, parameters, address), (tokens) => json(tokens))
+const revocation: Serve = (client, parameters, address) =>
+  Effect.as(revoke(client, parameters, address), HttpServerResponse.empty({ status: 200, headers: NO_STORE }))
+const introspection: Serve = (client, parameters) => Effect.map(introspect(client, parameters), (facts) => json(facts))
+
 export const TokenRoutes = HttpRouter.use(
   Effect.fn("TokenRoutes")(function* (router) {
-    const config = yield* ServerConfig
+    const cors = corsOf(yield* ServerConfig)
     const limits = yield* RateLimits
-    const cors = { cors: (origin: string | undefined) => originAllowed(config.corsOrigins, origin) }
 
     /** A form, from an authenticated client, within its limits. */
-    const clientEndpoint = (serve: Serve, authenticate = ClientAuthentication.authenticate) => {
-      const handle = Effect.fnUntraced(function* (request: HttpServerRequest.HttpServerRequest, address: string) {
-        const parameters = yield* readParameters()
-        const client = yield* authenticate(parameters, request.headers.authorization)
+    const forClients = (serve: Serve, authenticated = authenticate) =>
+      Effect.gen(function* () {
+        const request = yield* HttpServerRequest.HttpServerRequest
+        const parameters = yield* readParameters
+        const client = yield* authenticated(parameters, request.headers.authorization)
         yield* limits.client(client.clientId)
-        return yield* serve(client, parameters, address)
-      })
-      return HttpServerRequest.HttpServerRequest.use((request) => {
-        const address = clientAddress(config.trustedProxies, request)
-        return limits.failures(address, handle(request, address))
-      }).pipe(answerErrors, admitOrigin(config))
-    }
+        return yield* serve(client, parameters, yield* callerAddress)
+      }).pipe(limits.failures, answerErrors, admitOrigin)
 
-    const token: Serve = (client, parameters, address) =>
-      Effect.map(grant(client, parameters, address), (tokens) => json(tokens))
-    const revocation: Serve = (client, parameters, address) =>
-      Effect.as(revoke(client, parameters, address), HttpServerResponse.empty({ status: 200, headers: NO_STORE }))
-
-    yield* endpoint(router, "/token", { POST: clientEndpoint(token) }, cors)
-    const introspection: Serve = (client, parameters) =>
-      Effect.map(introspect(client, parameters), (facts) => json(facts))
-
-    yield* endpoint(
-      router,
-      "/introspect",
-      { POST: clientEndpoint(introspection, ClientAuthentication.authenticateConfidential) },
-      cors
-    )
-    yield* endpoint(router, "/revoke", { POST: clientEndpoint(revocation) }, cors)
+    yield* endpoint(router, "/token", { POST: forClients(token) }, cors)
+    yield* endpoint(router, "/revoke", { POST: forClients(revocation) }, cors)
+    yield* endpoint(router, "/introspect", { POST: forClients(introspection, authenticateConfidential) }, cors)
   })
 )

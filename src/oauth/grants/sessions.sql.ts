@@ -1,12 +1,9 @@
-/** Sessions: looked at by access token, ended by revocation or compromise. */
+/** Sessions: what a grant began, told of and ended. */
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import type { ServerConfigShape } from "../../config/ServerConfig.ts"
 import { firstRow } from "../../database/query.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
-
-export type Lifetimes = ServerConfigShape["lifetimes"]
 
 /** Who presented a token: what the audit trail records. */
 export interface Presenter {
@@ -14,26 +11,6 @@ export interface Presenter {
   readonly address: string
 }
 
-export interface AccessFacts {
-  readonly clientId: string
-  readonly subject: string
-  readonly scopes: ReadonlyArray<string>
-  readonly resource: string
-  readonly expiresAt: Date
-  /** Milliseconds until the token, or its session, ends: by the database's clock, so ours may differ. */
-  readonly remaining: number
-}
-
-const AccessRow = Schema.Struct({
-  client_id: Schema.String,
-  subject: Schema.String,
-  scopes: Schema.Array(Schema.String),
-  resource: Schema.String,
-  expires_at: Schema.Date,
-  remaining: Schema.Number,
-  first_of_head: Schema.Boolean
-})
-const decodeAccess = firstRow(AccessRow)
 const decodeInspected = firstRow(
   Schema.Struct({
     client_id: Schema.String,
@@ -47,8 +24,13 @@ const decodeInspected = firstRow(
 const decodeOwner = firstRow(Schema.Struct({ client_id: Schema.String, token_hash: Schema.NullOr(Schema.Uint8Array) }))
 
 /** What a token stands for, to be told and not to be used. */
-export interface TokenFacts extends Omit<AccessFacts, "remaining"> {
+export interface TokenFacts {
+  readonly clientId: string
+  readonly subject: string
+  readonly scopes: ReadonlyArray<string>
+  readonly resource: string
   readonly issuedAt: Date
+  readonly expiresAt: Date
 }
 
 /** Ends an active session for good, with all its tokens, and records it. The caller holds the session's lock. */
@@ -74,34 +56,7 @@ export const endSession = (
   select ${`session_${end.status}`}, id, client_id, ${JSON.stringify({ reason: end.reason, ...detail })}::jsonb
   from ended`
 
-export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
-  const findAccess = Effect.fn("TokenStore.findAccess")(function* (token: PresentedToken) {
-    const row = yield* decodeAccess(sql`
-      select s.client_id, s.subject, a.scopes, a.resource, a.expires_at,
-             (extract(epoch from least(a.expires_at, s.expires_at) - clock_timestamp()) * 1000)::float8 as remaining,
-             a.generation = s.head_generation and s.confirmed_at is null as first_of_head
-      from mcp.oauth_access_tokens a
-      join mcp.mcp_sessions s on s.id = a.session_id
-      join mcp.oauth_clients c on c.client_id = s.client_id
-      where a.token_hash = ${token.hash} and a.revoked_at is null and a.expires_at > clock_timestamp()
-        and s.status = 'active' and s.expires_at > clock_timestamp() and c.disabled_at is null`)
-    if (row === undefined) return undefined
-    // Only the grace asks whether a successor was ever used; strict rotation writes nothing here.
-    if (row.first_of_head && lifetimes.refreshReuseGrace > 0) {
-      yield* sql`
-        update mcp.mcp_sessions set confirmed_at = clock_timestamp()
-        where id = ${token.sessionId} and head_generation = ${token.generation} and confirmed_at is null`
-    }
-    return {
-      clientId: row.client_id,
-      subject: row.subject,
-      scopes: row.scopes,
-      resource: row.resource,
-      expiresAt: row.expires_at,
-      remaining: row.remaining
-    } satisfies AccessFacts
-  })
-
+export const makeSessions = (sql: SqlClient.SqlClient) => {
   const inspect = Effect.fn("TokenStore.inspect")(function* (token: PresentedToken, kind: "access" | "refresh") {
     const live = sql`
       join mcp.mcp_sessions s on s.id = t.session_id
@@ -126,13 +81,6 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
     } satisfies TokenFacts
   })
 
-  const revokeAccess = Effect.fn("TokenStore.revokeAccess")(function* (token: PresentedToken, by: Presenter) {
-    yield* sql`
-      update mcp.oauth_access_tokens set revoked_at = clock_timestamp()
-      where token_hash = ${token.hash} and revoked_at is null
-        and session_id in (select id from mcp.mcp_sessions where client_id = ${by.clientId})`
-  }, Effect.uninterruptible)
-
   const revokeSession = Effect.fn("TokenStore.revokeSession")(
     function* (token: PresentedToken, by: Presenter) {
       const owner = yield* decodeOwner(sql`
@@ -149,5 +97,5 @@ export const makeSessions = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => 
     Effect.uninterruptible
   )
 
-  return { findAccess, inspect, revokeAccess, revokeSession }
+  return { inspect, revokeSession }
 }

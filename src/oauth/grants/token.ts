@@ -1,7 +1,7 @@
 /** The token endpoint: `authorization_code` (RFC 6749 §4.1.3) and `refresh_token` (§6). */
 
 import { Effect, Redacted } from "effect"
-import type { Client, GrantType, TokenResponse } from "../clients/client.ts"
+import type { Client, GrantType } from "../clients/client.ts"
 import {
   InvalidGrant,
   InvalidRequest,
@@ -17,6 +17,15 @@ import * as Target from "../target.ts"
 import * as OpaqueToken from "../tokens/opaqueToken.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
 import { TokenStore } from "./TokenStore.ts"
+
+/** RFC 6749 §5.1. */
+export interface TokenResponse {
+  readonly access_token: string
+  readonly token_type: "Bearer"
+  readonly expires_in: number
+  readonly refresh_token?: string
+  readonly scope: string
+}
 
 /** One sentence for every reason: a caller who holds a wrong grant learns nothing about it. The log knows more. */
 const invalidGrant = (what: string) =>
@@ -83,8 +92,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
 
 const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
-  const scope = parameters.get("scope")
-  const requested = scope === undefined ? undefined : yield* Scope.parse(scope)
+  const requested = yield* Scope.asked(parameters.get("scope"))
   yield* Target.canonical(parameters.get("resource"))
 
   const keys = yield* ServerKeys

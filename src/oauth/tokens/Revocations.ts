@@ -1,75 +1,52 @@
 /**
- * Good access tokens, kept for some seconds so that most calls of a chatty client need no query.
- *
- * Only while a listener hears of revocations (`announce_*` in the migrations): without one, nothing is kept. What ends a
- * session in this process is forgotten at once, what ends it elsewhere as soon as the database has told.
+ * What has ended, as the database tells it to all instances (`announce_*` in the migrations), and what may be kept in
+ * memory meanwhile: for some seconds, and only while the database is heard. Whatever cannot be heard is not kept.
  */
 
-import type { Scope } from "effect"
-import { Clock, Context, Effect, Layer, Queue, Schedule } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
-import type { Principal } from "../clients/client.ts"
+import { Context, Effect, Layer, Queue, Schedule } from "effect"
+import { RevocationFeed } from "../../database/connect.ts"
 
 /** No revocation goes unheard for longer, whatever becomes of the listener. */
-export const LONGEST_MS = 5000
-/** Some hundred bytes each. */
-const CAPACITY = 20_000
+const LONGEST_MS = 5000
+/** More than one can name. */
+export const EVERYTHING = "*"
 
-/** Every revocation that the database tells: a session's id, or `*` for more than one can name. */
-export type Revocations = Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>
-
-/** Where revocations are heard; nowhere behind a transaction pooler, or in the embedded database's one connection. */
-export class RevocationFeed extends Context.Reference<Revocations | undefined>("gatehouse/store/RevocationFeed", {
-  defaultValue: () => undefined
-}) {}
-
-interface Entry {
-  readonly principal: Principal
-  /** In milliseconds of this process's clock. */
-  readonly until: number
+/** What the database answered a moment ago, by key. Times are milliseconds of this process's clock. */
+export interface Memory<A> {
+  readonly recall: (key: string, now: number) => A | undefined
+  /**
+   * Keeps a value for `remaining` at most, until `about` (a session, a client) is told to have ended or changed. Not kept
+   * is what was asked before the last revocation, since that may be younger than the answer: `epoch` is from then.
+   */
+  readonly keep: (
+    key: string,
+    value: A,
+    fate: { readonly about: string; readonly epoch: number; readonly remaining: number; readonly now: number }
+  ) => void
 }
 
-export class AccessCache extends Context.Service<
-  AccessCache,
+export class Revocations extends Context.Service<
+  Revocations,
   {
-    /** The principal of a token's fingerprint, if it was good a moment ago. */
-    readonly recall: (fingerprint: string, now: number) => Principal | undefined
-    /** Keeps a principal that the database has just answered for `remaining` milliseconds at most. */
-    readonly keep: (fingerprint: string, principal: Principal, remaining: number, now: number) => void
-    /** Whether anything may be kept at all. */
-    readonly isHearing: () => boolean
-    /** Another number after every revocation: what a query answered before it may be out of date. */
+    /** Another number after every revocation. */
     readonly epoch: () => number
-    readonly forget: (sessionId: string) => void
-    readonly forgetAll: () => void
+    /** Says what has ended or changed through this process, which need not wait to hear it from the database. */
+    readonly tell: (about: string) => void
+    /** A memory of this many values. */
+    readonly memory: <A>(capacity: number) => Memory<A>
   }
->()("gatehouse/store/AccessCache") {
+>()("gatehouse/oauth/Revocations") {
   static readonly layer = Layer.effect(
-    AccessCache,
+    Revocations,
     Effect.gen(function* () {
       const feed = yield* RevocationFeed
-      const entries = new Map<string, Entry>()
-      const bySession = new Map<string, Set<string>>()
+      const forgetting: Array<(about: string) => void> = []
       let isHearing = false
       let epoch = 0
 
-      const drop = (fingerprint: string) => {
-        const entry = entries.get(fingerprint)
-        if (entry === undefined) return
-        entries.delete(fingerprint)
-        const { sessionId } = entry.principal
-        const others = bySession.get(sessionId)
-        others?.delete(fingerprint)
-        if (others?.size === 0) bySession.delete(sessionId)
-      }
-      const forgetAll = () => {
+      const tell = (about: string) => {
         epoch++
-        entries.clear()
-        bySession.clear()
-      }
-      const forget = (sessionId: string) => {
-        epoch++
-        for (const fingerprint of [...(bySession.get(sessionId) ?? [])]) drop(fingerprint)
+        for (const forget of forgetting) forget(about)
       }
 
       if (feed !== undefined) {
@@ -77,7 +54,7 @@ export class AccessCache extends Context.Service<
           const queue = yield* feed
           isHearing = true
           yield* Queue.take(queue).pipe(
-            Effect.map(({ payload }) => (payload === "*" ? forgetAll() : forget(payload))),
+            Effect.map(({ payload }) => tell(payload)),
             Effect.forever
           )
         }).pipe(
@@ -85,7 +62,7 @@ export class AccessCache extends Context.Service<
           Effect.ensuring(
             Effect.sync(() => {
               isHearing = false
-              forgetAll()
+              tell(EVERYTHING)
             })
           ),
           Effect.tapCause(() => Effect.logWarning("revocations are not heard; access tokens are not kept in memory"))
@@ -93,33 +70,49 @@ export class AccessCache extends Context.Service<
         yield* Effect.forkScoped(Effect.retry(hear, Schedule.spaced("1 second")))
       }
 
-      return AccessCache.of({
-        recall: (fingerprint, now) => {
-          const entry = entries.get(fingerprint)
-          if (entry === undefined) return undefined
-          if (entry.until > now) return entry.principal
-          drop(fingerprint)
-          return undefined
-        },
-        keep: (fingerprint, principal, remaining, now) => {
-          if (!isHearing) return
-          // The one that was put in first goes first.
-          const [oldest] = entries.size >= CAPACITY ? entries.keys() : []
-          if (oldest !== undefined) drop(oldest)
-          entries.set(fingerprint, { principal, until: now + Math.min(LONGEST_MS, remaining) })
-          const { sessionId } = principal
-          const others = bySession.get(sessionId)
-          if (others === undefined) bySession.set(sessionId, new Set([fingerprint]))
-          else others.add(fingerprint)
-        },
-        isHearing: () => isHearing,
-        epoch: () => epoch,
-        forget,
-        forgetAll
-      })
+      const memory = <A>(capacity: number): Memory<A> => {
+        const entries = new Map<string, { readonly value: A; readonly about: string; readonly until: number }>()
+        const keysAbout = new Map<string, Set<string>>()
+
+        const drop = (key: string) => {
+          const entry = entries.get(key)
+          if (entry === undefined) return
+          entries.delete(key)
+          const keys = keysAbout.get(entry.about)
+          keys?.delete(key)
+          if (keys?.size === 0) keysAbout.delete(entry.about)
+        }
+        forgetting.push((about) => {
+          if (about === EVERYTHING) {
+            entries.clear()
+            keysAbout.clear()
+          }
+          for (const key of [...(keysAbout.get(about) ?? [])]) drop(key)
+        })
+
+        return {
+          recall: (key, now) => {
+            const entry = entries.get(key)
+            if (entry === undefined) return undefined
+            if (entry.until > now) return entry.value
+            drop(key)
+            return undefined
+          },
+          keep: (key, value, { about, epoch: asked, remaining, now }) => {
+            if (!isHearing || asked !== epoch) return
+            drop(key)
+            // The one that was put in first goes first.
+            const [oldest] = entries.size >= capacity ? entries.keys() : []
+            if (oldest !== undefined) drop(oldest)
+            entries.set(key, { value, about, until: now + Math.min(LONGEST_MS, remaining) })
+            const keys = keysAbout.get(about)
+            if (keys === undefined) keysAbout.set(about, new Set([key]))
+            else keys.add(key)
+          }
+        }
+      }
+
+      return Revocations.of({ epoch: () => epoch, tell, memory })
     })
   )
 }
-
-/** Milliseconds of this process's clock: an entry's age, and nothing else, is measured by it. */
-export const now = Clock.currentTimeMillis

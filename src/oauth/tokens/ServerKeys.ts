@@ -1,14 +1,25 @@
 /** The keys behind token tags and consent forms: kept in the database, so that every instance shares them. */
 
-import { randomBytes } from "node:crypto"
-import { Context, Effect, Layer, MutableRef, Schedule, Schema } from "effect"
+import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
+import { Context, Effect, Layer, MutableRef, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import { firstRow, operation, rows } from "../../database/query.ts"
-import type { StoreUnavailable } from "../errors.ts"
-import { deriveServerKey, type ServerKey } from "./opaqueToken.ts"
+import { operation, type StoreUnavailable } from "../../database/query.ts"
+import * as Keys from "./serverKeys.sql.ts"
 
-const KeyRow = Schema.Struct({ id: Schema.Number, secret: Schema.Uint8Array, mature: Schema.Boolean })
-const decodeKeys = rows(KeyRow)
+/** A server key (table `server_keys`) with the two keys that are derived from it. */
+export interface ServerKey {
+  readonly id: number
+  readonly tokenKey: KeyObject
+  readonly consentKey: KeyObject
+}
+
+/** Separate keys for separate purposes, so that a value made for one never passes for the other. */
+export const deriveServerKey = (id: number, secret: Uint8Array): ServerKey => {
+  // Key objects: bytes would be made into one for every tag, which takes longer than the tag.
+  const derive = (purpose: string) =>
+    createSecretKey(new Uint8Array(hkdfSync("sha256", secret, "", `gatehouse ${purpose} v1`, 32)))
+  return { id, tokenKey: derive("token"), consentKey: derive("consent") }
+}
 
 /** How often an instance looks for new keys; a new key starts signing after twice this time, so all know it by then. */
 const REFRESH_INTERVAL_SECONDS = 60
@@ -30,25 +41,14 @@ export class ServerKeys extends Context.Service<
      */
     readonly rotate: Effect.Effect<number | undefined, StoreUnavailable>
   }
->()("gatehouse/store/ServerKeys") {
+>()("gatehouse/oauth/ServerKeys") {
   static readonly layer = Layer.effect(
     ServerKeys,
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
 
-      const add = Effect.suspend(() =>
-        firstRow(Schema.Struct({ id: Schema.Number }))(sql`
-          insert into mcp.server_keys (id, secret)
-          select coalesce((select (id + 1) % 256 from mcp.server_keys order by created_at desc, id desc limit 1), 0),
-                 ${randomBytes(32)}
-          on conflict (id) do nothing returning id::int`)
-      )
-
       const load = Effect.gen(function* () {
-        const found = yield* decodeKeys(sql`
-          select id::int, secret,
-                 created_at < clock_timestamp() - make_interval(secs => ${2 * REFRESH_INTERVAL_SECONDS}) as mature
-          from mcp.server_keys order by created_at desc, id desc`)
+        const found = yield* Keys.all(sql, 2 * REFRESH_INTERVAL_SECONDS)
         const keys = found.map(({ id, secret, mature }) => ({ ...deriveServerKey(id, secret), mature }))
         const signing = keys.find((key) => key.mature) ?? keys.at(-1)
         return signing && ({ signing, byId: new Map(keys.map((key) => [key.id, key])) } satisfies Keyring)
@@ -56,7 +56,9 @@ export class ServerKeys extends Context.Service<
 
       // The first start makes the first key; of two instances that start at once, one insert wins and both load it.
       const initial = yield* operation(
-        Effect.flatMap(load, (found) => (found === undefined ? Effect.andThen(add, load) : Effect.succeed(found)))
+        Effect.flatMap(load, (found) =>
+          found === undefined ? Effect.andThen(Keys.add(sql), load) : Effect.succeed(found)
+        )
       )
       if (initial === undefined) return yield* Effect.die(new Error("mcp.server_keys stayed empty"))
       const keyring = MutableRef.make<Keyring>(initial)
@@ -72,7 +74,7 @@ export class ServerKeys extends Context.Service<
       return ServerKeys.of({
         signing: () => MutableRef.get(keyring).signing,
         byId: (id) => MutableRef.get(keyring).byId.get(id),
-        rotate: operation(Effect.map(add, (row) => row?.id))
+        rotate: operation(Keys.add(sql))
       })
     })
   )

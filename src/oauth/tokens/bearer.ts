@@ -2,16 +2,21 @@
 
 import { Effect, Redacted } from "effect"
 import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
-import type { Principal } from "../clients/client.ts"
-import { type BearerError, InsufficientScope, InvalidToken, MissingToken, type StoreUnavailable } from "../errors.ts"
-import { TokenStore } from "../grants/TokenStore.ts"
+import type { StoreUnavailable } from "../../database/query.ts"
+import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../errors.ts"
 import * as Scope from "../scope.ts"
+import { AccessTokens, type Principal } from "./AccessTokens.ts"
 import * as OpaqueToken from "./opaqueToken.ts"
 import { ServerKeys } from "./ServerKeys.ts"
 
 // Made once: an error collects its stack when it is made.
 const missingToken = new MissingToken()
 const invalidToken = new InvalidToken({ description: "the access token is unknown, expired, revoked or not for here" })
+
+/** The principal of an `Authorization` header. */
+export type Authenticate = (
+  authorization: string | undefined
+) => Effect.Effect<Principal, MissingToken | InvalidToken | StoreUnavailable>
 
 /**
  * Makes what tells the principal of an `Authorization` header. Only the header counts: never a query or form parameter.
@@ -20,31 +25,30 @@ const invalidToken = new InvalidToken({ description: "the access token is unknow
  */
 export const makeAuthenticate = Effect.fnUntraced(function* () {
   const keys = yield* ServerKeys
-  const store = yield* TokenStore
+  const tokens = yield* AccessTokens
   const { resource } = yield* ServerConfig
 
   const lookUp = Effect.fn("bearer.lookUp")(function* (presented: Redacted.Redacted) {
     const token = OpaqueToken.read("access", keys.byId, presented)
-    return token && (yield* store.findAccess(token))
+    return token && (yield* tokens.find(token))
   })
 
   const judge = (principal: Principal | undefined) =>
     principal?.resource === resource ? Effect.succeed(principal) : Effect.fail(invalidToken)
 
   // Most calls find their token in memory: for them this is one step, and no generator.
-  return (
-    authorization: string | undefined
-  ): Effect.Effect<Principal, MissingToken | InvalidToken | StoreUnavailable> => {
+  const authenticate: Authenticate = (authorization) => {
     // RFC 9110 §11.1: the scheme is case-insensitive.
     const credentials = /^bearer(?: +(.*))?$/i.exec(authorization ?? "")
     if (credentials === null) return Effect.fail(missingToken)
     const presented = credentials[1] ?? ""
     return Effect.clockWith((clock) => {
       // Found by its fingerprint, a token needs no second look at its tag.
-      const principal = store.recallAccess(OpaqueToken.fingerprint(presented), clock.currentTimeMillisUnsafe())
+      const principal = tokens.recall(OpaqueToken.fingerprint(presented), clock.currentTimeMillisUnsafe())
       return principal === undefined ? Effect.flatMap(lookUp(Redacted.make(presented)), judge) : judge(principal)
     })
   }
+  return authenticate
 })
 
 /** What to answer when not all of `needed` was granted. */

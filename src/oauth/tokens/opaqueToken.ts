@@ -10,8 +10,9 @@
  * the database stores the SHA-256 of the whole string.
  */
 
-import { createHmac, createSecretKey, hash, hkdfSync, type KeyObject, randomBytes, timingSafeEqual } from "node:crypto"
+import { createHmac, hash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Redacted } from "effect"
+import type { ServerKey } from "./ServerKeys.ts"
 
 /** Prefixes by kind, recognisable to secret scanners. */
 const PREFIX = { access: "mcp_at_", refresh: "mcp_rt_", code: "mcp_ac_" } as const
@@ -20,21 +21,6 @@ export type TokenKind = keyof typeof PREFIX
 const VERSION = 1
 const [SESSION_AT, GENERATION_AT, RANDOM_AT, TAG_AT, END] = [2, 18, 22, 56, 72] as const
 const BODY = /^[A-Za-z0-9_-]{96}$/
-
-/** A server key (table `server_keys`) with the two keys that are derived from it. */
-export interface ServerKey {
-  readonly id: number
-  readonly tokenKey: KeyObject
-  readonly consentKey: KeyObject
-}
-
-/** Separate keys for separate purposes, so that a value made for one never passes for the other. */
-export const deriveServerKey = (id: number, secret: Uint8Array): ServerKey => {
-  // Key objects: bytes would be made into one for every tag, which takes longer than the tag.
-  const derive = (purpose: string) =>
-    createSecretKey(new Uint8Array(hkdfSync("sha256", secret, "", `gatehouse ${purpose} v1`, 32)))
-  return { id, tokenKey: derive("token"), consentKey: derive("consent") }
-}
 
 /** A freshly minted token: the secret for the client, the hash for the database. */
 export interface MintedToken {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Schema } from "effect"
 import * as ConsentForm from "../../../src/oauth/authorize/consentForm.ts"
-import { deriveServerKey } from "../../../src/oauth/tokens/opaqueToken.ts"
+import { deriveServerKey } from "../../../src/oauth/tokens/ServerKeys.ts"
 
 const key = deriveServerKey(0, randomBytes(32))
 const byId = (id: number) => (id === 0 ? key : undefined)

@@ -2,9 +2,10 @@ import { randomBytes, randomUUID } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Redacted, Schema } from "effect"
 import * as OpaqueToken from "../../../src/oauth/tokens/opaqueToken.ts"
+import { deriveServerKey } from "../../../src/oauth/tokens/ServerKeys.ts"
 
-const key = OpaqueToken.deriveServerKey(7, randomBytes(32))
-const otherKey = OpaqueToken.deriveServerKey(7, randomBytes(32))
+const key = deriveServerKey(7, randomBytes(32))
+const otherKey = deriveServerKey(7, randomBytes(32))
 const byId = (id: number) => (id === 7 ? key : undefined)
 const kinds = ["access", "refresh", "code"] as const
 const Kind = Schema.Literals(kinds)

@@ -1,4 +1,4 @@
-/** Pages of the public web as readable text. */
+/** What stands on the public web, as readable text. */
 
 import { Context, Effect, Layer, Result } from "effect"
 import { compile, type HtmlToTextOptions } from "html-to-text"
@@ -15,7 +15,7 @@ const MAX_TITLE = 200
 /** Less than this is a teaser or a menu, and no article. */
 const SHORTEST_ARTICLE = 250
 
-export interface Page {
+export interface Article {
   /** Where it was in the end, after redirects. */
   readonly url: string
   readonly title: string
@@ -24,12 +24,12 @@ export interface Page {
   readonly isCut: boolean
 }
 
-export class Pages extends Context.Service<
-  Pages,
-  { readonly read: (url: string) => Effect.Effect<Page, ToolFailure> }
->()("gatehouse/tools/Pages") {
+export class Reader extends Context.Service<
+  Reader,
+  { readonly read: (url: string) => Effect.Effect<Article, ToolFailure> }
+>()("gatehouse/toolsets/Reader") {
   static readonly layer = Layer.effect(
-    Pages,
+    Reader,
     Effect.gen(function* () {
       const web = yield* PublicWeb
 
@@ -64,8 +64,8 @@ export class Pages extends Context.Service<
         return yield* new ToolFailure({ message: "The page redirects too often." })
       })
 
-      return Pages.of({
-        read: Effect.fn("Pages.read")(function* (address: string) {
+      return Reader.of({
+        read: Effect.fn("Reader.read")(function* (address: string) {
           const { url, answer } = yield* follow(address)
           if (answer.status !== 200) {
             return yield* new ToolFailure({ message: `The page answered with an error (${answer.status}).` })

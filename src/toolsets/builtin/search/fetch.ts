@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import type { Scope } from "../../../oauth/scope.ts"
 import * as Tool from "../../tool.ts"
 import { webUrl } from "../../untrusted.ts"
-import { MAX_TEXT, Pages } from "./Pages.ts"
+import { MAX_TEXT, Reader } from "./Reader.ts"
 
 /** A scope of its own: which pages are read tells others what somebody is working on. */
 const WEB_READ: Scope = {
@@ -36,8 +36,8 @@ export const fetch = Tool.make({
     })
   }),
   handler: Effect.fnUntraced(function* ({ id }) {
-    const pages = yield* Pages
-    const { url, title, text, isCut } = yield* pages.read(webUrl(id) ?? id)
+    const reader = yield* Reader
+    const { url, title, text, isCut } = yield* reader.read(webUrl(id) ?? id)
     return { id, title, text, url, metadata: { truncated: isCut ? ("true" as const) : ("false" as const) } }
   })
 })

@@ -3,7 +3,7 @@
 import { Effect, type Redacted, type Schema } from "effect"
 import type { SearchConfig } from "../../../config/ServerConfig.ts"
 import type { Outbound, OutboundRequest } from "../../../net/outbound.ts"
-import { ToolFailure } from "../../tool.ts"
+import { type Failure, ToolFailure } from "../../tool.ts"
 
 /** As the provider tells it: nothing of it is clean. */
 export interface Found {
@@ -27,7 +27,7 @@ export interface SearchProvider {
     config: SearchConfig,
     query: string,
     limit: number
-  ) => Effect.Effect<ReadonlyArray<Found>, ToolFailure>
+  ) => Effect.Effect<ReadonlyArray<Found>, Failure>
 }
 
 export const provider = <A>(spec: {

@@ -50,9 +50,9 @@ export class Search extends Context.Service<
     readonly search: (
       query: string,
       limit: number
-    ) => Effect.Effect<ReadonlyArray<typeof SearchResult.Type>, Tool.ToolFailure>
+    ) => Effect.Effect<ReadonlyArray<typeof SearchResult.Type>, Tool.Failure>
   }
->()("gatehouse/tools/Search") {
+>()("gatehouse/toolsets/Search") {
   static readonly layer = Layer.effect(
     Search,
     Effect.gen(function* () {

@@ -3,7 +3,7 @@
 import { Cache, Context, Duration, Effect, Exit, Layer, Schema } from "effect"
 import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { Outbound } from "../../../net/outbound.ts"
-import { ToolFailure } from "../../tool.ts"
+import { type Failure, ToolFailure } from "../../tool.ts"
 import { plainText } from "../../untrusted.ts"
 
 const SERVICE = "Open-Meteo"
@@ -79,10 +79,10 @@ const variablesOf = (fields: object) =>
 export class OpenMeteo extends Context.Service<
   OpenMeteo,
   {
-    readonly findPlace: (name: string) => Effect.Effect<Place, ToolFailure>
-    readonly forecast: (request: ForecastRequest) => Effect.Effect<typeof ForecastAnswer.Type, ToolFailure>
+    readonly findPlace: (name: string) => Effect.Effect<Place, Failure>
+    readonly forecast: (request: ForecastRequest) => Effect.Effect<typeof ForecastAnswer.Type, Failure>
   }
->()("gatehouse/tools/OpenMeteo") {
+>()("gatehouse/toolsets/OpenMeteo") {
   static readonly layer = Layer.effect(
     OpenMeteo,
     Effect.gen(function* () {

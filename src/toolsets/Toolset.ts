@@ -1,0 +1,48 @@
+/** What the server offers through `/mcp`. Sets may be put together, and replaced while the server runs. */
+
+import type { Tool as Listing, McpServer, ServerCapabilities, ServerOptions } from "@modelcontextprotocol/server"
+import { Context, Effect, Exit } from "effect"
+import type { Tool } from "./tool.ts"
+
+export interface Offering {
+  /** Called by both lanes, in the order in which they are listed. */
+  readonly tools: ReadonlyArray<Tool>
+  /** What a client's model is told of the whole. Clients read the first 512 characters. */
+  readonly instructions: string
+  /** What a set offers beside its tools. */
+  readonly more: More
+}
+
+/** More of the protocol than tools that are called: resources, prompts, completion, put on the SDK's own server. */
+export interface More {
+  readonly capabilities: ServerCapabilities
+  /** Of the tools that `register` brings along, their entries in `tools/list`. */
+  readonly listings: ReadonlyArray<Listing>
+  /** How a state that comes back from a client is verified, where tools ask it something between two rounds. */
+  readonly requestState?: NonNullable<ServerOptions["requestState"]>
+  /** Puts it all on the server of one request. */
+  readonly register: (server: McpServer) => void
+}
+
+export class Toolset extends Context.Service<
+  Toolset,
+  {
+    /** What is offered now: another object as soon as something else is. */
+    readonly current: () => Offering
+  }
+>()("gatehouse/toolsets/Toolset") {}
+
+// As `Exit.isExit`, which does not say of what.
+const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Exit.Exit<A, E> =>
+  Exit.isExit(effect)
+
+/** A tool that brings along the services that its calls need. */
+export const bind = <R>(tool: Tool<R>): Effect.Effect<Tool, never, R> =>
+  Effect.map(Effect.context<R>(), (context) => ({
+    ...tool,
+    call: (args) => {
+      const answer = tool.call(args)
+      // What is answered at once needs none, and providing them costs more than it took.
+      return isExit(answer) ? answer : Effect.provideContext(answer, context)
+    }
+  }))

@@ -1,0 +1,68 @@
+/** The one Node server that listens, and how it ends. */
+
+import { createServer, type Server as HttpServer } from "node:http"
+import type { Socket } from "node:net"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Deferred, Effect, Layer } from "effect"
+import { HttpRouter } from "effect/http"
+import { ServerConfig } from "../config/ServerConfig.ts"
+import { Draining } from "./Draining.ts"
+
+/** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
+const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
+
+const nodeServer = () =>
+  createServer({
+    // Slow senders are cut early: Node's own defaults are a minute and five.
+    headersTimeout: 10_000,
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 5_000,
+    keepAliveTimeout: 15_000,
+    maxHeaderSize: 16 * 1024,
+    // A second Authorization or Host header is joined to the first and then fits nothing, instead of being dropped.
+    joinDuplicateHeaders: true,
+    // The Host allow-list answers a missing Host itself.
+    requireHostHeader: false
+  })
+
+/**
+ * Runs before the listener closes: requests in flight finish, new ones on open connections are turned away, and nobody
+ * waits for connections that have nothing to say. Node itself would wait for two kinds of them: those that browsers
+ * open in advance, and those whose last response ends after the close.
+ */
+const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServer) {
+  const draining = yield* Draining
+  const unused = new Set<Socket>()
+  server.on("connection", (socket) => {
+    unused.add(socket)
+    socket.once("close", () => unused.delete(socket))
+  })
+  server.on("request", (request, response) => {
+    unused.delete(request.socket)
+    response.once("close", () => {
+      if (Deferred.isDoneUnsafe(draining)) setImmediate(() => server.closeIdleConnections())
+    })
+  })
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      yield* Deferred.succeed(draining, undefined)
+      for (const socket of unused) socket.destroy()
+      yield* Effect.logInfo("shutting down: requests in flight may finish, new ones are refused")
+    })
+  )
+})
+
+/** Serves these routes at the configured address, until the scope closes. */
+export const listener = <E, R>(routes: Layer.Layer<never, E, R>) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { host, port } = yield* ServerConfig
+      const server = nodeServer()
+      const address = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "10 seconds" })
+      return Layer.effectDiscard(drainOnShutdown(server)).pipe(
+        Layer.provide(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
+        Layer.provide(address),
+        Layer.provide(Draining.layer)
+      )
+    })
+  )
