@@ -5,16 +5,95 @@ import { assert, describe, it } from "@effect/vitest"
 const SRC = join(import.meta.dirname, "../src")
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
 const textOf = (file: string) => readFileSync(join(SRC, file), "utf8")
+
+/** Every import of a file of ours: static, of types alone, for its effect, or at run time. */
 const importsOf = (file: string) =>
-  [...textOf(file).matchAll(/from "(\.[^"]+)"/g)].map(([, path = ""]) => relative(SRC, join(SRC, dirname(file), path)))
+  [...textOf(file).matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map(([, path = ""]) =>
+    relative(SRC, join(SRC, dirname(file), path))
+  )
+
+/**
+ * The rooms, from the ground up, and what each may import beside itself. A file at the root of `oauth` is a room of its
+ * own kind: the words that all of the protocol speaks.
+ */
+const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
+  config: [],
+  doctor: [],
+  net: [],
+  database: ["config"],
+  web: ["config"],
+  oauth: ["web", "database", "config"],
+  "oauth/tokens": ["oauth", "database", "config"],
+  "oauth/clients": ["oauth/tokens", "oauth", "web", "net", "database", "config"],
+  "oauth/grants": ["oauth/clients", "oauth/tokens", "oauth", "web", "database", "config"],
+  "oauth/authorize": ["oauth/grants", "oauth/clients", "oauth/tokens", "oauth", "web", "database", "config"],
+  "oauth/discovery": ["oauth/clients", "oauth", "web", "config"],
+  toolsets: ["oauth", "net"],
+  "toolsets/builtin": ["toolsets", "oauth", "net", "config"],
+  mcp: ["toolsets", "oauth/tokens", "oauth", "web", "database", "config"],
+  app: [
+    "mcp",
+    "toolsets/builtin",
+    "toolsets",
+    "oauth/authorize",
+    "oauth/discovery",
+    "oauth/grants",
+    "oauth/clients",
+    "oauth/tokens",
+    "oauth",
+    "web",
+    "net",
+    "database",
+    "config"
+  ],
+  "app/programs": ["app", "doctor", "oauth/grants", "oauth/clients", "oauth/tokens", "database", "config"],
+  main: ["app", "app/programs"]
+}
+
+/** The innermost room that a file stands in. */
+const roomOf = (file: string) => {
+  const folders = file.includes("/") ? dirname(file).split("/") : [file.replace(/\.ts$/, "")]
+  const rooms = folders.map((_, depth) => folders.slice(0, depth + 1).join("/"))
+  return rooms.findLast((room) => room in MAY_IMPORT) ?? "nowhere"
+}
+
+/** SQL in a template, or given to the client as text or fragments. */
+const SQL =
+  /\bsql(<[^>]*>)?`|\bsql\.(unsafe|literal|insert|update|in|and|or|csv)\b|[=(,>*]\s*client(<[^>]*>)?`|\bclient\.unsafe\b/
 
 describe("architecture", () => {
+  it("every file stands in a room, and imports from below alone", () => {
+    for (const file of files) {
+      const room = roomOf(file)
+      assert.property(MAY_IMPORT, room, file)
+      for (const imported of importsOf(file)) {
+        assert.include([...(MAY_IMPORT[room] ?? []), room], roomOf(imported), `${file} imports ${imported}`)
+      }
+    }
+  })
+
+  it("the rooms stand above each other, so there is an order to read them in", () => {
+    const rooms = Object.keys(MAY_IMPORT)
+    for (const [room, below] of Object.entries(MAY_IMPORT)) {
+      for (const other of below) assert.isBelow(rooms.indexOf(other), rooms.indexOf(room), `${room} imports ${other}`)
+    }
+  })
+
   it("no file imports itself in a circle", () => {
+    const sound = new Set<string>()
     const visit = (file: string, path: ReadonlyArray<string>): void => {
       assert.notInclude(path, file, [...path, file].join(" -> "))
+      if (sound.has(file)) return
       for (const imported of importsOf(file)) visit(imported, [...path, file])
+      sound.add(file)
     }
     for (const file of files) visit(file, [])
+  })
+
+  it("SQL stands only in files that say so by their name", () => {
+    for (const file of files) {
+      if (!/\.sql\.ts$|Store\.ts$/.test(file)) assert.notMatch(textOf(file), SQL, file)
+    }
   })
 
   it("the environment is read only by the configuration", () => {
@@ -24,6 +103,6 @@ describe("architecture", () => {
   })
 
   it("no source file is longer than a person reads in one sitting", () => {
-    for (const file of files) assert.isAtMost(textOf(file).split("\n").length, 400, file)
+    for (const file of files) assert.isAtMost(textOf(file).split("\n").length, 300, file)
   })
 })
