@@ -16,7 +16,7 @@ const EXPOSED_HEADERS = ["WWW-Authenticate", "Mcp-Session-Id", "Retry-After"]
 
 const methodNotAllowed = (allow: string) => HttpServerResponse.empty({ status: 405, headers: { allow } })
 
-export const allowOf = (methods: ReadonlyArray<string>): string =>
+const allowOf = (methods: ReadonlyArray<string>): string =>
   methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ")
 
 /** Adds a path to the router. HEAD is answered by GET. */

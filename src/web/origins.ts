@@ -23,7 +23,7 @@ export const corsOf = ({ corsOrigins }: ServerConfigShape) => ({
 })
 
 /** Whether a request with this `Origin` may reach `/mcp` and the token endpoints. Programs send none. */
-export const originAdmitted = (config: ServerConfigShape, origin: string | undefined): boolean =>
+const originAdmitted = (config: ServerConfigShape, origin: string | undefined): boolean =>
   origin === undefined ||
   origin === config.issuer ||
   originAllowed(config.allowedOrigins, origin) ||

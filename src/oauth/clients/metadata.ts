@@ -19,7 +19,7 @@ import {
 } from "./client.ts"
 import * as RedirectUri from "./redirectUri.ts"
 
-export const MAX_REDIRECT_URIS = 10
+const MAX_REDIRECT_URIS = 10
 const MAX_NAME = 100
 const MAX_KEYS = 20
 

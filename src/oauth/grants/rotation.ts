@@ -41,7 +41,7 @@ export type RotationDecision =
 const refuse = (why: string, alarm = false): RotationDecision => ({ _tag: "Refuse", why, alarm })
 
 /** How long after `rotatedAt` a repeat of the token is taken for a lost answer, in seconds. */
-export const replayWindow = (session: SessionState, generation: number, graceSeconds: number): number => {
+const replayWindow = (session: SessionState, generation: number, graceSeconds: number): number => {
   if (graceSeconds === 0) return 0
   const successorUnused = generation === session.headGeneration - 1 && session.confirmedAt === null
   return successorUnused ? Math.max(graceSeconds, UNUSED_SUCCESSOR_WINDOW_SECONDS) : graceSeconds

@@ -121,6 +121,14 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect("B14 a scope of nothing but blanks is as one that is absent: the whole grant", () =>
+    Effect.gen(function* () {
+      const { refresh_token } = yield* obtainTokens()
+      const answer = isRotated(yield* refresh(refresh_token, { scope: " " }))
+      assert.strictEqual(answer.scope, "mcp.tools.call offline_access")
+    })
+  )
+
   it.effect("RF6 scope may narrow, comes back in full, and never widens", () =>
     Effect.gen(function* () {
       const { refresh_token } = yield* obtainTokens()
