@@ -53,16 +53,12 @@ const program = Effect.gen(function* () {
         const [refresh, access] = [randomBytes(32), randomBytes(32)]
         const { id: sessionId, head: presented } = session
         const values = {
-          sessionId,
-          clientId,
-          generation,
-          presented,
+          token: { sessionId, generation, hash: presented },
+          by: { clientId },
           requested: undefined,
-          refresh,
-          access,
-          sealed: null
+          refresh: { hash: refresh }
         }
-        const rows = yield* rotation(sql, lifetimes, values)
+        const rows = yield* rotation(sql, lifetimes, values, { hash: access }, null)
         if (rows.length !== 1) return yield* Effect.die(new Error("a rotation did not happen"))
         rotations++
         session.head = refresh

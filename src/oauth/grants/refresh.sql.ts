@@ -1,16 +1,16 @@
 /**
  * Refresh token rotation. The plain case is one statement, which writes nothing unless every condition holds. Whatever it
- * leaves alone is looked into under the session's row lock (`domain/rotation.ts` decides, this obeys).
+ * leaves alone is examined under the session's row lock: `rotation.ts` decides, this obeys.
  */
 
-import { Array as Arr, Effect, Option, Redacted, Schema, Semaphore } from "effect"
+import { Array as Arr, Effect, Redacted, Schema, Semaphore } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
 import { firstRow, rows } from "../../database/query.ts"
 import * as Scope from "../scope.ts"
 import { type MintedToken, type PresentedToken, sha256 } from "../tokens/opaqueToken.ts"
 import { decide, type RotationDecision, type SessionState } from "./rotation.ts"
-import { open, type Successor, seal } from "./seal.ts"
+import { openAll, type Successor, seal } from "./seal.ts"
 import { endSession, type Presenter } from "./sessions.sql.ts"
 
 export interface RefreshRequest {
@@ -25,13 +25,7 @@ export interface RefreshRequest {
 }
 
 export type Rotation =
-  | {
-      readonly _tag: "Rotated"
-      readonly refreshToken: Redacted.Redacted
-      readonly accessToken: Redacted.Redacted
-      readonly expiresIn: number
-      readonly scopes: ReadonlyArray<string>
-    }
+  | (Successor & { readonly _tag: "Rotated"; readonly expiresIn: number; readonly scopes: ReadonlyArray<string> })
   /** No session of this client has such a token. */
   | { readonly _tag: "Unknown" }
   /** More was asked for than was granted. */
@@ -61,19 +55,12 @@ const decodeChain = rows(RefreshRow)
 const decodeRotated = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_in: Schema.Number }))
 const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String), expires_at: Schema.Date }))
 
-/** Hashes are SHA-256 digests of tokens. */
+/** As much of a refresh as the statement needs. Hashes are SHA-256 digests of tokens. */
 interface RotationValues {
-  readonly sessionId: string
-  readonly clientId: string
-  /** Of the presented token; the next one is of the next generation. */
-  readonly generation: number
-  readonly presented: Uint8Array
-  /** The part of the grant that is asked for; all of it when absent. */
-  readonly requested: ReadonlyArray<string> | undefined
-  readonly refresh: Uint8Array
-  readonly access: Uint8Array
-  /** The answer, sealed for a repeat; null without a grace. */
-  readonly sealed: Uint8Array | null
+  readonly token: Omit<PresentedToken, "secret">
+  readonly by: Pick<Presenter, "clientId">
+  readonly requested: RefreshRequest["requested"]
+  readonly refresh: Pick<MintedToken, "hash">
 }
 
 /**
@@ -84,11 +71,14 @@ interface RotationValues {
 export const rotation = (
   sql: SqlClient.SqlClient,
   lifetimes: Lifetimes,
-  { sessionId, clientId, generation, presented, requested, refresh, access, sealed }: RotationValues
+  { token: { sessionId, generation, hash: presented }, by, requested, refresh }: RotationValues,
+  access: Pick<MintedToken, "hash">,
+  /** The answer, sealed for a repeat; null without a grace. */
+  sealed: Uint8Array | null
 ) => sql`
   with head as (
     update mcp.mcp_sessions s set head_generation = ${generation + 1}, confirmed_at = null
-    where s.id = ${sessionId} and s.client_id = ${clientId} and s.status = 'active'
+    where s.id = ${sessionId} and s.client_id = ${by.clientId} and s.status = 'active'
       and s.head_generation = ${generation} and s.expires_at > clock_timestamp()
       and coalesce(${requested ?? null}::text[] <@ s.scopes, true)
       and exists (
@@ -108,12 +98,12 @@ export const rotation = (
       and r.rotated_at < head.now - make_interval(secs => ${lifetimes.refreshReuseGrace})
   ), refresh as (
     insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, parent_hash, created_at, expires_at)
-    select ${refresh}, id, ${generation + 1}, ${presented}, now,
+    select ${refresh.hash}, id, ${generation + 1}, ${presented}, now,
            least(now + make_interval(secs => ${lifetimes.refreshToken}), expires_at)
     from head
   )
   insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
-  select ${access}, id, ${generation + 1}, coalesce(${requested ?? null}::text[], scopes), resource, now,
+  select ${access.hash}, id, ${generation + 1}, coalesce(${requested ?? null}::text[], scopes), resource, now,
          least(now + make_interval(secs => ${lifetimes.accessToken}), expires_at)
   from head returning scopes, floor(extract(epoch from expires_at - created_at))::integer as expires_in`
 
@@ -130,34 +120,16 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     new Date(Math.min(+session.now + 1000 * lifetimes.accessToken, +session.expiresAt))
   const secondsUntil = (session: SessionState, instant: number) => Math.floor((instant - +session.now) / 1000)
 
-  const rotate = Effect.fnUntraced(function* ({ token, by, requested, refresh, mintAccess }: RefreshRequest) {
+  const rotate = Effect.fnUntraced(function* (request: RefreshRequest) {
+    const { token, refresh, mintAccess } = request
     const access = mintAccess(token.generation + 1)
     const successor: Successor = { refreshToken: refresh.secret, accessToken: access.secret }
-    const row = yield* decodeRotated(
-      rotation(sql, lifetimes, {
-        sessionId: token.sessionId,
-        clientId: by.clientId,
-        generation: token.generation,
-        presented: token.hash,
-        requested,
-        refresh: refresh.hash,
-        access: access.hash,
-        sealed: lifetimes.refreshReuseGrace > 0 ? seal(token.secret, successor) : null
-      })
-    )
-    return (
-      row &&
-      ({
-        _tag: "Rotated",
-        refreshToken: refresh.secret,
-        accessToken: access.secret,
-        expiresIn: row.expires_in,
-        scopes: row.scopes
-      } satisfies Rotation)
-    )
+    const sealed = lifetimes.refreshReuseGrace > 0 ? seal(token.secret, successor) : null
+    const row = yield* decodeRotated(rotation(sql, lifetimes, request, access, sealed))
+    return row && ({ _tag: "Rotated", ...successor, expiresIn: row.expires_in, scopes: row.scopes } satisfies Rotation)
   })
 
-  /** Follows the seals from the presented token to the head and repeats the last answer. */
+  /** Repeats the last answer of the session, which the seals from the presented token on lead to. */
   const replay = Effect.fnUntraced(function* (
     { token, mintAccess }: RefreshRequest,
     session: SessionState,
@@ -165,44 +137,33 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     scopes: ReadonlyArray<string>,
     resource: string
   ) {
-    let key: Redacted.Redacted = token.secret
-    let last: Successor | undefined
-    for (const link of chain.filter(({ generation }) => generation < session.headGeneration)) {
-      const opened = Option.getOrUndefined(
-        link.sealed_successor === null ? Option.none() : open(key, link.sealed_successor)
-      )
-      if (opened === undefined) {
-        return { _tag: "Refuse", why: "a sealed successor did not open", alarm: true } satisfies Rotation
-      }
-      key = opened.refreshToken
-      last = opened
+    const { headGeneration } = session
+    const seals = chain.filter(({ generation }) => generation < headGeneration).map((link) => link.sealed_successor)
+    const last = openAll(token.secret, seals)
+    if (last === undefined) {
+      return { _tag: "Refuse", why: "a sealed successor did not open", alarm: true } satisfies Rotation
     }
-    if (last === undefined) return { _tag: "Refuse", why: "no successor to repeat", alarm: true } satisfies Rotation
     yield* sql`update mcp.oauth_refresh_tokens set replays = replays + 1 where token_hash = ${token.hash}`
 
     const usable = yield* decodeUsable(sql`
       select scopes, expires_at from mcp.oauth_access_tokens
-      where session_id = ${token.sessionId} and generation = ${session.headGeneration}
+      where session_id = ${token.sessionId} and generation = ${headGeneration}
         and token_hash = ${sha256(Redacted.value(last.accessToken))} and revoked_at is null`)
     const isSame = usable?.scopes.join(" ") === scopes.join(" ")
     if (usable !== undefined && isSame && secondsUntil(session, +usable.expires_at) >= LEAST_ACCESS_SECONDS) {
       const expiresIn = secondsUntil(session, +usable.expires_at)
-      return { _tag: "Rotated", refreshToken: key, accessToken: last.accessToken, expiresIn, scopes } satisfies Rotation
+      return { _tag: "Rotated", ...last, expiresIn, scopes } satisfies Rotation
     }
-    const access = mintAccess(session.headGeneration)
+    const access = mintAccess(headGeneration)
     const expiresAt = accessExpiry(session)
     yield* sql`
       insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, expires_at)
-      values (${access.hash}, ${token.sessionId}, ${session.headGeneration}, ${scopes}, ${resource}, ${expiresAt})`
-    return {
-      _tag: "Rotated",
-      refreshToken: key,
-      accessToken: access.secret,
-      expiresIn: secondsUntil(session, +expiresAt),
-      scopes
-    } satisfies Rotation
+      values (${access.hash}, ${token.sessionId}, ${headGeneration}, ${scopes}, ${resource}, ${expiresAt})`
+    const successor: Successor = { refreshToken: last.refreshToken, accessToken: access.secret }
+    return { _tag: "Rotated", ...successor, expiresIn: secondsUntil(session, +expiresAt), scopes } satisfies Rotation
   })
 
+  /** What is to become of a token that the plain rotation left alone. */
   const examine = Effect.fn("TokenStore.examine")(function* (request: RefreshRequest) {
     const { token, by } = request
     // The clock is read outside the locking part, so it is read after the lock is held.

@@ -43,3 +43,13 @@ export const open = (token: Redacted.Redacted, sealed: Uint8Array): Option.Optio
       return Buffer.concat([content, decipher.final()]).toString("utf8")
     })
   ).pipe(Option.flatMap(Schema.decodeOption(SuccessorJson)))
+
+/** Follows the seals of a chain, each of which yields the key of the next, to the last answer; nothing if one is not there. */
+export const openAll = (token: Redacted.Redacted, seals: ReadonlyArray<Uint8Array | null>): Successor | undefined => {
+  let last: Successor | undefined
+  for (const sealed of seals) {
+    last = sealed === null ? undefined : Option.getOrUndefined(open(last?.refreshToken ?? token, sealed))
+    if (last === undefined) return undefined
+  }
+  return last
+}
