@@ -10,7 +10,7 @@ export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure"
 /** Whatever may keep a tool from answering: the message is told. */
 export type Failure = ToolFailure | OutboundFailed
 
-/** A page that a client may show with a tool's result: an MCP App (SEP-1865), self-contained. */
+/** A card that a client may show with a tool's result: an MCP App (SEP-1865), in HTML that fetches nothing. */
 export interface App {
   /** `ui://…` */
   readonly uri: string

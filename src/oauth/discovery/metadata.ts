@@ -7,7 +7,7 @@ import { type Catalogue, OFFLINE_ACCESS } from "../scope.ts"
 
 const CONFIDENTIAL_METHODS = AUTH_METHODS.filter((method) => method !== "none")
 
-/** RFC 8414 §2; also served as the OpenID discovery document, which some clients ask for first. */
+/** RFC 8414 §2; also served where OpenID providers keep theirs, which some clients ask for first. */
 export const authorizationServer = ({ issuer, registration }: ServerConfigShape, catalogue: Catalogue) => ({
   issuer,
   authorization_endpoint: `${issuer}/authorize`,

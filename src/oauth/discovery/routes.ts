@@ -1,4 +1,4 @@
-/** The well-known documents: public, and answered without the database (RFC 8414, RFC 9728). */
+/** The metadata at well-known paths: public, and answered without the database (RFC 8414, RFC 9728). */
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"

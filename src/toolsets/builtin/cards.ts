@@ -1,4 +1,4 @@
-/** Pages that clients show with a tool's result, as resources: MCP Apps (SEP-1865). */
+/** Cards that clients show with a tool's result, as resources: MCP Apps (SEP-1865). */
 
 import type { McpServer } from "@modelcontextprotocol/server"
 import { onePage } from "../onePage.ts"

@@ -43,7 +43,7 @@ export class Reader extends Context.Service<
           })
           .pipe(
             Effect.tapError(({ reason }) =>
-              Effect.logInfo("a page could not be read").pipe(Effect.annotateLogs({ reason }))
+              Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
             ),
             // Where an address leads, or that it leads inside, is not for the caller.
             Effect.mapError(() => new ToolFailure({ message: "The page could not be fetched." }))
