@@ -1,102 +1,36 @@
 /**
- * Infix arithmetic, worked out while it is read: values on one stack, on another what waits for them (Dijkstra's shunting
- * yard). No text is evaluated as code: a name is looked up in `arithmetic.ts`, and means nothing if it is not there.
+ * Infix arithmetic, worked out while it is read (Pratt's top-down operator precedence): a value between two operators
+ * goes to the one with more binding power. No text is evaluated as code: a name is looked up in `arithmetic.ts`, and
+ * means nothing if it is not there.
  */
 
 import type { Decimal } from "decimal.js"
 import { Result } from "effect"
 import { ToolFailure } from "../../tool.ts"
-import {
-  type Budget,
-  budget,
-  calculate,
-  constants,
-  finite,
-  functions,
-  literal,
-  type Operation,
-  operations
-} from "./arithmetic.ts"
+import { budget, calculate, constants, finite, functions, literal, type Operation, operations } from "./arithmetic.ts"
 
 const MAX_DEPTH = 64
+/** Signs and powers nest without parentheses: more than 512 characters can ask for, less than the stack can bear. */
+const MAX_NESTING = 1000
 
-interface Operator {
-  readonly operation: Operation
-  readonly precedence: number
-  /** Whether it also waits for another of its own precedence: 2^3^2 is 2^9. */
-  readonly isRightAssociative?: boolean
-}
-interface Call {
-  readonly name: string
-  readonly operation: Operation
-}
-/** An open parenthesis. */
-interface Group {
-  /** The function that it belongs to. */
-  readonly call: Call | undefined
-  /** How many values were there before it. */
-  readonly start: number
-}
-const isGroup = (waiting: Operator | Group): waiting is Group => "start" in waiting
-
-const [SUM, PRODUCT, SIGN, POWER] = [1, 2, 3, 4] as const
-const ADD: Operator = { operation: operations.add, precedence: SUM }
-const SUBTRACT: Operator = { operation: operations.subtract, precedence: SUM }
-const MODULO: Operator = { operation: operations.modulo, precedence: PRODUCT }
-/** Between two values. */
-const OPERATORS: ReadonlyMap<string, Operator> = new Map([
-  ["+", ADD],
-  ["-", SUBTRACT],
-  ["*", { operation: operations.multiply, precedence: PRODUCT }],
-  ["/", { operation: operations.divide, precedence: PRODUCT }],
-  ["%", MODULO],
-  ["mod", MODULO],
-  ["^", { operation: operations.power, precedence: POWER, isRightAssociative: true }]
-])
-/** Before a value. */
-const SIGNS: ReadonlyMap<string, Operator> = new Map([
-  ["+", { operation: operations.identity, precedence: SIGN }],
-  ["-", { operation: operations.negate, precedence: SIGN }]
+/** Binding powers: -2^2 is -(2^2), and -2% is (-2)%. */
+const [SUM, PRODUCT, PERCENT, SIGN, POWER, FACTORIAL] = [1, 2, 3, 4, 5, 6] as const
+/** What may stand behind a value: an infix, or a postfix if the operation takes one operand only. */
+const OPERATORS: ReadonlyMap<string, { readonly operation: Operation; readonly power: number }> = new Map([
+  ["+", { operation: operations.add, power: SUM }],
+  ["-", { operation: operations.subtract, power: SUM }],
+  ["*", { operation: operations.multiply, power: PRODUCT }],
+  ["/", { operation: operations.divide, power: PRODUCT }],
+  ["mod", { operation: operations.modulo, power: PRODUCT }],
+  ["%", { operation: operations.percent, power: PERCENT }],
+  ["^", { operation: operations.power, power: POWER }],
+  ["!", { operation: operations.factorial, power: FACTORIAL }]
 ])
 
-interface Token {
-  readonly kind: "number" | "name" | "sign"
-  readonly text: string
-  readonly at: number
-  readonly isSpaced: boolean
-}
-const TOKEN = /((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)|([a-z_]\w*)|[^ ]/gi
-const tokensOf = (text: string): Array<Token> =>
-  Array.from(text.matchAll(TOKEN), ({ 0: token, 1: number, 2: name, index }) => ({
-    kind: number !== undefined ? "number" : name !== undefined ? "name" : "sign",
-    text: token,
-    at: index,
-    isSpaced: text.charAt(index + token.length) === " "
-  }))
-
-/** What has been read so far. */
-interface Yard {
-  readonly values: Array<Decimal>
-  readonly waiting: Array<Operator | Group>
-  readonly spending: Budget
-  depth: number
-  needsValue: boolean
-  /** A function whose parenthesis comes next. */
-  call: Call | undefined
-  /** The last value, if it was written as a percentage: 100 + 5% is 105. */
-  percentage: Decimal | undefined
-}
-
-/** Nothing, or why the expression is refused. */
-type Step = ToolFailure | undefined
-
-const refusal = (message: string) => new ToolFailure({ message })
-const tooEarly = refusal("The expression ends too early.")
-const misplaced = ({ text, at }: Token) =>
-  refusal(
-    `The expression is not valid arithmetic near character ${at + 1}.` +
-      (text === "," ? " Numbers have no thousands separators." : "")
-  )
+/** A number, a name, or one character. As 7%-3 has two meanings, its %- is a token of its own that no rule accepts. */
+const TOKEN = /(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[a-z_]\w*|% *[+-](?! )|[^ ]/gi
+const NUMBER = /^\.?\d/
+const NUMBER_OR_NAME = /^\.?\w/
 
 /** Spellings that mean the same, at the same length so that positions in messages stay right. */
 const normalized = (expression: string) =>
@@ -107,152 +41,133 @@ const normalized = (expression: string) =>
     .replaceAll("÷", "/")
     .replaceAll(/[−–]/g, "-")
 
+/** What was read, or why it is refused. A sum takes a percentage of its left side: 100 + 5% is 105. */
+type Operand = { readonly value: Decimal; readonly isPercentage: boolean } | ToolFailure
+
+const operand = (result: Result.Result<Decimal, ToolFailure>, isPercentage = false): Operand =>
+  Result.isFailure(result) ? result.failure : { value: result.success, isPercentage }
+
+const refusal = (message: string) => new ToolFailure({ message })
+
 /** The value of an expression, or what is wrong with it. */
 export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure> => {
   const text = normalized(expression)
-  const strange = /[^0-9A-Za-z_ .,+\-*/^%!()]/u.exec(text)?.[0]
-  if (strange !== undefined) {
-    return Result.fail(refusal(`The character ${JSON.stringify(strange)} has no meaning here.`))
-  }
-  const tokens = tokensOf(text)
-  if (tokens.length === 0) return Result.fail(refusal("The expression is empty."))
-  const yard: Yard = {
-    values: [],
-    waiting: [],
-    spending: budget(),
-    depth: 0,
-    needsValue: true,
-    call: undefined,
-    percentage: undefined
-  }
-  for (const [index, token] of tokens.entries()) {
-    const next = tokens[index + 1]
-    const failure = yard.needsValue ? readValue(yard, token, next) : readOperator(yard, token, next)
-    if (failure !== undefined) return Result.fail(failure)
-  }
-  const failure = yard.needsValue || yard.depth > 0 ? tooEarly : reduce(yard, SUM)
-  const [value] = yard.values
-  return failure === undefined && value !== undefined ? Result.succeed(value) : Result.fail(failure ?? tooEarly)
-}
+  const odd = /[^0-9A-Za-z_ .,+\-*/^%!()]/u.exec(text)?.[0]
+  if (odd !== undefined) return Result.fail(refusal(`The character ${JSON.stringify(odd)} has no meaning here.`))
+  const tokens = text.match(TOKEN)
+  if (tokens === null) return Result.fail(refusal("The expression is empty."))
 
-const push = ({ values }: Yard, value: Result.Result<Decimal, ToolFailure>): Step => {
-  if (Result.isFailure(value)) return value.failure
-  values.push(value.success)
-}
+  const spending = budget()
+  let [position, depth, nesting] = [0, 0, 0]
 
-/** Takes the operands off the stack, and puts the result there. */
-const apply = (yard: Yard, name: string, operation: Operation, count: number): Step =>
-  push(yard, calculate(name, operation, yard.values.splice(yard.values.length - count), yard.spending))
+  const accept = (token: string) => {
+    const isNext = tokens[position] === token
+    if (isNext) position++
+    return isNext
+  }
 
-/** Works out what waits inside the innermost parenthesis and binds as strongly as `precedence`. */
-const reduce = (yard: Yard, precedence: number): Step => {
-  const { values, waiting } = yard
-  for (let last = waiting.at(-1); last !== undefined && !isGroup(last); last = waiting.at(-1)) {
-    if (last.precedence < precedence) return
-    waiting.pop()
-    const [left, right] = [values.at(-2), values.at(-1)]
-    if (last.precedence === SUM && left !== undefined && right !== undefined && right === yard.percentage) {
-      values[values.length - 1] = left.times(right)
+  /** Only a refusal needs to know where its token stands: the tokens are located here and not before. */
+  const misplaced = () => {
+    const token = [...text.matchAll(TOKEN)][position]
+    if (token === undefined) return refusal("The expression ends too early.")
+    const hint = token[0] === "," ? " Numbers have no thousands separators." : ""
+    return refusal(`The expression is not valid arithmetic near character ${token.index + 1}.${hint}`)
+  }
+
+  /** A value with all that follows it and has a binding power of `minimum` or more. */
+  const parse = (minimum: number): Operand => {
+    if (++nesting > MAX_NESTING) return refusal("The expression takes too much work: split it.")
+    let left = prefix()
+    while (!(left instanceof ToolFailure)) {
+      const operator = operatorAhead()
+      if (operator instanceof ToolFailure) return operator
+      if (operator === undefined || operator.power < minimum) break
+      position++
+      const { operation, power } = operator
+      const operands = [left.value]
+      if (operation.minimum > 1) {
+        // 2^3^2 is 2^9, while 9-3-2 is 6-2.
+        const right = parse(power === POWER ? power : power + 1)
+        if (right instanceof ToolFailure) return right
+        operands.push(power === SUM && right.isPercentage ? left.value.times(right.value) : right.value)
+      }
+      left = operand(calculate("The result", operation, operands, spending), power === PERCENT)
     }
-    const failure = apply(yard, "The result", last.operation, last.operation.minimum)
-    if (failure !== undefined) return failure
+    nesting--
+    return left
   }
-}
 
-const open = (yard: Yard): Step => {
-  if (++yard.depth > MAX_DEPTH) return refusal(`Parentheses are nested deeper than ${MAX_DEPTH}.`)
-  yard.waiting.push({ call: yard.call, start: yard.values.length })
-  yard.call = undefined
-}
-
-const close = (yard: Yard, token: Token): Step => {
-  const failure = yard.needsValue ? undefined : reduce(yard, SUM)
-  if (failure !== undefined) return failure
-  const group = yard.waiting.pop()
-  if (group === undefined || !isGroup(group)) return misplaced(token)
-  yard.depth--
-  yard.needsValue = false
-  yard.percentage = undefined
-  if (group.call === undefined) return
-  const { name, operation } = group.call
-  const count = yard.values.length - group.start
-  if (count < operation.minimum || count > operation.maximum) {
-    return refusal(`The function ${name} does not take ${count} numbers.`)
+  /** What stands where a value is due: a parenthesis, a sign with its value, a number or a name. */
+  const prefix = (): Operand => {
+    if (accept("(")) return parenthesis(operations.identity)
+    if (accept("+")) return parse(SIGN)
+    if (accept("-")) {
+      const right = parse(SIGN)
+      if (right instanceof ToolFailure) return right
+      return operand(calculate("The result", operations.negate, [right.value], spending))
+    }
+    const token = tokens[position]
+    if (token === undefined || !NUMBER_OR_NAME.test(token)) return misplaced()
+    position++
+    return NUMBER.test(token) ? operand(finite("A number", literal(token))) : named(token)
   }
-  return apply(yard, `The result of ${name}`, operation, count)
-}
 
-/** A token where a value is due: a number, a name, a sign before one, or a parenthesis. */
-const readValue = (yard: Yard, token: Token, next: Token | undefined): Step => {
-  const { kind, text } = token
-  if (kind === "number") {
-    yard.needsValue = false
-    return push(yard, finite("A number", literal(text)))
+  const named = (text: string): Operand => {
+    // `sin.constructor(1)` is refused whatever `sin` is.
+    if (tokens[position]?.startsWith(".")) {
+      return refusal("Only arithmetic is understood: numbers, operators, functions and parentheses.")
+    }
+    const name = text.toLowerCase()
+    if (accept("(")) {
+      const operation = functions.get(name)
+      if (operation === undefined) return refusal(`There is no function ${JSON.stringify(name.slice(0, 20))}.`)
+      return parenthesis(operation, name)
+    }
+    const value = constants.get(name)
+    if (value === undefined) return refusal(`There is no constant ${JSON.stringify(text.slice(0, 20))}.`)
+    return { value, isPercentage: false }
   }
-  if (kind === "name") return readName(yard, text, next?.text)
-  const sign = SIGNS.get(text)
-  if (sign !== undefined) return void yard.waiting.push(sign)
-  if (text === "(") return open(yard)
-  // A function that is given nothing says so itself.
-  return text === ")" && isCallWithout(yard.waiting.at(-1), yard.values.length) ? close(yard, token) : misplaced(token)
-}
 
-const isCallWithout = (waiting: Operator | Group | undefined, values: number) =>
-  waiting !== undefined && isGroup(waiting) && waiting.call !== undefined && waiting.start === values
-
-const readName = (yard: Yard, text: string, next: string | undefined): Step => {
-  // `sin.constructor(1)` is refused whatever `sin` is.
-  if (next?.startsWith(".")) {
-    return refusal("Only arithmetic is understood: numbers, operators, functions and parentheses.")
+  /** The rest of a parenthesis: one value, or all that the function `name` is given. */
+  const parenthesis = (operation: Operation, name?: string): Operand => {
+    const isCall = name !== undefined
+    if (++depth > MAX_DEPTH) return refusal(`Parentheses are nested deeper than ${MAX_DEPTH}.`)
+    const values: Array<Decimal> = []
+    // A function that is given nothing says so itself.
+    let isOpen = !(isCall && accept(")"))
+    while (isOpen) {
+      const inner = parse(SUM)
+      if (inner instanceof ToolFailure) return inner
+      values.push(inner.value)
+      isOpen = isCall && accept(",")
+      if (!isOpen && !accept(")")) return misplaced()
+    }
+    depth--
+    if (values.length < operation.minimum || values.length > operation.maximum) {
+      return refusal(`The function ${name} does not take ${values.length} numbers.`)
+    }
+    return operand(calculate(isCall ? `The result of ${name}` : "The result", operation, values, spending))
   }
-  const name = text.toLowerCase()
-  if (next === "(") {
-    const operation = functions.get(name)
-    if (operation === undefined) return refusal(`There is no function ${JSON.stringify(name.slice(0, 20))}.`)
-    yard.call = { name, operation }
-    return
+
+  /** What follows a value: nothing more where a parenthesis or the whole expression ends. */
+  const operatorAhead = () => {
+    const token = tokens[position]
+    if (token === undefined) return depth > 0 ? misplaced() : undefined
+    if (token === ")" || token === ",") return undefined
+    // Before a value % is the remainder, but 5% mod 3 is a percentage's remainder.
+    const next = tokens[position + 1] ?? ""
+    const isRemainder = token === "%" && next !== "mod" && (next === "(" || NUMBER_OR_NAME.test(next))
+    const operator = OPERATORS.get(isRemainder ? "mod" : token.toLowerCase())
+    if (operator !== undefined) return operator
+    if (token === ".") return misplaced()
+    return refusal(
+      token.startsWith("%")
+        ? "After % a sign may mean two things: write mod for the remainder, or a space behind the sign."
+        : "Write an operator between two values, and every multiplication with *, such as 2 * (3 + pi)."
+    )
   }
-  const constant = constants.get(name)
-  if (constant === undefined) return refusal(`There is no constant ${JSON.stringify(text.slice(0, 20))}.`)
-  yard.needsValue = false
-  yard.values.push(constant)
-}
 
-/** A token behind a value: an operator, or the end of a parenthesis. */
-const readOperator = (yard: Yard, token: Token, next: Token | undefined): Step => {
-  const { kind, text } = token
-  if (text === ")") return close(yard, token)
-  if (text === ",") return nextArgument(yard, token)
-  if (text === "!") return apply(yard, "The result", operations.factorial, 1)
-  if (text === "%" && (next === undefined || !isGroupOrValue(next))) return readPercent(yard, next)
-  const operator = OPERATORS.get(text.toLowerCase())
-  if (operator === undefined) {
-    return kind === "sign" && text !== "("
-      ? misplaced(token)
-      : refusal("Write an operator between two values, and every multiplication with *, such as 2 * (3 + pi).")
-  }
-  const failure = reduce(yard, operator.isRightAssociative ? operator.precedence + 1 : operator.precedence)
-  if (failure !== undefined) return failure
-  yard.waiting.push(operator)
-  yard.needsValue = true
-}
-
-const isGroupOrValue = ({ kind, text }: Token) =>
-  kind === "number" || text === "(" || (kind === "name" && text !== "mod")
-
-const readPercent = (yard: Yard, next: Token | undefined): Step => {
-  if (next !== undefined && SIGNS.has(next.text) && !next.isSpaced) {
-    return refusal("After % a sign may mean two things: write mod for the remainder, or a space behind the sign.")
-  }
-  const failure = reduce(yard, SIGN) ?? apply(yard, "The result", operations.percent, 1)
-  yard.percentage = yard.values.at(-1)
-  return failure
-}
-
-const nextArgument = (yard: Yard, token: Token): Step => {
-  const failure = reduce(yard, SUM)
-  if (failure !== undefined) return failure
-  const group = yard.waiting.at(-1)
-  if (group === undefined || !isGroup(group) || group.call === undefined) return misplaced(token)
-  yard.needsValue = true
+  const answer = parse(SUM)
+  if (answer instanceof ToolFailure) return Result.fail(answer)
+  return position < tokens.length ? Result.fail(misplaced()) : Result.succeed(answer.value)
 }
