@@ -1,5 +1,7 @@
+import { Worker } from "node:worker_threads"
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
+import { functions } from "../../src/toolsets/builtin/calculator/arithmetic.ts"
 import { calculator } from "../../src/toolsets/builtin/calculator/calculator.ts"
 
 const calculate = (expression: string) => Effect.map(calculator.call({ expression }), ({ result }) => result)
@@ -265,6 +267,63 @@ describe("calculator", () => {
           yield* Effect.result(calculate(`1${String.fromCharCode(code).repeat(length)}1`))
         }
       }
+    })
+  )
+
+  it.effect("next to zero and far from it an arc is its limit, and a sine its argument", () =>
+    answers({
+      "sin(1e-998)": "1e-998",
+      "tan(1e-500)": "1e-500",
+      "cos(1e-998)": "1",
+      "asin(-1e-997)": "-1e-997",
+      "atan(1e-101)": "1e-101",
+      "2 * atan(1e500)": "3.1415926535897932384626433832795",
+      "2 * atan(-9e998)": "-3.1415926535897932384626433832795",
+      "5% MOD 3": "0.05"
+    })
+  )
+
+  it.live("MC15 no function runs for ever, whatever the magnitude of its arguments", () =>
+    Effect.gen(function* () {
+      const exponents = [
+        -998, -997, -996, -700, -500, -499, -250, -101, -100, -99, -33, 0, 33, 99, 100, 101, 499, 500, 998
+      ]
+      const operands = exponents.flatMap((exponent) => [`1e${exponent}`, `-9.9e${exponent}`])
+      const expressions = [...functions.keys()].flatMap((name) =>
+        operands.flatMap((one) => [
+          `${name}(${one})`,
+          ...["0.5", "1e-998", "1e500"].map((two) => `${name}(${one}, ${two})`)
+        ])
+      )
+      // In a thread of its own: an endless loop would stop this one too.
+      const module = new URL("../../src/toolsets/builtin/calculator/calculator.ts", import.meta.url).href
+      const worker = yield* Effect.acquireRelease(
+        Effect.sync(
+          () =>
+            new Worker(
+              `const { parentPort, workerData } = require("node:worker_threads")
+               import(workerData.module).then(({ calculation }) => {
+                 for (const expression of workerData.expressions) {
+                   parentPort.postMessage(expression)
+                   calculation(expression)
+                 }
+                 parentPort.postMessage("done")
+               })`,
+              { eval: true, workerData: { module, expressions } }
+            )
+        ),
+        (worker) => Effect.promise(() => worker.terminate())
+      )
+      let last = ""
+      yield* Effect.callback<void>((resume) => {
+        worker.on("message", (message: string) => {
+          if (message === "done") resume(Effect.void)
+          else last = message
+        })
+        worker.on("error", (error) => resume(Effect.die(error)))
+        return Effect.suspend(() => Effect.logError(`this did not end: ${last}`))
+      })
+      assert.strictEqual(last, expressions.at(-1))
     })
   )
 

@@ -14,6 +14,11 @@ const SHOWN_DIGITS = 32
 const LARGEST_EXPONENT = 998
 /** Beyond this magnitude, reducing an angle costs milliseconds and means nothing. */
 const LARGEST_ANGLE_EXPONENT = 100
+/**
+ * Nearer to zero than this, a sine, tangent or arc is its own argument to the last digit carried, and a cosine is 1. The
+ * library's series square the argument, and never end where that falls below the smallest number.
+ */
+const TINY_EXPONENT = -100
 /** Results from here to 60 digits are written out, others with an exponent. */
 const SMALLEST_PLAIN_EXPONENT = -20
 
@@ -25,7 +30,9 @@ const Exact = Decimal.clone({
 })
 
 const ZERO = new Exact(0)
+const ONE = new Exact(1)
 const PI = Exact.acos(-1)
+const QUARTER = PI.div(2)
 
 /** A literal as a number of bounded precision. */
 export const literal = (value: string) => new Exact(value).toSignificantDigits(PRECISION)
@@ -99,8 +106,16 @@ const withoutNoise = (sum: Decimal, ...operands: ReadonlyArray<Decimal>) =>
 const ofAngle = (value: Decimal, angle: Decimal) =>
   angle.abs().gte(1) && value.abs().lt(`1e-${EXACT_DIGITS}`) ? ZERO : value
 
-const sin = (angle: Decimal) => ofAngle(angle.sin(), angle)
-const cos = (angle: Decimal) => ofAngle(angle.cos(), angle)
+const isTiny = (x: Decimal) => x.e < TINY_EXPONENT
+
+const sin = (angle: Decimal) => (isTiny(angle) ? angle : ofAngle(angle.sin(), angle))
+const cos = (angle: Decimal) => (isTiny(angle) ? ONE : ofAngle(angle.cos(), angle))
+const asin = (x: Decimal) => (isTiny(x) ? x : x.asin())
+/** Of what is as large as that, the arc is a right angle to the last digit carried. */
+const atan = (x: Decimal) => {
+  if (isTiny(x)) return x
+  return x.e > -TINY_EXPONENT ? QUARTER.times(Exact.sign(x)) : x.atan()
+}
 
 const factorial = (n: Decimal) => {
   let product = new Exact(1)
@@ -211,9 +226,9 @@ export const functions: ReadonlyMap<string, Operation> = new Map([
   ["sin", of1(sin, { refuse: sensibleAngle, cost: 1 })],
   ["cos", of1(cos, { refuse: sensibleAngle, cost: 1 })],
   ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 3 })],
-  ["asin", of1((x) => x.asin(), { refuse: unitInterval, cost: 5 })],
+  ["asin", of1(asin, { refuse: unitInterval, cost: 5 })],
   ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 5 })],
-  ["atan", of1((x) => x.atan(), { cost: 5 })],
+  ["atan", of1(atan, { cost: 5 })],
   ["min", ofMany((...all) => Exact.min(...all))],
   ["max", ofMany((...all) => Exact.max(...all))],
   ["pow", powerOperation],

@@ -156,7 +156,7 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     if (token === ")" || token === ",") return undefined
     // Before a value % is the remainder, but 5% mod 3 is a percentage's remainder.
     const next = tokens[position + 1] ?? ""
-    const isRemainder = token === "%" && next !== "mod" && (next === "(" || NUMBER_OR_NAME.test(next))
+    const isRemainder = token === "%" && next.toLowerCase() !== "mod" && (next === "(" || NUMBER_OR_NAME.test(next))
     const operator = OPERATORS.get(isRemainder ? "mod" : token.toLowerCase())
     if (operator !== undefined) return operator
     if (token === ".") return misplaced()
