@@ -124,6 +124,7 @@ export const login = Effect.fn("doctor.login")(function* ({ metadata, mcp }: Dia
     const listedAgain = yield* call(refreshed.json.access_token, "tools/list", {})
     yield* expect("goes on with the new token", listedAgain, listedAgain.status === 200)
   })
-  yield* Effect.ensuring(flow, Effect.ignore(forget))
-  yield* Console.log("  ok    leaves nothing behind")
+  yield* Effect.onError(flow, () => forget)
+  const forgotten = yield* forget
+  yield* expect("leaves nothing behind", forgotten, forgotten.status === 204)
 }, Effect.scoped)

@@ -2,8 +2,9 @@
 
 import { Effect, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { mediaType, readText } from "../web/body.ts"
-import { InvalidRequest } from "./errors.ts"
+import { InvalidRequest, InvalidTarget } from "./errors.ts"
 
 /** Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. */
 export type Parameters = ReadonlyMap<string, string>
@@ -37,6 +38,19 @@ export const required = (parameters: Parameters, name: string): Effect.Effect<st
 /** A required parameter that must not be printed. */
 export const requiredSecret = (parameters: Parameters, name: string) =>
   Effect.map(required(parameters, name), (value) => Redacted.make(value))
+
+/**
+ * The resource that a request is for (RFC 8707 §2). This server protects one: absence means it, and so do a trailing slash
+ * and the bare origin.
+ */
+export const requestedResource = Effect.fnUntraced(function* (parameters: Parameters) {
+  const { issuer, resource } = yield* ServerConfig
+  const names = [undefined, resource, `${resource}/`, issuer, `${issuer}/`]
+  if (!names.includes(parameters.get("resource"))) {
+    return yield* new InvalidTarget({ description: "resource is not one that this server protects" })
+  }
+  return resource
+})
 
 const MAX_BYTES = 64 * 1024
 const FORM = "application/x-www-form-urlencoded"

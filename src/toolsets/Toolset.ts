@@ -1,7 +1,7 @@
 /** What the server offers through `/mcp`. Sets may be put together, and replaced while the server runs. */
 
 import type { Tool as Listing, McpServer, ServerCapabilities, ServerOptions } from "@modelcontextprotocol/server"
-import { Context, Effect, Exit } from "effect"
+import { Context } from "effect"
 import type { Tool } from "./tool.ts"
 
 export interface Offering {
@@ -31,18 +31,3 @@ export class Toolset extends Context.Service<
     readonly current: () => Offering
   }
 >()("gatehouse/toolsets/Toolset") {}
-
-// As `Exit.isExit`, which does not say of what.
-const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Exit.Exit<A, E> =>
-  Exit.isExit(effect)
-
-/** A tool that brings along the services that its calls need. */
-export const bind = <R>(tool: Tool<R>): Effect.Effect<Tool, never, R> =>
-  Effect.map(Effect.context<R>(), (context) => ({
-    ...tool,
-    call: (args) => {
-      const answer = tool.call(args)
-      // What is answered at once needs none, and providing them costs more than it took.
-      return isExit(answer) ? answer : Effect.provideContext(answer, context)
-    }
-  }))

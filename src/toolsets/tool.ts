@@ -1,6 +1,6 @@
 /** What a tool is: its two schemas, told to clients as JSON Schema, and a call that never trusts its arguments. */
 
-import { Effect, Result, Schema, SchemaIssue } from "effect"
+import { Effect, Exit, Result, Schema, SchemaIssue } from "effect"
 import type { OutboundFailed } from "../net/outbound.ts"
 import type { Scope } from "../oauth/scope.ts"
 
@@ -71,6 +71,21 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
     }
   }
 }
+
+// As `Exit.isExit`, which does not say of what.
+const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Exit.Exit<A, E> =>
+  Exit.isExit(effect)
+
+/** A tool that brings along the services that its calls need. */
+export const bind = <R>(tool: Tool<R>): Effect.Effect<Tool, never, R> =>
+  Effect.map(Effect.context<R>(), (context) => ({
+    ...tool,
+    call: (args) => {
+      const answer = tool.call(args)
+      // What is answered at once needs none, and providing them costs more than it took.
+      return isExit(answer) ? answer : Effect.provideContext(answer, context)
+    }
+  }))
 
 const jsonSchemaOf = (schema: Schema.Constraint): Record<string, unknown> =>
   Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema

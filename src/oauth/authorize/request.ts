@@ -20,10 +20,9 @@ import {
   UnauthorizedClient,
   UnsupportedResponseType
 } from "../errors.ts"
-import { type Collected, collect, required } from "../parameters.ts"
+import { type Collected, collect, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
-import * as Target from "../target.ts"
 
 /** A checked authorization request; its redirect URI is one of the client's. */
 export interface AuthorizationRequest {
@@ -151,7 +150,7 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     // include the scope response parameter" (RFC 6749 §3.3): it always does.
     scopes: yield* Scope.requested(catalogue.current(), parameters.get("scope")),
     // RFC 8707 §2: invalid_target for a resource that is not ours.
-    resource: yield* Target.canonical(parameters.get("resource")),
+    resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),
     prompt: promptOf(sent)
   } satisfies AuthorizationRequest

@@ -10,10 +10,9 @@ import {
   UnauthorizedClient,
   UnsupportedGrantType
 } from "../errors.ts"
-import { type Parameters, required, requiredSecret } from "../parameters.ts"
+import { type Parameters, requestedResource, required, requiredSecret } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
-import * as Target from "../target.ts"
 import * as OpaqueToken from "../tokens/opaqueToken.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
 import { TokenStore } from "./TokenStore.ts"
@@ -52,7 +51,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
   if (!Pkce.isVerifier(verifier)) {
     return yield* new InvalidRequest({ description: "code_verifier is not 43 to 128 unreserved characters" })
   }
-  yield* Target.canonical(parameters.get("resource"))
+  yield* requestedResource(parameters)
 
   const keys = yield* ServerKeys
   const code = OpaqueToken.read("code", keys.byId, presented)
@@ -93,7 +92,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
 const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
   const requested = yield* Scope.asked(parameters.get("scope"))
-  yield* Target.canonical(parameters.get("resource"))
+  yield* requestedResource(parameters)
 
   const keys = yield* ServerKeys
   const token = OpaqueToken.read("refresh", keys.byId, presented)

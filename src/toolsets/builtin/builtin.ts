@@ -2,8 +2,8 @@
 
 import { Effect, Layer } from "effect"
 import { Outbound } from "../../net/outbound.ts"
-import { bind, type Offering, Toolset } from "../Toolset.ts"
-import type { Tool } from "../tool.ts"
+import { type Offering, Toolset } from "../Toolset.ts"
+import { bind, type Tool } from "../tool.ts"
 import { calculator } from "./calculator/calculator.ts"
 import { cards } from "./cards.ts"
 import { fetch } from "./search/fetch.ts"
