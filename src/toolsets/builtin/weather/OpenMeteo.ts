@@ -1,28 +1,35 @@
 /** Open-Meteo: https://open-meteo.com/en/docs and https://open-meteo.com/en/docs/geocoding-api. It needs no key. */
 
-import { Cache, Context, Duration, Effect, Exit, Layer, Schema } from "effect"
+import { Cache, Context, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { Outbound } from "../../../net/outbound.ts"
 import { type Failure, ToolFailure } from "../../tool.ts"
 import { plainText } from "../../untrusted.ts"
+import { languagesOf } from "./areas.ts"
+import {
+  type Asked,
+  askedOf,
+  Candidate,
+  chosen,
+  isCalled,
+  isCode,
+  isIn,
+  isWellKnown,
+  type Place,
+  placeOf,
+  withLastWordAsArea
+} from "./place.ts"
 
 const SERVICE = "Open-Meteo"
 const PLACES_KEPT = 1000
 const FORECASTS_KEPT = 1000
-/** Enough to find the Paris that is in Texas. */
-const CANDIDATES = 20
+/** Candidates that are asked for: of a name, and of a name that is to be in an area, since the area may not be its best. */
+const FEW = 20
+const MANY = 100
+/** Candidates that a refusal names. */
+const NAMED = 5
 
-/** Degrees. */
-export const Latitude = Schema.Finite.check(Schema.isBetween({ minimum: -90, maximum: 90 }))
-export const Longitude = Schema.Finite.check(Schema.isBetween({ minimum: -180, maximum: 180 }))
 export const Units = Schema.Literals(["metric", "imperial"])
-
-/** Where the weather is asked for. */
-export interface Place {
-  readonly name: string
-  readonly latitude: number
-  readonly longitude: number
-}
 
 interface ForecastRequest {
   readonly latitude: number
@@ -31,18 +38,9 @@ interface ForecastRequest {
   readonly days: number
 }
 
-const Candidate = Schema.Struct({
-  name: Schema.String,
-  latitude: Latitude,
-  longitude: Longitude,
-  country: Schema.optionalKey(Schema.String),
-  country_code: Schema.optionalKey(Schema.String),
-  admin1: Schema.optionalKey(Schema.String),
-  admin2: Schema.optionalKey(Schema.String)
-})
-
-/** Without `results` when nothing was found. */
-const GeocodingAnswer = Schema.Struct({ results: Schema.optionalKey(Schema.Array(Candidate)) })
+/** Without `results` when nothing was found. A candidate that is malformed costs itself only. */
+const GeocodingAnswer = Schema.Struct({ results: Schema.optionalKey(Schema.Array(Schema.Unknown)) })
+const decodeCandidate = Schema.decodeUnknownOption(Candidate)
 
 const Measured = Schema.NullOr(Schema.Finite)
 const Series = Schema.Array(Measured)
@@ -89,25 +87,56 @@ export class OpenMeteo extends Context.Service<
       const { weather } = yield* ServerConfig
       const outbound = yield* Outbound
 
+      /** Candidates by name, best first. The name may have one area behind a comma: a region or a country. */
+      const search = Effect.fnUntraced(function* (name: string, language: string, count: number) {
+        const { results = [] } = yield* outbound.json({
+          service: SERVICE,
+          url: weather.geocodingUrl,
+          query: { name, count: String(count), language, format: "json" },
+          answer: GeocodingAnswer
+        })
+        return results.flatMap((result) => Option.toArray(decodeCandidate(result)))
+      })
+
+      /**
+       * The place that was meant, or those that have its name. Open-Meteo knows a place by its English name and by those
+       * of the language that it is asked in, so who is not sure asks again in the languages that the name may be in.
+       */
+      const find = Effect.fnUntraced(function* ({ name, areas }: Asked, languages: ReadonlyArray<string>) {
+        const fits = isIn(areas)
+        const count = areas.length === 0 ? FEW : MANY
+        const narrowed = (yield* search([name, ...areas.slice(0, 1)].join(", "), "en", count)).filter(fits)
+        const [first] = narrowed
+        if (first !== undefined) {
+          const isNamesake = isCalled(name)(first) && (areas.length > 0 || isWellKnown(first))
+          if (isNamesake || isCode(name)) return { found: first, named: narrowed }
+        }
+        const [anywhere = [], ...local] = yield* Effect.all(
+          [
+            // What Open-Meteo does not take for an area may be one to us.
+            areas.length === 0 ? Effect.succeed([]) : search(name, "en", MANY),
+            ...languages.map((language) => search(name, language, FEW))
+          ],
+          { concurrency: "unbounded" }
+        )
+        const others = local.flat()
+        const found = chosen(name, [...narrowed, ...anywhere.filter(fits)], others.filter(fits))
+        return { found, named: anywhere.length > 0 ? anywhere : others }
+      })
+
       const places = yield* Cache.makeWith(
         Effect.fnUntraced(function* (text: string) {
-          const [name = "", ...qualifiers] = text.split(",").map((part) => part.trim())
-          const { results = [] } = yield* outbound.json({
-            service: SERVICE,
-            url: weather.geocodingUrl,
-            query: {
-              name,
-              count: String(qualifiers.length === 0 ? 1 : CANDIDATES),
-              language: "en",
-              format: "json"
-            },
-            answer: GeocodingAnswer
-          })
-          const found = results.find((candidate) => qualifiers.every(belongsTo(candidate))) ?? results[0]
+          const asked = askedOf(text)
+          if (asked === undefined) {
+            return yield* new ToolFailure({
+              message: "Give a place by its name, and its region or country after a comma."
+            })
+          }
+          const { found, named } = yield* find(asked, isCode(asked.name) ? [] : languagesOf(asked.name))
           if (found !== undefined) return placeOf(found)
-          return yield* new ToolFailure({
-            message: `No place called ${JSON.stringify(plainText(text, 80))} was found.`
-          })
+          const otherwise = withLastWordAsArea(asked)
+          const better = otherwise && (yield* find(otherwise, [])).found
+          return better === undefined ? yield* notFound(asked, named) : placeOf(better)
         }),
         { capacity: PLACES_KEPT, timeToLive: successFor("24 hours") }
       )
@@ -136,7 +165,7 @@ export class OpenMeteo extends Context.Service<
       )
 
       return OpenMeteo.of({
-        findPlace: (name) => Cache.get(places, name.trim().toLowerCase()),
+        findPlace: (name) => Cache.get(places, keyOf(name)),
         forecast: ({ latitude, longitude, units, days }) =>
           Cache.get(forecasts, { latitude: rounded(latitude), longitude: rounded(longitude), units, days })
       })
@@ -150,13 +179,13 @@ const successFor = (duration: Duration.Input) => (exit: Exit.Exit<unknown, unkno
 /** Two decimals are a kilometre: near enough to share an answer, and nobody's address. */
 const rounded = (degrees: number) => Math.round(degrees * 100) / 100 + 0
 
-/** Open-Meteo searches by name alone, so what stands behind a comma picks among its answers: Paris, Texas. */
-const belongsTo = (candidate: typeof Candidate.Type) => (qualifier: string) =>
-  [candidate.country, candidate.country_code, candidate.admin1, candidate.admin2].some(
-    (part) => part?.toLowerCase() === qualifier
-  )
+/** One spelling of what is the same to a geocoder. */
+const keyOf = (text: string) => text.normalize("NFKC").replace(/\s+/g, " ").trim().toLowerCase()
 
-const placeOf = ({ name, admin1, country, latitude, longitude }: typeof Candidate.Type): Place => {
-  const parts = [name, admin1, country].filter((part) => part !== undefined)
-  return { name: plainText([...new Set(parts)].join(", "), 200), latitude, longitude }
+const notFound = ({ name, areas }: Asked, named: ReadonlyArray<Candidate>) => {
+  const quoted = (words: string) => JSON.stringify(plainText(words, 80))
+  const within = areas.length === 0 ? "" : ` in ${quoted(areas.join(", "))}`
+  const places = [...new Set(named.map((candidate) => placeOf(candidate).name))].slice(0, NAMED)
+  const instead = places.length === 0 ? "" : ` There are: ${places.join("; ")}.`
+  return new ToolFailure({ message: `No place called ${quoted(name)} was found${within}.${instead}` })
 }

@@ -5,7 +5,8 @@ import { TOOLS_CALL } from "../../../oauth/scope.ts"
 import * as Tool from "../../tool.ts"
 import { plainText } from "../../untrusted.ts"
 import { weatherCard } from "./card.ts"
-import { Latitude, Longitude, OpenMeteo, Units } from "./OpenMeteo.ts"
+import { OpenMeteo, Units } from "./OpenMeteo.ts"
+import { Latitude, Longitude } from "./place.ts"
 
 const DEFAULT_DAYS = 3
 const MAX_DAYS = 7
@@ -51,7 +52,9 @@ const UNITS = {
 const Input = Schema.Struct({
   location: Schema.optionalKey(
     Schema.String.check(Schema.isBetweenLength(1, 100, { message: "Expected from 1 to 100 characters" })).annotate({
-      description: "A place or postal code, such as Berlin, or Paris, Texas. Leave it out if coordinates are given"
+      description:
+        "A place or postal code, with its region or country after a comma where others have its name: Berlin, or Paris, " +
+        "Texas. Leave it out if coordinates are given"
     })
   ),
   latitude: Schema.optionalKey(Latitude.annotate({ description: "Degrees north, from -90 to 90; with longitude" })),
@@ -72,7 +75,7 @@ const number = (description: string) => Schema.Finite.annotate({ description })
 const measured = (description: string) => Schema.NullOr(Schema.Finite).annotate({ description })
 
 const Output = Schema.Struct({
-  location: text("The place that was found, or the coordinates"),
+  location: text("The place that was found, with its region and country, or the coordinates"),
   latitude: number("Degrees north"),
   longitude: number("Degrees east"),
   timezone: text("The place's time zone; all times are local"),
