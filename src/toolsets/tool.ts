@@ -3,6 +3,7 @@
 import { Effect, Exit, Result, Schema, SchemaIssue } from "effect"
 import type { OutboundFailed } from "../net/outbound.ts"
 import type { Scope } from "../oauth/scope.ts"
+import { leniencyOf } from "./arguments.ts"
 
 /** Why a tool has no answer. The message is for the model and its user: never a key, a URL with one, or a stack. */
 export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure", { message: Schema.String }) {}
@@ -40,7 +41,10 @@ export interface Tool<R = never> {
   readonly call: (args: unknown) => Effect.Effect<Record<string, unknown>, Failure, R>
 }
 
-/** A tool from its schemas. Arguments are decoded before `handler` sees them, its result is encoded after. */
+/**
+ * A tool from its schemas. Arguments are decoded before `handler` sees them, its result is encoded after. Those that are
+ * plainly meant are taken too, though the published schema has another spelling for them (`arguments.ts`).
+ */
 export const make = <I, O, OE extends Record<string, unknown>, R = never>(
   tool: Omit<Tool<R>, "inputSchema" | "outputSchema" | "call"> & {
     readonly input: Schema.ConstraintCodec<I, unknown>
@@ -50,24 +54,27 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
 ): Tool<R> => {
   const { input, output, handler, ...description } = tool
   const inputSchema = jsonSchemaOf(input)
-  const decode = Schema.decodeUnknownResult(input, { errors: "all", onExcessProperty: "error" })
+  // Members that the schema does not know are judged by name, below.
+  const decode = Schema.decodeUnknownResult(input, { errors: "all" })
+  const { problems, repaired } = leniencyOf(inputSchema)
   const encode = Schema.encodeResult(output)
   // A result that its own schema refuses is our mistake, not the caller's.
   const encoded = (result: O) => {
     const content = encode(result)
     return Result.isFailure(content) ? Effect.die(content.failure) : Effect.succeed(content.success)
   }
-  const names = Object.keys(Object(inputSchema.properties))
   return {
     ...description,
     inputSchema,
     outputSchema: jsonSchemaOf(output),
     // Without a span or a fiber's steps, unless the handler takes some: they cost more than most calls do.
     call: (args) => {
-      const decoded = decode(args ?? {})
-      return Result.isFailure(decoded)
-        ? Effect.fail(refusal(decoded.failure.issue, names))
-        : Effect.flatMapEager(handler(decoded.success), encoded)
+      const given = args ?? {}
+      const wrong = problems(given)
+      const strict = decode(given)
+      const decoded = Result.isSuccess(strict) ? strict : decode(repaired(given))
+      if (Result.isSuccess(decoded) && wrong.length === 0) return Effect.flatMapEager(handler(decoded.success), encoded)
+      return Effect.fail(refusal([...wrong, ...(Result.isFailure(decoded) ? problemsOf(decoded.failure.issue) : [])]))
     }
   }
 }
@@ -90,24 +97,23 @@ export const bind = <R>(tool: Tool<R>): Effect.Effect<Tool, never, R> =>
 const jsonSchemaOf = (schema: Schema.Constraint): Record<string, unknown> =>
   Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
 
-/** How many problems one message tells, and how much of a name that the caller made up. */
+/** How many problems one message tells. */
 const MAX_PROBLEMS = 3
-const MAX_NAME = 40
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1({
   leafHook: (issue) => (issue._tag === "MissingKey" ? "Is required" : SchemaIssue.defaultLeafHook(issue))
 })
 
-const refusal = (issue: SchemaIssue.Issue, names: ReadonlyArray<string>) => {
-  const { issues } = format(issue)
-  const problems = issues.slice(0, MAX_PROBLEMS).map(({ path = [], message }) => {
+const problemsOf = (issue: SchemaIssue.Issue) =>
+  format(issue).issues.map(({ path = [], message }) => {
     const [name] = path
     if (name === undefined) return message
-    const quoted = JSON.stringify(String(name).slice(0, MAX_NAME))
-    return names.includes(String(name))
-      ? `${quoted}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
-      : `${quoted} is unknown (there are ${names.join(", ")})`
+    return `${JSON.stringify(String(name))}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
   })
-  const more = issues.length > MAX_PROBLEMS ? `; and ${issues.length - MAX_PROBLEMS} more` : ""
-  return new ToolFailure({ message: `The arguments are not valid: ${problems.join("; ")}${more}.` })
+
+const refusal = (problems: ReadonlyArray<string>) => {
+  const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : ""
+  return new ToolFailure({
+    message: `The arguments are not valid: ${problems.slice(0, MAX_PROBLEMS).join("; ")}${more}.`
+  })
 }

@@ -318,7 +318,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         assert.deepStrictEqual(JSON.parse(result.content[0].text), result.structuredContent)
         assert.isNotOk(result.isError)
       }
-      for (const args of [{ expression: "1/0" }, {}, { expression: 1 }, { expression: "1", extra: 1 }]) {
+      for (const args of [{ expression: "1/0" }, {}, { expression: 1 }, { expression: "1", expresion: "2" }]) {
         for (const answer of yield* both(args)) {
           const { result } = messageOf(answer)
           assert.strictEqual(answer.status, 200)

@@ -228,7 +228,7 @@ describe("search_web", () => {
         { query: "x", limit: 21 },
         { query: "x", limit: 1.5 },
         { query: ["x"] },
-        { query: "x", engine: "http://inside" },
+        { query: "x", limits: 1 },
         null,
         []
       ]) {

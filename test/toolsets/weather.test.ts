@@ -124,7 +124,7 @@ describe("get_weather", () => {
       assert.match(yield* refusal({ latitude: 91, longitude: 181 }), /"latitude".*"longitude"/)
       assert.match(yield* refusal({ location: "Paris", days: 8 }), /"days"/)
       assert.match(yield* refusal({ location: "Paris", units: "kelvin" }), /"units"/)
-      assert.match(yield* refusal({ location: "Paris", url: "http://x" }), /"url" is unknown/)
+      assert.match(yield* refusal({ location: "Paris", unit: "metric" }), /"unit" is unknown \(is "units" meant/)
       assert.strictEqual(places.asked.length + forecasts.asked.length, 0)
     }).pipe(Effect.scoped)
   )

@@ -2,15 +2,19 @@
 
 /** Letters and digits alone, without case and diacritics: `Île-de-France` is `ile de france`, `U.S.A.` is `usa`. */
 export const folded = (text: string) =>
+  (ASCII.test(text) ? text.toLowerCase() : withoutMarks(text))
+    .replaceAll(/[.'’]/g, "")
+    .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
+    .trim()
+    .replaceAll(/\b(?:st|ste|mt|ft)(?= )/g, (short) => LONG[short] ?? short)
+
+const ASCII = /^[ -~]*$/
+const withoutMarks = (text: string) =>
   text
     .normalize("NFKD")
     .replaceAll(/\p{M}/gu, "")
     .toLowerCase()
     .replaceAll(/[łøđıß]/g, (letter) => PLAIN[letter] ?? letter)
-    .replaceAll(/[.'’]/g, "")
-    .replaceAll(/[^\p{L}\p{N}]+/gu, " ")
-    .trim()
-    .replaceAll(/\b(?:st|ste|mt|ft)(?= )/g, (short) => LONG[short] ?? short)
 
 /** Letters that Unicode does not take apart. */
 const PLAIN: Readonly<Record<string, string>> = { ł: "l", ø: "o", đ: "d", ı: "i", ß: "ss" }

@@ -36,8 +36,6 @@ export type Candidate = typeof Candidate.Type
 
 /** A comma as it is written in any script. */
 const COMMA = /[,،、]/
-const POSTAL_CODE = /^(?=.*\d)[a-z0-9][a-z0-9 -]{1,9}$/i
-
 /** `TX 75460`: the state says where already. */
 const ZIP_BEHIND_STATE = /^([a-z]{2})\s+\d{5}(?:-\d{4})?$/i
 
@@ -86,10 +84,13 @@ const belongsTo = (area: string): ((candidate: Candidate) => boolean) => {
       }) ||
       isCountry(name, code, languages) ||
       states.some((state) => state.country === code && [region, withoutKind(region)].includes(state.name)) ||
-      (POSTAL_CODE.test(area) && (postcodes ?? []).some((postcode) => folded(postcode) === name))
+      hasPostcode(postcodes, area)
     )
   }
 }
+
+const hasPostcode = (postcodes: Candidate["postcodes"], code: string) =>
+  postcodes?.includes(code.toUpperCase()) === true
 
 const KIND =
   "region|state|province|county|prefecture|oblast|district|department|canton|governorate|municipality|land|parish|shi|ken"
@@ -101,8 +102,7 @@ const withoutKind = (name: string) => name.replace(KIND_BEHIND, "").replace(KIND
 /** Whether a candidate is called what was asked for, or has it as a postal code. */
 export const isCalled = (asked: string) => {
   const name = folded(asked)
-  return (candidate: Candidate) =>
-    folded(candidate.name) === name || (candidate.postcodes ?? []).some((postcode) => folded(postcode) === name)
+  return (candidate: Candidate) => folded(candidate.name) === name || hasPostcode(candidate.postcodes, asked)
 }
 
 /** Codes and postal codes are no words of a language. */
