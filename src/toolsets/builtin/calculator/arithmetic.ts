@@ -15,10 +15,10 @@ const LARGEST_EXPONENT = 998
 /** Beyond this magnitude, reducing an angle costs milliseconds and means nothing. */
 const LARGEST_ANGLE_EXPONENT = 100
 /**
- * Nearer to zero than this, a sine, tangent or arc is its own argument to the last digit carried, and a cosine is 1. The
- * library's series square the argument, and never end where that falls below the smallest number.
+ * Nearer to zero than this, a sine, tangent or arc is its own argument to the last digit carried, and a cosine is 1: the
+ * next term has the argument's square. The library's series are slow there, and never end where the square is no number.
  */
-const TINY_EXPONENT = -100
+const TINY_EXPONENT = -33
 /** Results from here to 60 digits are written out, others with an exponent. */
 const SMALLEST_PLAIN_EXPONENT = -20
 
@@ -33,6 +33,7 @@ const ZERO = new Exact(0)
 const ONE = new Exact(1)
 const PI = Exact.acos(-1)
 const QUARTER = PI.div(2)
+const LN_2 = Exact.ln(2)
 
 /** A literal as a number of bounded precision. */
 export const literal = (value: string) => new Exact(value).toSignificantDigits(PRECISION)
@@ -49,7 +50,7 @@ export interface Operation {
   readonly minimum: number
   readonly maximum: number
   readonly apply: (...operands: ReadonlyArray<Decimal>) => Decimal
-  /** What it takes, in units of about half a millisecond; nothing worth counting if absent. */
+  /** What it takes at worst, in units of about a tenth of a millisecond; nothing worth counting if absent. */
   readonly cost?: (...operands: ReadonlyArray<Decimal>) => number
   /** What is wrong with the operands, if anything. */
   readonly refuse?: (...operands: ReadonlyArray<Decimal>) => string | undefined
@@ -61,7 +62,7 @@ export interface Budget {
 }
 
 /** All the costly operations of one expression: 512 characters hold enough of them to keep a processor busy. */
-const BUDGET = 40
+const BUDGET = 100
 export const budget = (): Budget => ({ left: BUDGET })
 
 const refuse = (message: string) => Result.fail(new ToolFailure({ message }))
@@ -111,20 +112,31 @@ const isTiny = (x: Decimal) => x.e < TINY_EXPONENT
 const sin = (angle: Decimal) => (isTiny(angle) ? angle : ofAngle(angle.sin(), angle))
 const cos = (angle: Decimal) => (isTiny(angle) ? ONE : ofAngle(angle.cos(), angle))
 const asin = (x: Decimal) => (isTiny(x) ? x : x.asin())
-/** Of what is as large as that, the arc is a right angle to the last digit carried. */
+/** Of what is as far from zero, the arc is a right angle less that of the inverse. */
 const atan = (x: Decimal) => {
   if (isTiny(x)) return x
-  return x.e > -TINY_EXPONENT ? QUARTER.times(Exact.sign(x)) : x.atan()
+  return x.e > -TINY_EXPONENT ? QUARTER.times(Exact.sign(x)).minus(ONE.div(x)) : x.atan()
 }
 
+/** All factorials that are numbers here, each from the one before: there are some 450, made as far as they were needed. */
+const factorials = [ONE]
 const factorial = (n: Decimal) => {
-  let product = new Exact(1)
-  for (let k = 2; k <= n.toNumber() && product.isFinite(); k++) product = product.times(k)
-  return product
+  let last = factorials.at(-1) ?? ONE
+  while (n.gte(factorials.length) && last.isFinite()) {
+    last = last.times(factorials.length)
+    factorials.push(last)
+  }
+  return factorials[n.toNumber()] ?? last
 }
 
 const power = (base: Decimal, exponent: Decimal) => base.pow(exponent)
-const modulo = (dividend: Decimal, divisor: Decimal) => settle(dividend).mod(settle(divisor))
+/** A remainder that rounded numbers leave of nothing, or of a whole divisor, is noise: 1 mod (1/3) is 0. */
+const modulo = (dividend: Decimal, divisor: Decimal) => {
+  const remainder = dividend.mod(divisor)
+  if (dividend.precision() <= EXACT_DIGITS && divisor.precision() <= EXACT_DIGITS) return remainder
+  const left = Exact.min(remainder.abs(), divisor.abs().minus(remainder.abs()))
+  return left.lt(new Exact(10).pow(dividend.e - EXACT_DIGITS)) ? ZERO : remainder
+}
 
 const round = (value: Decimal, digits = ZERO) => settle(value).toDecimalPlaces(digits.toNumber())
 
@@ -140,10 +152,11 @@ const of1 = (apply: (x: Decimal) => Decimal, { refuse, cost = 0 }: Checks1 = {})
 
 type Check2 = (x: Decimal, y: Decimal) => string | undefined
 
-const of2 = (apply: (x: Decimal, y: Decimal) => Decimal, refuse?: Check2): Operation => ({
+const of2 = (apply: (x: Decimal, y: Decimal) => Decimal, refuse?: Check2, cost = 0): Operation => ({
   minimum: 2,
   maximum: 2,
   apply: (x = ZERO, y = ZERO) => apply(x, y),
+  cost: () => cost,
   refuse: (x = ZERO, y = ZERO) => refuse?.(x, y)
 })
 
@@ -170,17 +183,17 @@ const realPower = (x: Decimal, y: Decimal) => {
     : undefined
 }
 
-const factorialOperation = of1((n) => factorial(settle(n)), { refuse: (n) => wholeNumber(settle(n)), cost: 0.5 })
-const moduloOperation = of2(modulo, (x, y) => divisible(x, settle(y)))
+const factorialOperation = of1((n) => factorial(settle(n)), { refuse: (n) => wholeNumber(settle(n)) })
+const moduloOperation = of2(modulo, divisible, 0.5)
 const powerOperation: Operation = {
   ...of2(power, realPower),
-  cost: (_, exponent = ZERO) => (exponent.isInteger() ? 0.3 : 2)
+  cost: (_, exponent = ZERO) => (exponent.isInteger() ? (exponent.e < 2 ? 0.2 : 2) : 6)
 }
 const logarithm: Operation = {
   minimum: 1,
   maximum: 2,
   apply: (x = ZERO, base) => (base === undefined ? x.ln() : x.ln().div(base.ln())),
-  cost: () => 1,
+  cost: () => 4,
   refuse: (x = ZERO, base) =>
     aboveZero(x) ?? (base && (aboveZero(base) ?? (base.eq(1) ? "A logarithm has no base 1." : undefined)))
 }
@@ -210,25 +223,25 @@ export const operations = {
 
 /** By the name that people write. */
 export const functions: ReadonlyMap<string, Operation> = new Map([
-  ["sqrt", of1((x) => x.sqrt(), { refuse: notNegative })],
-  ["cbrt", of1((x) => x.cbrt())],
+  ["sqrt", of1((x) => x.sqrt(), { refuse: notNegative, cost: 0.3 })],
+  ["cbrt", of1((x) => x.cbrt(), { cost: 0.6 })],
   ["abs", of1((x) => x.abs())],
   ["sign", of1((x) => new Exact(Exact.sign(x)))],
   ["round", rounding],
   ["floor", of1((x) => settle(x).floor())],
   ["ceil", of1((x) => settle(x).ceil())],
   ["trunc", of1((x) => settle(x).trunc())],
-  ["exp", of1((x) => x.exp(), { cost: 1 })],
-  ["ln", of1((x) => x.ln(), { refuse: aboveZero, cost: 1 })],
+  ["exp", of1((x) => x.exp(), { cost: 3 })],
+  ["ln", of1((x) => x.ln(), { refuse: aboveZero, cost: 2 })],
   ["log", logarithm],
-  ["log10", of1((x) => x.log(10), { refuse: aboveZero, cost: 1 })],
-  ["log2", of1((x) => x.log(2), { refuse: aboveZero, cost: 1 })],
-  ["sin", of1(sin, { refuse: sensibleAngle, cost: 1 })],
-  ["cos", of1(cos, { refuse: sensibleAngle, cost: 1 })],
-  ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 3 })],
-  ["asin", of1(asin, { refuse: unitInterval, cost: 5 })],
-  ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 5 })],
-  ["atan", of1(atan, { cost: 5 })],
+  ["log10", of1((x) => x.log(10), { refuse: aboveZero, cost: 3 })],
+  ["log2", of1((x) => x.ln().div(LN_2), { refuse: aboveZero, cost: 3 })],
+  ["sin", of1(sin, { refuse: sensibleAngle, cost: 4 })],
+  ["cos", of1(cos, { refuse: sensibleAngle, cost: 4 })],
+  ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 12 })],
+  ["asin", of1(asin, { refuse: unitInterval, cost: 16 })],
+  ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 16 })],
+  ["atan", of1(atan, { cost: 16 })],
   ["min", ofMany((...all) => Exact.min(...all))],
   ["max", ofMany((...all) => Exact.max(...all))],
   ["pow", powerOperation],

@@ -28,9 +28,12 @@ export const calculator = Tool.make({
   description:
     "Works out an arithmetic expression in exact decimals: 0.1 + 0.2 is 0.3, and integers keep up to 60 digits. " +
     "Operators + - * / ^ (or **) % (remainder, with the divisor's sign; after a number alone, percent) and !; " +
-    "parentheses; multiplication always needs *. " +
+    "parentheses; multiplication always needs *; -2^2 is -4 and 2^3^2 is 2^9. A percentage added to a number, or taken " +
+    "from it, is one of that number: 100 + 5% is 105, and 100 - 10% - 10% is 81. Percentages add up: 50% + 50% is 1. " +
+    "In parentheses a percentage is a plain number: 100 + (5%) is 100.05. " +
     `Functions: ${[...functions.keys()].join(", ")} (angles in radians; log is the natural logarithm, log(x, base) ` +
-    "any other; round(x, digits)). Constants: pi, tau, e. No variables, units or thousands separators.",
+    "any other; round(x, digits)). Constants: pi, tau, e. No variables or units; numbers " +
+    "have no thousands separators, and commas between numbers a blank behind them: max(1, 200).",
   scope: TOOLS_CALL,
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   input: Input,

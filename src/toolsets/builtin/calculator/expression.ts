@@ -41,19 +41,41 @@ const normalized = (expression: string) =>
     .replaceAll("÷", "/")
     .replaceAll(/[−–]/g, "-")
 
-/** What was read, or why it is refused. A sum takes a percentage of its left side: 100 + 5% is 105. */
-type Operand = { readonly value: Decimal; readonly isPercentage: boolean } | ToolFailure
+/**
+ * A percentage is open as it is written, and closed in parentheses or by a sum. A sum takes an open one of its left side,
+ * so 100 + 5% is 105 and 100 + (5%) is 100.05; but percentages add up, so 50% + 50% is 1.
+ */
+type Percentage = "open" | "closed" | undefined
 
-const operand = (result: Result.Result<Decimal, ToolFailure>, isPercentage = false): Operand =>
-  Result.isFailure(result) ? result.failure : { value: result.success, isPercentage }
+/** What was read, or why it is refused. */
+type Operand = { readonly value: Decimal; readonly percentage: Percentage } | ToolFailure
+
+const operand = (result: Result.Result<Decimal, ToolFailure>, percentage?: Percentage): Operand =>
+  Result.isFailure(result) ? result.failure : { value: result.success, percentage }
+
+/** One number to some and several to others: `1,000`, `12,345,678` and `1.000,5`, with no blank behind the comma. */
+const TWO_READINGS = /(?<![\w.])[1-9]\d{0,2}(?:(?:,\d{3})+(?!\d)|(?:\.\d{3})+,\d+)/
+
+const REMAINDER =
+  "After % a sign or a percentage may mean two things: write mod for the remainder, or a space behind the sign."
 
 const refusal = (message: string) => new ToolFailure({ message })
+
+const twoReadings = (numbers: string) => {
+  const one = numbers.includes(".") ? numbers.replaceAll(".", "").replace(",", ".") : numbers.replaceAll(",", "")
+  return refusal(
+    `${JSON.stringify(numbers.slice(0, 20))} may be the number ${one.slice(0, 20)}, or several with commas between: ` +
+      "write no thousands separators, and a blank behind each comma."
+  )
+}
 
 /** The value of an expression, or what is wrong with it. */
 export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure> => {
   const text = normalized(expression)
   const odd = /[^0-9A-Za-z_ .,+\-*/^%!()]/u.exec(text)?.[0]
   if (odd !== undefined) return Result.fail(refusal(`The character ${JSON.stringify(odd)} has no meaning here.`))
+  const numbers = TWO_READINGS.exec(text)?.[0]
+  if (numbers !== undefined) return Result.fail(twoReadings(numbers))
   const tokens = text.match(TOKEN)
   if (tokens === null) return Result.fail(refusal("The expression is empty."))
 
@@ -79,19 +101,24 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     if (++nesting > MAX_NESTING) return refusal("The expression takes too much work: split it.")
     let left = prefix()
     while (!(left instanceof ToolFailure)) {
+      const token = tokens[position]
       const operator = operatorAhead()
       if (operator instanceof ToolFailure) return operator
       if (operator === undefined || operator.power < minimum) break
       position++
       const { operation, power } = operator
       const operands = [left.value]
+      let percentage: Percentage = power === PERCENT ? "open" : undefined
       if (operation.minimum > 1) {
         // 2^3^2 is 2^9, while 9-3-2 is 6-2.
         const right = parse(power === POWER ? power : power + 1)
         if (right instanceof ToolFailure) return right
-        operands.push(power === SUM && right.isPercentage ? left.value.times(right.value) : right.value)
+        if (token === "%" && right.percentage === "open") return refusal(REMAINDER)
+        const isShare = power === SUM && right.percentage === "open" && left.percentage === undefined
+        operands.push(isShare ? left.value.times(right.value) : right.value)
+        if (power === SUM && left.percentage !== undefined && right.percentage !== undefined) percentage = "closed"
       }
-      left = operand(calculate("The result", operation, operands, spending), power === PERCENT)
+      left = operand(calculate("The result", operation, operands, spending), percentage)
     }
     nesting--
     return left
@@ -104,7 +131,7 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     if (accept("-")) {
       const right = parse(SIGN)
       if (right instanceof ToolFailure) return right
-      return operand(calculate("The result", operations.negate, [right.value], spending))
+      return operand(calculate("The result", operations.negate, [right.value], spending), right.percentage)
     }
     const token = tokens[position]
     if (token === undefined || !NUMBER_OR_NAME.test(token)) return misplaced()
@@ -125,7 +152,7 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     }
     const value = constants.get(name)
     if (value === undefined) return refusal(`There is no constant ${JSON.stringify(text.slice(0, 20))}.`)
-    return { value, isPercentage: false }
+    return { value, percentage: undefined }
   }
 
   /** The rest of a parenthesis: one value, or all that the function `name` is given. */
@@ -133,12 +160,14 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     const isCall = name !== undefined
     if (++depth > MAX_DEPTH) return refusal(`Parentheses are nested deeper than ${MAX_DEPTH}.`)
     const values: Array<Decimal> = []
+    let percentage: Percentage
     // A function that is given nothing says so itself.
     let isOpen = !(isCall && accept(")"))
     while (isOpen) {
       const inner = parse(SUM)
       if (inner instanceof ToolFailure) return inner
       values.push(inner.value)
+      if (!isCall && inner.percentage !== undefined) percentage = "closed"
       isOpen = isCall && accept(",")
       if (!isOpen && !accept(")")) return misplaced()
     }
@@ -146,7 +175,7 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     if (values.length < operation.minimum || values.length > operation.maximum) {
       return refusal(`The function ${name} does not take ${values.length} numbers.`)
     }
-    return operand(calculate(isCall ? `The result of ${name}` : "The result", operation, values, spending))
+    return operand(calculate(isCall ? `The result of ${name}` : "The result", operation, values, spending), percentage)
   }
 
   /** What follows a value: nothing more where a parenthesis or the whole expression ends. */
@@ -157,12 +186,15 @@ export const evaluate = (expression: string): Result.Result<Decimal, ToolFailure
     // Before a value % is the remainder, but 5% mod 3 is a percentage's remainder.
     const next = tokens[position + 1] ?? ""
     const isRemainder = token === "%" && next.toLowerCase() !== "mod" && (next === "(" || NUMBER_OR_NAME.test(next))
+    if (token === "!" && next === "!") {
+      return refusal("!! may be a double factorial, or the factorial of a factorial: write (5!)! for the latter.")
+    }
     const operator = OPERATORS.get(isRemainder ? "mod" : token.toLowerCase())
     if (operator !== undefined) return operator
     if (token === ".") return misplaced()
     return refusal(
       token.startsWith("%")
-        ? "After % a sign may mean two things: write mod for the remainder, or a space behind the sign."
+        ? REMAINDER
         : "Write an operator between two values, and every multiplication with *, such as 2 * (3 + pi)."
     )
   }
