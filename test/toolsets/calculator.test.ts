@@ -472,7 +472,11 @@ describe("calculator", () => {
       "atan(1e-101)": "1e-101",
       "2 * atan(1e500)": "3.1415926535897932384626433832795",
       "2 * atan(-9e998)": "-3.1415926535897932384626433832795",
-      "5% MOD 3": "0.05"
+      "5% MOD 3": "0.05",
+      "asin(9.9e-18) * 1e18": "9.9000000000000000000000000000000001617165",
+      "atan(9.9e-18) * 1e18": "9.899999999999999999999999999999999676567",
+      "sin(asin(9.9e-33))": "9.9e-33",
+      "cos(9e-33)": "1"
     })
   )
 
@@ -488,37 +492,88 @@ describe("calculator", () => {
           ...["0.5", "1e-998", "1e500"].map((two) => `${name}(${one}, ${two})`)
         ])
       )
-      // In a thread of its own: an endless loop would stop this one too.
-      const module = new URL("../../src/toolsets/builtin/calculator/calculator.ts", import.meta.url).href
-      const worker = yield* Effect.acquireRelease(
-        Effect.sync(
-          () =>
-            new Worker(
-              `const { parentPort, workerData } = require("node:worker_threads")
-               import(workerData.module).then(({ calculation }) => {
-                 for (const expression of workerData.expressions) {
-                   parentPort.postMessage(expression)
-                   calculation(expression)
-                 }
-                 parentPort.postMessage("done")
-               })`,
-              { eval: true, workerData: { module, expressions } }
-            )
-        ),
-        (worker) => Effect.promise(() => worker.terminate())
-      )
-      let last = ""
-      yield* Effect.callback<void>((resume) => {
-        worker.on("message", (message: string) => {
-          if (message === "done") resume(Effect.void)
-          else last = message
-        })
-        worker.on("error", (error) => resume(Effect.die(error)))
-        return Effect.suspend(() => Effect.logError(`this did not end: ${last}`))
-      })
-      assert.strictEqual(last, expressions.at(-1))
+      yield* endInAThread(expressions)
     })
   )
+
+  /** As many as one expression may hold: each of these is worth eight to ten milliseconds. */
+  const COSTLIEST: ReadonlyArray<readonly [part: string, times: number]> = [
+    ["acos(-.5)", 5],
+    ["acos(1e-500)", 5],
+    ["asin(.999)", 5],
+    ["asin(1e-17)", 5],
+    ["atan(1/3)", 5],
+    ["tan(9e99)", 7],
+    ["sin(9e99)", 20],
+    ["cos(1e50/3)", 20],
+    ["ln(.5)", 50],
+    ["log2(2/3)", 33],
+    ["log10(2)", 33],
+    ["log(2/3, 1/3)", 16],
+    ["exp(2279.3)", 33],
+    ["e^(pi/2)", 12],
+    ["(1/3)^-998.5", 12],
+    ["(1/3)^1e9", 50]
+  ]
+  const times = (part: string, count: number) => Array.from({ length: count }, () => part).join("+")
+
+  it.effect("F11 costly operations are counted: one more than the budget allows is refused", () =>
+    Effect.gen(function* () {
+      for (const [part, count] of COSTLIEST) {
+        assert.match(String(yield* calculate(times(part, count))), /^-?\d/, part)
+        assert.match(yield* refusal(times(part, count + 1)), /too much work/, part)
+      }
+    })
+  )
+
+  it.live("F11 the costliest expressions of 512 characters end", () =>
+    endInAThread([
+      ...COSTLIEST.map(([part, count]) => times(part, count)),
+      `9${"^-9".repeat(170)}`,
+      times("448!", 102),
+      times("1e998%(7/3)", 42),
+      times("cbrt(1/7)", 51),
+      times("sqrt(pi)", 56),
+      `${"sin(".repeat(20)}9e99${")".repeat(20)}`,
+      `${"sqrt(".repeat(64)}7${")".repeat(64)}`,
+      times("9^99", 102),
+      "1".repeat(512),
+      `1${"%".repeat(511)}`,
+      `${"-".repeat(511)}1`
+    ])
+  )
+
+  // In a thread of its own: an endless loop would stop this one too.
+  const endInAThread = Effect.fnUntraced(function* (expressions: ReadonlyArray<string>) {
+    const module = new URL("../../src/toolsets/builtin/calculator/calculator.ts", import.meta.url).href
+    const worker = yield* Effect.acquireRelease(
+      Effect.sync(
+        () =>
+          new Worker(
+            `const { parentPort, workerData } = require("node:worker_threads")
+             import(workerData.module).then(({ calculation }) => {
+               for (const expression of workerData.expressions) {
+                 parentPort.postMessage(expression)
+                 calculation(expression)
+               }
+               parentPort.postMessage("done")
+             })`,
+            { eval: true, workerData: { module, expressions } }
+          )
+      ),
+      (worker) => Effect.promise(() => worker.terminate())
+    )
+    let last = ""
+    yield* Effect.callback<void>((resume) => {
+      worker.on("message", (message: string) => {
+        if (message === "done") resume(Effect.void)
+        else last = message
+      })
+      worker.on("error", (error) => resume(Effect.die(error)))
+      return Effect.suspend(() => Effect.logError(`this did not end: ${last}`))
+    })
+    assert.strictEqual(last, expressions.at(-1))
+  })
 
   const Token = Schema.Literals(
     "1 2.5 1e9 .1 pi e x ( ) ( ) + - * / ^ ** % ! , sin( ln( max( round( factorial( mod to in not true".split(" ")

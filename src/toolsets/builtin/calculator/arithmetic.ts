@@ -18,7 +18,9 @@ const LARGEST_ANGLE_EXPONENT = 100
  * Nearer to zero than this, a sine, tangent or arc is its own argument to the last digit carried, and a cosine is 1: the
  * next term has the argument's square. The library's series are slow there, and never end where the square is no number.
  */
-const TINY_EXPONENT = -33
+const TINY_EXPONENT = -32
+/** Nearer than this, an arc is the first two terms of its series. */
+const SMALL_EXPONENT = -17
 /** Results from here to 60 digits are written out, others with an exponent. */
 const SMALLEST_PLAIN_EXPONENT = -20
 
@@ -111,10 +113,15 @@ const isTiny = (x: Decimal) => x.e < TINY_EXPONENT
 
 const sin = (angle: Decimal) => (isTiny(angle) ? angle : ofAngle(angle.sin(), angle))
 const cos = (angle: Decimal) => (isTiny(angle) ? ONE : ofAngle(angle.cos(), angle))
-const asin = (x: Decimal) => (isTiny(x) ? x : x.asin())
+const cubed = (x: Decimal) => x.times(x).times(x)
+const asin = (x: Decimal) => {
+  if (isTiny(x)) return x
+  return x.e < SMALL_EXPONENT ? x.plus(cubed(x).div(6)) : x.asin()
+}
 /** Of what is as far from zero, the arc is a right angle less that of the inverse. */
 const atan = (x: Decimal) => {
   if (isTiny(x)) return x
+  if (x.e < SMALL_EXPONENT) return x.minus(cubed(x).div(3))
   return x.e > -TINY_EXPONENT ? QUARTER.times(Exact.sign(x)).minus(ONE.div(x)) : x.atan()
 }
 
@@ -187,13 +194,13 @@ const factorialOperation = of1((n) => factorial(settle(n)), { refuse: (n) => who
 const moduloOperation = of2(modulo, divisible, 0.5)
 const powerOperation: Operation = {
   ...of2(power, realPower),
-  cost: (_, exponent = ZERO) => (exponent.isInteger() ? (exponent.e < 2 ? 0.2 : 2) : 6)
+  cost: (_, exponent = ZERO) => (exponent.isInteger() ? (exponent.e < 2 ? 0.2 : 2) : 8)
 }
 const logarithm: Operation = {
   minimum: 1,
   maximum: 2,
   apply: (x = ZERO, base) => (base === undefined ? x.ln() : x.ln().div(base.ln())),
-  cost: () => 4,
+  cost: () => 6,
   refuse: (x = ZERO, base) =>
     aboveZero(x) ?? (base && (aboveZero(base) ?? (base.eq(1) ? "A logarithm has no base 1." : undefined)))
 }
@@ -236,12 +243,12 @@ export const functions: ReadonlyMap<string, Operation> = new Map([
   ["log", logarithm],
   ["log10", of1((x) => x.log(10), { refuse: aboveZero, cost: 3 })],
   ["log2", of1((x) => x.ln().div(LN_2), { refuse: aboveZero, cost: 3 })],
-  ["sin", of1(sin, { refuse: sensibleAngle, cost: 4 })],
-  ["cos", of1(cos, { refuse: sensibleAngle, cost: 4 })],
-  ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 12 })],
-  ["asin", of1(asin, { refuse: unitInterval, cost: 16 })],
-  ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 16 })],
-  ["atan", of1(atan, { cost: 16 })],
+  ["sin", of1(sin, { refuse: sensibleAngle, cost: 5 })],
+  ["cos", of1(cos, { refuse: sensibleAngle, cost: 5 })],
+  ["tan", of1((x) => sin(x).div(cos(x)), { refuse: finiteTangent, cost: 14 })],
+  ["asin", of1(asin, { refuse: unitInterval, cost: 18 })],
+  ["acos", of1((x) => x.acos(), { refuse: unitInterval, cost: 18 })],
+  ["atan", of1(atan, { cost: 18 })],
   ["min", ofMany((...all) => Exact.min(...all))],
   ["max", ofMany((...all) => Exact.max(...all))],
   ["pow", powerOperation],
