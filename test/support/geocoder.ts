@@ -143,6 +143,8 @@ const PLACES: ReadonlyArray<Known> = [
   us("Beverly Hills", "California", "CA", 34_109, { postcodes: ["90210"] }),
   { name: "Georgia", country: ["GE", { en: "Georgia" }], population: 3_731_000, feature_code: "PCLI" },
   { name: "Perth", country: ["AU", { en: "Australia" }], admin1: { en: "Western Australia" }, population: 1_896_548 },
+  { name: "San Juan", country: ["AR", { en: "Argentina" }], admin1: { en: "San Juan" }, population: 447_048 },
+  { name: "San Juan", country: ["PR", { en: "Puerto Rico" }], admin1: { en: "San Juan" }, population: 342_259 },
   us("Vancouver", "Washington", "WA", 190_915),
   { name: "Vancouver", country: CA, admin1: { en: "British Columbia" }, short: "BC", population: 662_248 }
 ]

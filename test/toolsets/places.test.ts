@@ -45,6 +45,8 @@ describe("the place that is meant", () => {
           "Perth, WA": "Perth, Western Australia, Australia",
           "Vancouver, WA": "Vancouver, Washington, United States",
           "Vancouver, BC": "Vancouver, British Columbia, Canada",
+          "San Juan, PR": "San Juan, Puerto Rico",
+          "San Juan, PR, USA": "San Juan, Puerto Rico",
           "Paris, France": "Paris, Île-de-France Region, France",
           "Paris, Ile-de-France": "Paris, Île-de-France Region, France",
           "Paris, Frankreich": "Paris, Île-de-France Region, France",

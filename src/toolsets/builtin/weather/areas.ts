@@ -80,6 +80,18 @@ const EVERYDAY: ReadonlyMap<string, string> = new Map(
   })
 )
 
+/** Territories with a code of their own that are in another country to those who live there. */
+const TERRITORIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    US: "PR GU VI AS MP",
+    CN: "HK MO",
+    FR: "GP GF MQ RE YT NC PF PM BL MF",
+    GB: "IM JE GG GI",
+    NL: "AW CW SX BQ",
+    DK: "GL FO"
+  }).flatMap(([country, codes]) => codes.split(" ").map((code) => [code, country] as const))
+)
+
 /** What places are called in most, beside English. */
 const LATIN = ["de", "fr", "es", "it", "pt", "pl"]
 const SCRIPTS: ReadonlyArray<readonly [RegExp, ReadonlyArray<string>]> = [
@@ -120,7 +132,10 @@ export const languagesOf = (name: string): ReadonlyArray<string> => {
 }
 
 /** Whether a folded name is that of the country with this code: by code, in English, or in one of the languages. */
-export const isCountry = (name: string, code: string, languages: ReadonlyArray<string>) =>
+export const isCountry = (name: string, code: string, languages: ReadonlyArray<string>): boolean =>
+  isNamed(name, code, languages) || isNamed(name, TERRITORIES.get(code) ?? code, languages)
+
+const isNamed = (name: string, code: string, languages: ReadonlyArray<string>) =>
   name === code.toLowerCase() ||
   EVERYDAY.get(name) === code ||
   (COUNTRY_CODE.test(code) && ["en", ...languages].some((language) => name === nameOf(code, language)))
