@@ -42,6 +42,12 @@ interface ForecastRequest {
 const GeocodingAnswer = Schema.Struct({ results: Schema.optionalKey(Schema.Array(Schema.Unknown)) })
 const decodeCandidate = Schema.decodeUnknownOption(Candidate)
 
+type Fits = (candidate: Candidate) => boolean
+const NOTHING: { readonly all: ReadonlyArray<Candidate>; readonly fitting: ReadonlyArray<Candidate> } = {
+  all: [],
+  fitting: []
+}
+
 const Measured = Schema.NullOr(Schema.Finite)
 const Series = Schema.Array(Measured)
 
@@ -87,15 +93,19 @@ export class OpenMeteo extends Context.Service<
       const { weather } = yield* ServerConfig
       const outbound = yield* Outbound
 
-      /** Candidates by name, best first. The name may have one area behind a comma: a region or a country. */
-      const search = Effect.fnUntraced(function* (name: string, language: string, count: number) {
+      /**
+       * Candidates by name, best first, and those that fit, which is judged answer by answer: all at once would hold up
+       * others. The name may have one area behind a comma, a region or a country.
+       */
+      const search = Effect.fnUntraced(function* (name: string, language: string, count: number, fits: Fits) {
         const { results = [] } = yield* outbound.json({
           service: SERVICE,
           url: weather.geocodingUrl,
           query: { name, count: String(count), language, format: "json" },
           answer: GeocodingAnswer
         })
-        return results.flatMap((result) => Option.toArray(decodeCandidate(result)))
+        const all = results.flatMap((result) => Option.toArray(decodeCandidate(result)))
+        return { all, fitting: all.filter(fits) }
       })
 
       /**
@@ -105,23 +115,23 @@ export class OpenMeteo extends Context.Service<
       const find = Effect.fnUntraced(function* ({ name, areas }: Asked, languages: ReadonlyArray<string>) {
         const fits = isIn(areas)
         const count = areas.length === 0 ? FEW : MANY
-        const narrowed = (yield* search([name, ...areas.slice(0, 1)].join(", "), "en", count)).filter(fits)
+        const narrowed = (yield* search([name, ...areas.slice(0, 1)].join(", "), "en", count, fits)).fitting
         const [first] = narrowed
         if (first !== undefined) {
           const isNamesake = isCalled(name)(first) && (areas.length > 0 || isWellKnown(first))
           if (isNamesake || isCode(name)) return { found: first, named: narrowed }
         }
-        const [anywhere = [], ...local] = yield* Effect.all(
+        const [anywhere = NOTHING, ...local] = yield* Effect.all(
           [
             // What Open-Meteo does not take for an area may be one to us.
-            areas.length === 0 ? Effect.succeed([]) : search(name, "en", MANY),
-            ...languages.map((language) => search(name, language, FEW))
+            areas.length === 0 ? Effect.succeed(NOTHING) : search(name, "en", MANY, fits),
+            ...languages.map((language) => search(name, language, FEW, fits))
           ],
           { concurrency: "unbounded" }
         )
-        const others = local.flat()
-        const found = chosen(name, [...narrowed, ...anywhere.filter(fits)], others.filter(fits))
-        return { found, named: anywhere.length > 0 ? anywhere : others }
+        const others = local.flatMap(({ fitting }) => fitting)
+        const found = chosen(name, [...narrowed, ...anywhere.fitting], others)
+        return { found, named: anywhere.all.length > 0 ? anywhere.all : local.flatMap(({ all }) => all) }
       })
 
       const places = yield* Cache.makeWith(
