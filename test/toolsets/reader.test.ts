@@ -161,6 +161,7 @@ describe("fetch", () => {
         "a script": `<title>App</title><div id=root></div>${script}`,
         "a script and a notice": `<div id=root>Loading…</div>${script}`,
         "a script and a complaint": `<div id=root></div><noscript>You need to enable JavaScript.</noscript><script src=a></script>`,
+        "a mere label": `${"<img src=a>".repeat(1000)}x`,
         frames: `<frameset cols="50%,50%"><frame src=a><frame src=b></frameset>`,
         "a template": `<template>${STORY}</template>`,
         "what is hidden": `<div hidden>${STORY}</div>`
@@ -185,6 +186,12 @@ describe("fetch", () => {
         [
           "http-equiv",
           page(`<meta http-equiv="Content-Type" content="text/html; charset=windows-1251">`, privet),
+          "text/html",
+          "Привет"
+        ],
+        [
+          "meta after a long comment",
+          page(`<!--${"x".repeat(5000)}--><meta charset=windows-1251>`, privet),
           "text/html",
           "Привет"
         ],

@@ -14,9 +14,21 @@ export const decode = (bytes: Uint8Array, charset: string | undefined, isMarkup:
   const name =
     getBOMEncoding(bytes) ??
     label ??
-    (isMarkup ? sniffHtml(bytes, { defaultEncoding: otherwise }).toLowerCase() : otherwise)
+    (isMarkup ? sniffHtml(declaring(bytes), { defaultEncoding: otherwise }).toLowerCase() : otherwise)
   return legacyHookDecode(bytes, name)
 }
+
+/** How far into a page its declaration may stand. The standard's first look is at 1 KiB, but a browser still heeds it. */
+const HEAD = 65_536
+
+/** The page from its declaration on, if that comes late, or else from its beginning. */
+const declaring = (bytes: Uint8Array) => {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, HEAD)).toString("latin1")
+  const at = head.slice(1024).search(/<meta[^<>]{0,300}charset/i)
+  return at < 0 || sniffHtml(bytes, { defaultEncoding: NONE }) !== NONE ? bytes : bytes.subarray(at + 1024)
+}
+/** No encoding. */
+const NONE = ""
 
 /** How much of a page tells whether each second byte of it is empty. */
 const SAMPLE = 512

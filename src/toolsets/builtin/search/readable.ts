@@ -9,9 +9,9 @@ const MAX_TITLE = 200
 /** Less than this is a notice or a menu, if it comes with much more that is not text. */
 const LITTLE = 200
 /** How many characters of a page its text may stand among. */
-const MUCH = 50
+const MUCH = 1000
 /** As `MUCH`, of a page whose scripts may be about to write it. */
-const MUCH_WITH_SCRIPTS = 10
+const MUCH_WITH_SCRIPTS = 50
 /** A page of this length is small in any case. */
 const SMALL = 512
 
