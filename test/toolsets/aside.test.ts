@@ -16,20 +16,23 @@ const threads = Effect.fnUntraced(function* (options: Partial<AsideOptions> = {}
 })
 
 describe("aside", () => {
-  it.live("F1 work that hangs ends at its deadline, and others have their turn meanwhile and after it", () =>
-    Effect.gen(function* () {
-      const run = yield* threads({ time: "4 seconds" })
-      const hanging = yield* Effect.forkChild(Effect.flip(run("hang")))
-      assert.strictEqual(yield* run("meanwhile"), "answer to meanwhile")
-      assert.include((yield* Fiber.join(hanging)).message, "takes too much")
-      // Both threads hang, and the next ones are others.
-      yield* Effect.all([Effect.flip(run("hang")), Effect.flip(run("hang"))], { concurrency: "unbounded" })
-      assert.deepStrictEqual(yield* Effect.all([run("a"), run("b"), run("c")], { concurrency: "unbounded" }), [
-        "answer to a",
-        "answer to b",
-        "answer to c"
-      ])
-    }).pipe(Effect.scoped)
+  it.live(
+    "F1 work that hangs ends at its deadline, and others have their turn meanwhile and after it",
+    () =>
+      Effect.gen(function* () {
+        const run = yield* threads({ time: "6 seconds" })
+        const hanging = yield* Effect.forkChild(Effect.flip(run("hang")))
+        assert.strictEqual(yield* run("meanwhile"), "answer to meanwhile")
+        assert.include((yield* Fiber.join(hanging)).message, "takes too much")
+        // Both threads hang, and the next ones are others.
+        yield* Effect.all([Effect.flip(run("hang")), Effect.flip(run("hang"))], { concurrency: "unbounded" })
+        assert.deepStrictEqual(yield* Effect.all([run("a"), run("b"), run("c")], { concurrency: "unbounded" }), [
+          "answer to a",
+          "answer to b",
+          "answer to c"
+        ])
+      }).pipe(Effect.scoped),
+    90_000
   )
 
   it.live("F1 a thread that runs out of memory, throws or leaves ends alone and is replaced", () =>
