@@ -78,3 +78,9 @@ export const testWeb = Effect.fn("test.testWeb")(function* (pages: Record<string
     layerOf
   }
 })
+
+/** A page of bytes as a server sends them, with or without saying what they are. */
+export const bytesPage =
+  (body: Uint8Array | string, type?: string): Page =>
+  (response) =>
+    response.writeHead(200, type === undefined ? {} : { "content-type": type }).end(body)

@@ -148,6 +148,81 @@ describe("search_web", () => {
     )
   }
 
+  // Where each provider has its hits: what is no hit, or has no title, costs itself.
+  const malformed = [{ title: null, url: "https://example.org/null" }, { title: 7 }, null, "hit", [], {}]
+  const lists: Readonly<Record<keyof typeof providers, (hits: ReadonlyArray<unknown>) => unknown>> = {
+    brave: (results) => ({ web: { results } }),
+    tavily: (results) => ({ results }),
+    exa: (results) => ({ results }),
+    kagi: (data) => ({ data: [...data, { t: 0, title: null, url: "https://example.org/null" }] }),
+    searxng: (results) => ({ results })
+  }
+  for (const [name, provider] of Object.entries(providers)) {
+    it.live(`F22 ${name}: a malformed hit costs itself, and no other`, () =>
+      Effect.gen(function* () {
+        const good = {
+          t: 0,
+          title: "Good",
+          url: "https://example.org/good",
+          description: null,
+          content: null,
+          text: null
+        }
+        // The key comes from the same record.
+        const list = lists[name as keyof typeof providers]
+        const { call } = yield* search(answerJson(list([...malformed, good, ...malformed])), provider.variables)
+        const answer = yield* call({ query: "x", limit: 20 })
+        const results = answer.results as ReadonlyArray<{ title: string }>
+        assert.include(
+          results,
+          results.find(({ title }) => title === "Good")
+        )
+        // Exa documents that a title may be null: such a hit is one, under its address.
+        const others = name === "exa" ? ["https://example.org/null", "https://example.org/null"] : []
+        assert.deepEqual(
+          results.map(({ title }) => title).filter((title) => title !== "Good"),
+          others
+        )
+      }).pipe(Effect.scoped)
+    )
+  }
+
+  it.live("F22 Wikipedia: a malformed hit costs itself, and half of a character is none", () =>
+    Effect.gen(function* () {
+      const hits = [
+        { title: null, snippet: "" },
+        null,
+        { title: "Good", snippet: null },
+        { title: "A\ud800B", snippet: "" }
+      ]
+      const { call, stub } = yield* search(answerJson({ query: { search: hits } }), { SEARCH_BASE_URL: "{url}" })
+      assert.deepEqual((yield* call({ query: "x" })).results, [
+        { title: "Good", url: `${stub.url}/wiki/Good`, snippet: "" },
+        { title: "AB", url: `${stub.url}/wiki/A%EF%BF%BDB`, snippet: "" }
+      ])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("F9 F21 titles and snippets keep their words, and are cut at whole characters", () =>
+    Effect.gen(function* () {
+      const { call } = yield* search(
+        answerJson({
+          results: [
+            {
+              title: "Vec<T> &rarr; می\u200cخواهم",
+              url: "https://example.org/",
+              content: "x".repeat(498) + "😀".repeat(9)
+            }
+          ]
+        }),
+        { SEARXNG_URL: "{url}" }
+      )
+      const [hit] = (yield* call({ query: "x" })).results as ReadonlyArray<{ title: string; snippet: string }>
+      assert.strictEqual(hit?.title, "Vec<T> → می\u200cخواهم")
+      assert.strictEqual(hit?.snippet, `${"x".repeat(498)}…`)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("without any key, Wikipedia answers", () =>
     Effect.gen(function* () {
       const { call, stub } = yield* search(

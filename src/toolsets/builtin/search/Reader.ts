@@ -1,19 +1,30 @@
 /** What stands on the public web, as readable text. */
 
-import { Context, Effect, Layer, Result } from "effect"
-import { compile, type HtmlToTextOptions } from "html-to-text"
-import { PublicWeb, type WebAnswer } from "../../../net/PublicWeb.ts"
+import { Context, Effect, Layer, Schema } from "effect"
+import { PublicWeb } from "../../../net/PublicWeb.ts"
 import { ToolFailure } from "../../tool.ts"
-import { plainText, webUrl } from "../../untrusted.ts"
+import { webUrl } from "../../untrusted.ts"
+import { aside } from "./aside.ts"
+import type { Page } from "./readable.ts"
 
 const MAX_BYTES = 2 * 1024 * 1024
 const TIMEOUT = "10 seconds"
 const MAX_REDIRECTS = 5
-/** A model's context is finite, and clients cut results themselves from some 100,000 characters on. */
-export const MAX_TEXT = 60_000
-const MAX_TITLE = 200
-/** Less than this is a teaser or a menu, and no article. */
-const SHORTEST_ARTICLE = 250
+/** For the reading of one page, which takes some milliseconds; a page that needs more is not worth it. */
+const READING_TIME = "5 seconds"
+/** For the wait until others have been read. */
+const TURN = "10 seconds"
+const THREADS = 2
+const MAX_WAITING = 16
+/** A page's text and what is made of it are a few times its size. */
+const MEMORY_MB = 256
+
+/** What the thread answers, as `readable.ts` has it. */
+const Readable = Schema.Union([
+  Schema.Struct({ title: Schema.String, text: Schema.String, isCut: Schema.Boolean }),
+  Schema.Struct({ refusal: Schema.String })
+])
+const decodeReadable = Schema.decodeUnknownEffect(Readable)
 
 export interface Article {
   /** Where it was in the end, after redirects. */
@@ -32,6 +43,14 @@ export class Reader extends Context.Service<
     Reader,
     Effect.gen(function* () {
       const web = yield* PublicWeb
+      const thread = yield* aside<Page>({
+        program: new URL("./readerWorker.ts", import.meta.url),
+        threads: THREADS,
+        maxWaiting: MAX_WAITING,
+        turn: TURN,
+        time: READING_TIME,
+        memoryMb: MEMORY_MB
+      })
 
       const get = (url: string) =>
         web
@@ -70,62 +89,20 @@ export class Reader extends Context.Service<
           if (answer.status !== 200) {
             return yield* new ToolFailure({ message: `The page answered with an error (${answer.status}).` })
           }
-          const { title, text } = yield* readable(answer)
-          const whole = text
-            .replace(INVISIBLE, "")
-            .replace(/[ \t]+\n/g, "\n")
-            .replace(/\n{3,}/g, "\n\n")
-            .trim()
-          return {
-            url,
-            title: plainText(title, MAX_TITLE) || url,
-            text: whole.slice(0, MAX_TEXT),
-            isCut: whole.length > MAX_TEXT
-          }
+          const answered = yield* thread
+            // A copy of its own, which is handed over: what is read shares its memory with nothing.
+            .run({ body: new Uint8Array(answer.body), type: answer.headers["content-type"] })
+            .pipe(
+              Effect.tapError(({ reason }) =>
+                Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
+              ),
+              Effect.mapError(({ message }) => new ToolFailure({ message }))
+            )
+          const page = yield* Effect.orDie(decodeReadable(answered))
+          if ("refusal" in page) return yield* new ToolFailure({ message: page.refusal })
+          return { url, title: page.title || url, text: page.text, isCut: page.isCut }
         })
       })
     })
   )
 }
-
-/** As `plainText`, but lines stay lines. */
-const INVISIBLE = /(?![\n\t])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]|[\u{e0100}-\u{e01ef}]/gu
-
-const OPTIONS: HtmlToTextOptions = {
-  wordwrap: false,
-  limits: { maxInputLength: MAX_BYTES, maxDepth: 200, maxChildNodes: 5000 },
-  selectors: [
-    ...["nav", "footer", "aside", "form", "button", "noscript", "iframe", "svg", "template"].map((selector) => ({
-      selector,
-      format: "skip"
-    })),
-    { selector: "img", format: "skip" },
-    { selector: "a", options: { ignoreHref: true } },
-    ...["h1", "h2", "h3", "h4", "h5", "h6"].map((selector) => ({ selector, options: { uppercase: false } })),
-    { selector: "table", format: "dataTable", options: { uppercaseHeaderCells: false } }
-  ]
-}
-const articleOf = compile({
-  ...OPTIONS,
-  baseElements: { selectors: ["article", "main", "[role=main]"], returnDomByDefault: false }
-})
-const wholeOf = compile({ ...OPTIONS, baseElements: { selectors: ["body"], returnDomByDefault: true } })
-
-const readable = Effect.fnUntraced(function* ({ headers, body }: WebAnswer) {
-  const [type = "", ...parameters] = (headers["content-type"] ?? "text/html").toLowerCase().split(";")
-  if (!/^(text\/|application\/([\w.+-]+\+)?(json|xml)$)/.test(type.trim())) {
-    return yield* new ToolFailure({ message: "The page is not text." })
-  }
-  const charset = parameters.map((parameter) => /charset="?([\w-]+)/.exec(parameter)?.[1]).find(Boolean) ?? "utf-8"
-  const decoder = Result.getOrElse(
-    Result.try(() => new TextDecoder(charset)),
-    () => new TextDecoder()
-  )
-  const text = decoder.decode(body)
-  if (!/html/.test(type)) return { title: "", text }
-  const article = articleOf(text)
-  return {
-    title: /<title[^>]*>([^<]{0,500})/i.exec(text)?.[1] ?? "",
-    text: article.length >= SHORTEST_ARTICLE ? article : wholeOf(text)
-  }
-})

@@ -1,7 +1,7 @@
 /** https://api-dashboard.search.brave.com/app/documentation/web-search */
 
 import { Schema } from "effect"
-import { provider } from "./provider.ts"
+import { Hits, provider } from "./provider.ts"
 
 export const brave = provider({
   service: "Brave Search",
@@ -13,18 +13,13 @@ export const brave = provider({
   }),
   answer: Schema.Struct({
     // Absent when nothing was found.
-    web: Schema.optionalKey(
-      Schema.Struct({
-        results: Schema.Array(
-          Schema.Struct({
-            title: Schema.String,
-            url: Schema.String,
-            description: Schema.optionalKey(Schema.NullOr(Schema.String))
-          })
-        )
-      })
-    )
+    web: Schema.optionalKey(Schema.NullOr(Schema.Struct({ results: Hits })))
   }),
-  results: ({ web }) =>
-    (web?.results ?? []).map(({ title, url, description }) => ({ title, url, snippet: description ?? "" }))
+  hits: ({ web }) => web?.results ?? [],
+  hit: Schema.Struct({
+    title: Schema.String,
+    url: Schema.String,
+    description: Schema.optionalKey(Schema.NullOr(Schema.String))
+  }),
+  found: ({ title, url, description }) => ({ title, url, snippet: description ?? "" })
 })

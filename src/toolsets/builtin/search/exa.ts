@@ -1,7 +1,7 @@
 /** https://docs.exa.ai/reference/search */
 
 import { Schema } from "effect"
-import { provider } from "./provider.ts"
+import { Hits, provider } from "./provider.ts"
 
 export const exa = provider({
   service: "Exa",
@@ -11,14 +11,12 @@ export const exa = provider({
     url: `${baseUrl}/search`,
     body: { query, numResults: limit, contents: { text: { maxCharacters: 500 } } }
   }),
-  answer: Schema.Struct({
-    results: Schema.Array(
-      Schema.Struct({
-        title: Schema.optionalKey(Schema.NullOr(Schema.String)),
-        url: Schema.String,
-        text: Schema.optionalKey(Schema.NullOr(Schema.String))
-      })
-    )
+  answer: Schema.Struct({ results: Hits }),
+  hits: ({ results }) => results,
+  hit: Schema.Struct({
+    title: Schema.optionalKey(Schema.NullOr(Schema.String)),
+    url: Schema.String,
+    text: Schema.optionalKey(Schema.NullOr(Schema.String))
   }),
-  results: ({ results }) => results.map(({ title, url, text }) => ({ title: title ?? url, url, snippet: text ?? "" }))
+  found: ({ title, url, text }) => ({ title: title ?? url, url, snippet: text ?? "" })
 })

@@ -4,7 +4,8 @@ import { Effect, Schema } from "effect"
 import type { Scope } from "../../../oauth/scope.ts"
 import * as Tool from "../../tool.ts"
 import { webUrl } from "../../untrusted.ts"
-import { MAX_TEXT, Reader } from "./Reader.ts"
+import { MAX_TEXT } from "./limits.ts"
+import { Reader } from "./Reader.ts"
 
 /** A scope of its own: which pages are read tells others what somebody is working on. */
 const WEB_READ: Scope = {

@@ -1,7 +1,7 @@
 /** https://help.kagi.com/kagi/api/search.html (v0, which Kagi now calls legacy) */
 
 import { Schema } from "effect"
-import { provider } from "./provider.ts"
+import { Hits, provider } from "./provider.ts"
 
 /** Objects of type 0 are results; the others are related searches and the like. */
 const RESULT = 0
@@ -14,18 +14,13 @@ export const kagi = provider({
     url: `${baseUrl}/api/v0/search`,
     query: { q: query, limit: String(limit) }
   }),
-  answer: Schema.Struct({
-    data: Schema.Array(
-      Schema.Struct({
-        t: Schema.Number,
-        title: Schema.optionalKey(Schema.String),
-        url: Schema.optionalKey(Schema.String),
-        snippet: Schema.optionalKey(Schema.NullOr(Schema.String))
-      })
-    )
+  answer: Schema.Struct({ data: Hits }),
+  hits: ({ data }) => data,
+  hit: Schema.Struct({
+    t: Schema.Literal(RESULT),
+    title: Schema.String,
+    url: Schema.String,
+    snippet: Schema.optionalKey(Schema.NullOr(Schema.String))
   }),
-  results: ({ data }) =>
-    data
-      .filter(({ t }) => t === RESULT)
-      .map(({ title = "", url = "", snippet }) => ({ title, url, snippet: snippet ?? "" }))
+  found: ({ title, url, snippet }) => ({ title, url, snippet: snippet ?? "" })
 })

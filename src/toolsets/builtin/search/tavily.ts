@@ -1,7 +1,7 @@
 /** https://docs.tavily.com/documentation/api-reference/endpoint/search */
 
 import { Schema } from "effect"
-import { provider } from "./provider.ts"
+import { Hits, provider } from "./provider.ts"
 
 export const tavily = provider({
   service: "Tavily",
@@ -11,8 +11,12 @@ export const tavily = provider({
     url: `${baseUrl}/search`,
     body: { query, max_results: limit }
   }),
-  answer: Schema.Struct({
-    results: Schema.Array(Schema.Struct({ title: Schema.String, url: Schema.String, content: Schema.String }))
+  answer: Schema.Struct({ results: Hits }),
+  hits: ({ results }) => results,
+  hit: Schema.Struct({
+    title: Schema.String,
+    url: Schema.String,
+    content: Schema.optionalKey(Schema.NullOr(Schema.String))
   }),
-  results: ({ results }) => results.map(({ title, url, content }) => ({ title, url, snippet: content }))
+  found: ({ title, url, content }) => ({ title, url, snippet: content ?? "" })
 })

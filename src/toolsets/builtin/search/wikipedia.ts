@@ -1,7 +1,7 @@
 /** https://www.mediawiki.org/wiki/API:Search: works without a key, so that search works out of the box. */
 
 import { Schema } from "effect"
-import { provider } from "./provider.ts"
+import { Hits, provider } from "./provider.ts"
 
 export const wikipedia = provider({
   service: "Wikipedia",
@@ -17,13 +17,13 @@ export const wikipedia = provider({
       formatversion: "2"
     }
   }),
-  answer: Schema.Struct({
-    query: Schema.Struct({ search: Schema.Array(Schema.Struct({ title: Schema.String, snippet: Schema.String })) })
-  }),
-  results: ({ query }, { baseUrl }) =>
-    query.search.map(({ title, snippet }) => ({
-      title,
-      url: `${baseUrl}/wiki/${encodeURIComponent(title.replaceAll(" ", "_"))}`,
-      snippet
-    }))
+  answer: Schema.Struct({ query: Schema.Struct({ search: Hits }) }),
+  hits: ({ query }) => query.search,
+  hit: Schema.Struct({ title: Schema.String, snippet: Schema.optionalKey(Schema.NullOr(Schema.String)) }),
+  found: ({ title, snippet }, { baseUrl }) => ({
+    title,
+    // Half of a character cannot be written in an address.
+    url: `${baseUrl}/wiki/${encodeURIComponent(title.replaceAll(" ", "_").toWellFormed())}`,
+    snippet: snippet ?? ""
+  })
 })
