@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Schedule } from "effect"
 import { migrate } from "../../src/database/migrations.sql.ts"
 import { testApp } from "../support/app.ts"
 import {
@@ -75,5 +75,61 @@ describe("without the database", () => {
           assert.strictEqual((yield* decide(form, "approve")).status, 303)
         }).pipe(Effect.provide(testApp(database)))
       }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "B6 a database that says nothing is 503 too, for more requests than there are connections, and all goes on afterwards",
+    () =>
+      Effect.gen(function* () {
+        const { network, database } = yield* distantPostgres
+        yield* Effect.gen(function* () {
+          const tokens = yield* obtainTokens()
+          const untouched = yield* obtainTokens()
+          const pkce = newPkce()
+
+          network.hush()
+          const asked = Effect.all(
+            {
+              ready: request("/readyz"),
+              refresh: refresh(tokens.refresh_token),
+              // More than the pool has connections: those who wait for one are answered as well.
+              mcp: Effect.all(
+                Array.from({ length: 12 }, () => rpc(untouched.access_token, "tools/list")),
+                { concurrency: "unbounded" }
+              ),
+              others: Effect.all(
+                Array.from({ length: 8 }, () => revoke(tokens.refresh_token)),
+                { concurrency: "unbounded" }
+              ),
+              authorize: getAuthorize(authorizeParameters(pkce.challenge)),
+              healthy: request("/healthz")
+            },
+            { concurrency: "unbounded" }
+          )
+          for (let round = 0; round < 2; round++) {
+            const { ready, refresh: refreshed, mcp, others, authorize, healthy } = yield* asked
+            assert.strictEqual(ready.status, 503)
+            assert.strictEqual(healthy.status, 200)
+            isUnavailable(refreshed, "refresh")
+            for (const answer of mcp) isUnavailable(answer, "mcp")
+            for (const answer of others) isUnavailable(answer, "revoke")
+            isUnavailable(authorize, "authorize")
+          }
+
+          network.speak()
+          yield* Effect.suspend(() => request("/readyz")).pipe(
+            Effect.repeat({ until: ({ status }) => status === 200, schedule: Schedule.spaced("100 millis") }),
+            Effect.timeout("20 seconds")
+          )
+          const again = yield* Effect.all(
+            Array.from({ length: 12 }, () => rpc(untouched.access_token, "tools/list")),
+            { concurrency: "unbounded" }
+          )
+          for (const answer of again) assert.strictEqual(answer.status, 200, answer.text)
+          assert.strictEqual((yield* refresh(untouched.refresh_token)).status, 200)
+          assert.isTrue(yield* admitted((yield* obtainTokens()).access_token))
+        }).pipe(Effect.provide(testApp(database)))
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
   )
 })
