@@ -13,6 +13,7 @@ import { connect } from "./embedded.ts"
 import { lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { type Met, meet } from "./pooler.sql.ts"
+import { whyOf } from "./query.ts"
 import { sslOption, tlsRequest } from "./tls.ts"
 
 /** The database did not answer at start. Names where it was looked for, never the password. */
@@ -32,17 +33,6 @@ export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>
 /** Host, port and database of a URL, for people. */
 export const whereOf = (url: URL): string =>
   `${url.searchParams.get("host") ?? url.hostname}:${url.port || "5432"}${url.pathname}`
-
-/** The sentence inside a driver's error. */
-const whyOf = (error: SqlError): string => {
-  const messages: Array<string> = []
-  let cause: unknown = error
-  while (cause instanceof Error && messages.length < 6) {
-    messages.push(cause.message)
-    cause = "reason" in cause ? cause.reason : cause.cause
-  }
-  return messages.at(-1) || error.message
-}
 
 /** How the database is connected to; nothing stands before an embedded one. */
 export class Pooler extends Context.Reference<Met["pooler"]>("gatehouse/database/Pooler", {

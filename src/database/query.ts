@@ -8,6 +8,17 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   cause: Schema.Defect()
 }) {}
 
+/** The sentence inside a driver's error. */
+export const whyOf = (error: SqlError): string => {
+  const messages: Array<string> = []
+  let cause: unknown = error
+  while (cause instanceof Error && messages.length < 6) {
+    messages.push(cause.message)
+    cause = "reason" in cause ? cause.reason : cause.cause
+  }
+  return messages.at(-1) || error.message
+}
+
 /** Longer than the database itself lets a statement take (5 s), so that its own answer comes first where it gives one. */
 const DEADLINE_MS = 8000
 
