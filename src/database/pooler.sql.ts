@@ -18,7 +18,7 @@ export interface Met {
   readonly pooler: "none" | "session" | "transaction"
   /** What to say while connecting so that statements are limited; nothing where it would be refused. */
   readonly startupParameters: Readonly<Record<string, string>>
-  /** Whether the database keeps our limits. */
+  /** Whether the database keeps our limits: a pooler may drop without a word what was said while connecting. */
   readonly isLimited: boolean
 }
 
@@ -59,7 +59,7 @@ export const meet = Effect.fn("database.meet")(
       }))
     const { connection, startupParameters } = yield* open(limited).pipe(Effect.catchIf(isRefused, () => open({})))
     const { rows } = yield* connection.query(
-      "select pg_backend_pid() as pid, current_setting('statement_timeout') <> '0' as limited",
+      "select pg_backend_pid() as pid, current_setting('statement_timeout') = '5s' as limited",
       [],
       false
     )

@@ -83,7 +83,7 @@ describe("what is met on the way to the database", () => {
             })
             assert.strictEqual(code, 0, output)
             assert.match(output, says)
-            assert.match(output, /limits +none in the database/)
+            assert.match(output, /limits +not in the database/)
           }
         }).pipe(Effect.scoped),
       { timeout: 60_000 }

@@ -33,7 +33,9 @@ const pooler = Effect.fnUntraced(function* (configured: "session" | "transaction
 })
 
 const limits = Effect.map(Database.Limited, (isLimited) =>
-  isLimited ? "statements and locks end in time" : "none in the database: the pooler does not pass them on"
+  isLimited
+    ? "statements and locks end in time"
+    : "not in the database, as the pooler does not pass them on: this server's own deadline alone"
 )
 
 const program = Effect.gen(function* () {
