@@ -1,7 +1,8 @@
 import { pbkdf2 } from "node:crypto"
 import { createSocket, type Socket } from "node:dgram"
 import { lookup } from "node:dns"
-import { readFile } from "node:fs"
+import { readdirSync, readFile, readFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { makeResolve, type Resolve } from "../../src/net/publicNames.ts"
@@ -124,4 +125,14 @@ describe("names that strangers chose", () => {
       assert.notMatch((yield* Effect.flip(resolved(resolve, "last.example"))).message, /too many/)
     }).pipe(Effect.scoped)
   )
+
+  it("B5 nothing on the way to the public web uses the system's own look-up", () => {
+    const folder = join(import.meta.dirname, "../../src/net")
+    const importing = readdirSync(folder).filter((file) =>
+      /from "node:dns(\/promises)?"/.test(readFileSync(join(folder, file), "utf8"))
+    )
+    assert.deepStrictEqual(importing, ["publicNames.ts"])
+    assert.notMatch(readFileSync(join(folder, "publicNames.ts"), "utf8"), /\blookup\b(?!`)[^\n]*node:dns/)
+    assert.match(readFileSync(join(folder, "PublicWeb.ts"), "utf8"), /resolve: makeResolve\(\)/)
+  })
 })
