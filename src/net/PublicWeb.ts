@@ -90,7 +90,7 @@ export class PublicWeb extends Context.Service<
             return size > maxBytes ? Effect.fail(tooLarge) : Effect.void
           })
           const body = yield* decompress(Buffer.concat(chunks), headers["content-encoding"], maxBytes).pipe(
-            Effect.catchTag("Incompressible", ({ reason }) => new Unreachable({ reason }))
+            Effect.catchTag("Undecodable", ({ reason }) => new Unreachable({ reason }))
           )
           return { status, headers, body }
         }, Effect.scoped)

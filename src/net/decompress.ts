@@ -4,7 +4,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from 
 import { Effect, Schema } from "effect"
 
 /** The body cannot be had; `reason` is for the log. */
-export class Incompressible extends Schema.TaggedError<Incompressible>()("Incompressible", {
+export class Undecodable extends Schema.TaggedError<Undecodable>()("Undecodable", {
   reason: Schema.String
 }) {}
 
@@ -30,13 +30,13 @@ export const decompress = (body: Uint8Array, contentEncoding: string | undefined
   const coding = (contentEncoding ?? "").trim().toLowerCase()
   if (coding === "" || coding === "identity") return Effect.succeed(body)
   const decode = Object.hasOwn(CODINGS, coding) ? CODINGS[coding] : undefined
-  if (decode === undefined) return new Incompressible({ reason: "the answer is compressed in a way that is not read" })
-  return Effect.callback<Uint8Array, Incompressible>((resume) =>
+  if (decode === undefined) return new Undecodable({ reason: "the answer is compressed in a way that is not read" })
+  return Effect.callback<Uint8Array, Undecodable>((resume) =>
     decode(body, { maxOutputLength: maxBytes }, (error, result) => {
       if (error === null) return resume(Effect.succeed(result))
       const isTooLarge = "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
       const reason = isTooLarge ? `the answer is larger than ${maxBytes} bytes` : "the answer cannot be decompressed"
-      resume(new Incompressible({ reason }))
+      resume(new Undecodable({ reason }))
     })
   )
 }
