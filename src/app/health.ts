@@ -3,12 +3,13 @@
 import { Effect } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
 import * as Inspection from "../database/inspection.sql.ts"
+import { within } from "../database/query.ts"
 import { endpoint } from "../web/endpoint.ts"
 
 const answer = (status: number, text: string) => HttpServerResponse.jsonUnsafe({ status: text }, { status })
 
 const ready = Inspection.answers.pipe(
-  Effect.timeout("2 seconds"),
+  within(2000),
   Effect.as(answer(200, "ready")),
   Effect.catch(() => Effect.succeed(answer(503, "the database does not answer")))
 )

@@ -5,13 +5,15 @@ import { join } from "node:path"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { PGlite } from "@electric-sql/pglite"
 import { Context, Effect, Layer, type Queue, Redacted, Schema, type Scope } from "effect"
+import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { type DatabaseConfig, ServerConfig } from "../config/ServerConfig.ts"
 import { connect } from "./embedded.ts"
-import * as Inspection from "./inspection.sql.ts"
 import { lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
+import { type Met, meet } from "./pooler.sql.ts"
+import { whyOf } from "./query.ts"
 import { sslOption, tlsRequest } from "./tls.ts"
 
 /** The database did not answer at start. Names where it was looked for, never the password. */
@@ -32,19 +34,28 @@ export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>
 export const whereOf = (url: URL): string =>
   `${url.searchParams.get("host") ?? url.hostname}:${url.port || "5432"}${url.pathname}`
 
-/** The sentence inside a driver's error. */
-const whyOf = (error: SqlError): string => {
-  const messages: Array<string> = []
-  let cause: unknown = error
-  while (cause instanceof Error && messages.length < 6) {
-    messages.push(cause.message)
-    cause = "reason" in cause ? cause.reason : cause.cause
-  }
-  return messages.at(-1) || error.message
-}
+/** How the database is connected to; nothing stands before an embedded one. */
+export class Pooler extends Context.Reference<Met["pooler"]>("gatehouse/database/Pooler", {
+  defaultValue: () => "none"
+}) {}
 
-/** Statement and lock limits, as startup parameters; a transaction pooler refuses the unknown ones. */
-const LIMITS = { statement_timeout: "5000", lock_timeout: "2000", idle_in_transaction_session_timeout: "10000" }
+/** Whether the database itself ends statements that take too long. */
+export class Limited extends Context.Reference<boolean>("gatehouse/database/Limited", { defaultValue: () => false }) {}
+
+/** What an operator has to know of what was met. */
+const tell = Effect.fnUntraced(function* (configured: "session" | "transaction", { pooler, isLimited }: Met) {
+  if (pooler === "transaction" && configured === "session") {
+    yield* Effect.logWarning(
+      "the database is behind a transaction pooler, or behind one that delivers no notifications: tokens are not kept " +
+        "in memory, and statements are not prepared. Set DATABASE_POOLER=transaction, or use a session pooler."
+    )
+  }
+  if (pooler !== "transaction" && !isLimited) {
+    yield* Effect.logWarning(
+      "the pooler does not pass limits on to the database: statements and locks end at this server's own deadline alone"
+    )
+  }
+})
 
 const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>) =>
   Effect.gen(function* () {
@@ -52,19 +63,24 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
     const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname)
     const request = yield* tlsRequest(url, config.caFile)
     const ssl = yield* sslOption(request, host, Number(url.port || 5432))
-    const direct = config.pooler === "session"
-    const client = yield* PgClient.make({
+    const options = {
       url: config.url,
       ssl,
       applicationName: "gatehouse",
-      maxConnections: config.poolSize,
-      prepare: direct,
       connectTimeout: "5 seconds",
-      ...(direct ? { startupParameters: LIMITS } : {})
+      // A peer that is gone without a word is noticed, also where nothing is asked: on the connection that listens.
+      keepAlive: "15 seconds"
+    } as const
+    // The pool connects lazily; a wrong password has to be known now, not at the first request.
+    const met = yield* meet(options, config.pooler)
+    yield* tell(config.pooler, met)
+    const client = yield* PgClient.make({
+      ...options,
+      maxConnections: config.poolSize,
+      prepare: met.pooler !== "transaction",
+      startupParameters: met.startupParameters
     })
-    // The driver connects lazily; a wrong password has to be known now, not at the first request.
-    yield* Effect.provideService(Inspection.answers, SqlClient.SqlClient, client)
-    return client
+    return { client, met }
   }).pipe(
     Effect.catchTag("SqlError", (error) =>
       Effect.fail(new DatabaseUnreachable({ where: whereOf(new URL(Redacted.value(config.url))), why: whyOf(error) }))
@@ -103,14 +119,23 @@ const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) 
   return yield* embedded(() => openPGlite(join(dataDir, "postgres")), dataDir)
 })
 
-/** The client as configured; the database has answered. */
-const client = Effect.fn("database.client")(function* () {
-  const { database } = yield* ServerConfig
-  return yield* database._tag === "Postgres" ? postgres(database) : embeddedIn(database.dataDir)
-})
+const EMBEDDED: Met = { pooler: "none", startupParameters: {}, isLimited: false }
 
-/** As configured, without a migration: for programs that look after the schema themselves. */
-export const layerUnmigrated = PgClient.layerFrom(client())
+/** As configured, without a migration: for programs that look after the schema themselves. The database has answered. */
+export const layerUnmigrated = Layer.effectContext(
+  Effect.gen(function* () {
+    const { database } = yield* ServerConfig
+    const { client, met } =
+      database._tag === "Postgres"
+        ? yield* postgres(database)
+        : { client: yield* embeddedIn(database.dataDir), met: EMBEDDED }
+    return Context.make(PgClient.PgClient, client).pipe(
+      Context.add(SqlClient.SqlClient, client),
+      Context.add(Pooler, met.pooler),
+      Context.add(Limited, met.isLimited)
+    )
+  })
+).pipe(Layer.provide(Reactivity.layer))
 
 /** Every revocation that the database tells: a session's id, or `*` for more than one can name. */
 export type Revocations = Effect.Effect<Queue.Dequeue<{ readonly payload: string }, SqlError>, SqlError, Scope.Scope>
@@ -126,7 +151,7 @@ const feed = Layer.effect(
   Effect.gen(function* () {
     const { database } = yield* ServerConfig
     const client = yield* PgClient.PgClient
-    const canListen = database._tag === "Postgres" && database.pooler === "session" && database.poolSize > 1
+    const canListen = database._tag === "Postgres" && (yield* Pooler) !== "transaction" && database.poolSize > 1
     return canListen ? client.listen("gatehouse_revoked") : undefined
   })
 )

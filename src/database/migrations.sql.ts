@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { rows } from "./query.ts"
+import type { SqlError } from "effect/sql/SqlError"
+import { rows, whyOf } from "./query.ts"
 
 const FOLDER = join(import.meta.dirname, "../../supabase/migrations")
 /** Any number that nobody else locks. */
@@ -30,6 +31,11 @@ export class SchemaTooOld extends Schema.TaggedError<SchemaTooOld>()("SchemaTooO
     return `the database lacks ${this.missing} of ${known.length} migrations. Run: npm run db:init`
   }
 }
+
+/** The schema could not be brought up to date; it is as it was. */
+export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
+  message: Schema.String
+}) {}
 
 /** All migrations that this program knows, oldest first. */
 export const known: ReadonlyArray<Migration> = readdirSync(FOLDER)
@@ -75,18 +81,45 @@ export const verify = Effect.flatMap(pending, ({ length }) =>
   length === 0 ? Effect.void : Effect.fail(new SchemaTooOld({ missing: length }))
 )
 
+/** How long to wait for another run to end, and for the tables that a migration changes: the server waits behind it. */
+const PATIENCE = { run: "10min", tables: "30s" }
+
+/** A migration takes as long as it takes: the server's own limits (`pooler.sql.ts`) are not for it. */
+const limits = (sql: SqlClient.SqlClient, lockWait: string) => sql`
+  select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
+         set_config('lock_timeout', ${lockWait}, true)`
+
+const failedAt = (step: string, lockWait: string, holder: string) => (error: SqlError) =>
+  new MigrationFailed({
+    message: `${step} failed, and nothing was changed: ${
+      error.reason._tag === "LockTimeoutError"
+        ? `${holder} for ${lockWait}; see pg_stat_activity, and run this again when it has ended`
+        : whyOf(error)
+    }`
+  })
+
 /** Brings the schema up to date and answers what it applied. */
 export const migrate = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
+  const changing = (step: string) =>
+    Effect.mapError(failedAt(step, PATIENCE.tables, "something else has been holding what it changes"))
   const run = Effect.gen(function* () {
-    yield* sql`select pg_advisory_xact_lock(${LOCK})`
+    yield* Effect.andThen(limits(sql, PATIENCE.run), sql`select pg_advisory_xact_lock(${LOCK})`).pipe(
+      Effect.mapError(failedAt("waiting for its turn", PATIENCE.run, "another run of db:init has been at work"))
+    )
     const missing = yield* pending
     if (missing.length === 0) return missing
-    yield* sql.unsafe("create schema if not exists mcp")
-    yield* sql.unsafe(asBlock(LEDGER))
+    yield* Effect.andThen(limits(sql, PATIENCE.tables), sql.unsafe("create schema if not exists mcp")).pipe(
+      Effect.andThen(sql.unsafe(asBlock(LEDGER))),
+      changing("the list of migrations")
+    )
     for (const { version, name, text } of missing) {
-      yield* sql.unsafe(asBlock(text))
-      yield* sql`insert into mcp.schema_migrations (version, name) values (${version}, ${name})`
+      yield* sql
+        .unsafe(asBlock(text))
+        .pipe(
+          Effect.andThen(sql`insert into mcp.schema_migrations (version, name) values (${version}, ${name})`),
+          changing(`migration ${version}_${name}`)
+        )
     }
     return missing
   })

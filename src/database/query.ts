@@ -1,6 +1,6 @@
 /** How the stores speak to the database. */
 
-import { Effect, Schema } from "effect"
+import { type Context, Effect, Fiber, Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
@@ -8,14 +8,54 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
   cause: Schema.Defect()
 }) {}
 
+/** The sentence inside a driver's error. */
+export const whyOf = (error: SqlError): string => {
+  const messages: Array<string> = []
+  let cause: unknown = error
+  while (cause instanceof Error && messages.length < 6) {
+    messages.push(cause.message)
+    cause = "reason" in cause ? cause.reason : cause.cause
+  }
+  return messages.at(-1) || error.message
+}
+
+/** Longer than the database itself lets a statement take (5 s), so that its own answer comes first where it gives one. */
+const DEADLINE_MS = 8000
+
 /**
- * A store operation as its callers see it: the database's failure is one typed error (503), and a row that does not
- * fit its schema is a defect, since only we write rows.
+ * The database's answer within so many milliseconds, also where the caller may not be interrupted, and where the
+ * connection gives no sign of life. What was only waiting for a connection is never sent after that; what was sent is
+ * cancelled in the background, and its connection is not used again unless the database says that it ended.
+ */
+export const within =
+  (milliseconds: number) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreUnavailable, R> =>
+    Effect.contextWith((context: Context.Context<R>) =>
+      Effect.callback<A, E | StoreUnavailable>((resume) => {
+        // A fiber of its own: one that was told to end would be waited for, and that takes a silent connection seconds.
+        const fiber = Effect.runForkWith(context)(effect)
+        const timer = setTimeout(() => {
+          resume(Effect.fail(new StoreUnavailable({ cause: new Error(`no answer within ${milliseconds} ms`) })))
+          fiber.interruptUnsafe()
+        }, milliseconds)
+        fiber.addObserver((exit) => {
+          clearTimeout(timer)
+          resume(exit)
+        })
+        return Fiber.interrupt(fiber)
+      })
+    )
+
+const bounded = within(DEADLINE_MS)
+
+/**
+ * A store operation as its callers see it: the database's failure, or its silence, is one typed error (503), and a row
+ * that does not fit its schema is a defect, since only we write rows.
  */
 export const operation = <A, R>(
   effect: Effect.Effect<A, SqlError | Schema.SchemaError, R>
 ): Effect.Effect<A, StoreUnavailable, R> =>
-  effect.pipe(
+  bounded(effect).pipe(
     Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),
     Effect.catchTag("SchemaError", Effect.die)
   )

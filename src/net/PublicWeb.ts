@@ -2,15 +2,16 @@
  * GET requests to addresses that strangers named: client metadata documents, their keys, pages that a model wants read.
  *
  * A host is resolved once, every address that it has must be public, and the connection goes to the address that was
- * looked at (no second look-up, so no DNS rebinding). Redirects are answers. Time and size are bounded, compressed
- * bodies are refused, nothing of ours is sent along.
+ * looked at (no second look-up, so no DNS rebinding). Redirects are answers. Time and size are bounded, that of what was
+ * compressed as well, and nothing of ours is sent along.
  */
 
-import { lookup as systemLookup } from "node:dns"
 import { isIP, type LookupFunction } from "node:net"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Context, Duration, Effect, Layer, Schema, Stream } from "effect"
 import { HttpClient, HttpClientRequest } from "effect/http"
+import { decompress } from "./decompress.ts"
+import { makeResolve, type Resolve } from "./publicNames.ts"
 import { isPublicAddress } from "./specialUse.ts"
 
 const USER_AGENT = "Gatehouse/0.1 (+MCP server)"
@@ -36,11 +37,6 @@ export interface WebAnswer {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: Uint8Array
 }
-
-type Resolve = (
-  host: string,
-  callback: (error: Error | null, addresses?: ReadonlyArray<{ address: string; family: number }>) => void
-) => void
 
 export interface PublicWebOptions {
   readonly resolve: Resolve
@@ -84,9 +80,6 @@ export class PublicWeb extends Context.Service<
             })
           )
           const { status, headers } = response
-          if ((headers["content-encoding"] ?? "identity") !== "identity") {
-            return yield* new Unreachable({ reason: "the answer is compressed, though it was asked not to be" })
-          }
           const tooLarge = new Unreachable({ reason: `the answer is larger than ${maxBytes} bytes` })
           if (Number(headers["content-length"] ?? 0) > maxBytes) return yield* tooLarge
           const chunks: Array<Uint8Array> = []
@@ -96,7 +89,10 @@ export class PublicWeb extends Context.Service<
             chunks.push(chunk)
             return size > maxBytes ? Effect.fail(tooLarge) : Effect.void
           })
-          return { status, headers, body: Buffer.concat(chunks) }
+          const body = yield* decompress(Buffer.concat(chunks), headers["content-encoding"], maxBytes).pipe(
+            Effect.catchTag("Undecodable", ({ reason }) => new Unreachable({ reason }))
+          )
+          return { status, headers, body }
         }, Effect.scoped)
 
         return PublicWeb.of({
@@ -132,7 +128,7 @@ export class PublicWeb extends Context.Service<
     )
 
   static readonly layer = PublicWeb.layerOf({
-    resolve: (host, callback) => systemLookup(host, { all: true }, callback),
+    resolve: makeResolve(),
     isPublic: isPublicAddress
   })
 }

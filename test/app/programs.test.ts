@@ -38,7 +38,13 @@ describe("programs of their own", () => {
 
         const good = yield* run("app/programs/dbCheck.ts", env)
         assert.strictEqual(good.code, 0, good.output)
-        for (const line of [/TLS\s+off/, /server\s+PostgreSQL \d+/, /pooler\s+session/, /schema\s+up to date/]) {
+        for (const line of [
+          /TLS\s+off/,
+          /server\s+PostgreSQL \d+/,
+          /pooler\s+none/,
+          /limits\s+statements/,
+          /schema\s+up to date/
+        ]) {
           assert.match(good.output, line)
         }
         const swept = yield* run("app/programs/cleanupRun.ts", env)

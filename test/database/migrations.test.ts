@@ -1,14 +1,22 @@
 import { readFileSync } from "node:fs"
 import { PgClient } from "@effect/sql-pg"
-import { assert, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { Logging } from "../../src/app/logging.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import * as Database from "../../src/database/connect.ts"
 import { applied, known, migrate, pending, renderSchema, verify } from "../../src/database/migrations.sql.ts"
 import { freshDatabaseUrl, TestDatabase } from "../support/postgres.ts"
 
 const emptyDatabase = Layer.fresh(
   PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => PgClient.make({ url: Redacted.make(url) })))
 )
+/** As the programs connect, with the server's own limits on statements and locks. */
+const limited = (url: string) =>
+  Layer.fresh(Database.layerUnmigrated).pipe(
+    Layer.provide(Layer.provideMerge(Logging, ServerConfig.layerOf({ DATABASE_URL: url, LOG_LEVEL: "none" })))
+  )
 const SCHEMA = new URL("../../supabase/schema.sql", import.meta.url)
 
 /** Everything that makes up the schema, in the catalog's own words. */
@@ -47,6 +55,50 @@ it.layer(emptyDatabase, { excludeTestServices: true })("migrations on an empty P
       assert.strictEqual((yield* Effect.flip(migrate))._tag, "SchemaTooNew")
       assert.strictEqual((yield* Effect.flip(verify))._tag, "SchemaTooNew")
     })
+  )
+})
+
+describe("migrations under the server's own limits", () => {
+  /** What a statement that creates something runs into. */
+  const hindrance = Effect.fnUntraced(function* (tag: string, body: string) {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql.unsafe(`create function hindrance() returns event_trigger language plpgsql as $$ begin ${body} end $$`)
+    yield* sql.unsafe(`create event trigger hindrance on ddl_command_start when tag in ('${tag}')
+      execute function hindrance()`)
+  })
+
+  it.live(
+    "B7 one that takes longer than the server's statements may is applied, and so is the one that waits for it",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* freshDatabaseUrl
+        const slowly = hindrance("CREATE SCHEMA", "perform pg_sleep(6);")
+        yield* slowly.pipe(Effect.provide(limited(url)))
+        const both = yield* Effect.all(
+          [migrate.pipe(Effect.provide(limited(url))), migrate.pipe(Effect.provide(limited(url)))],
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(both.map(({ length }) => length).sort(), [0, known.length])
+      }).pipe(Effect.scoped),
+    { timeout: 60_000 }
+  )
+
+  it.live("B7 one that fails says which, why, and that nothing was changed", () =>
+    Effect.gen(function* () {
+      for (const [code, words] of [
+        ["55P03", /something else has been holding what it changes for 30s; see pg_stat_activity/],
+        ["53100", /the disk is full/]
+      ] as const) {
+        const failing = Effect.gen(function* () {
+          yield* hindrance("CREATE INDEX", `raise exception 'the disk is full' using errcode = '${code}';`)
+          const { message } = yield* Effect.flip(migrate)
+          assert.match(message, /^migration 2026\d{10}_\w+ failed, and nothing was changed: /)
+          assert.match(message, words)
+          assert.deepStrictEqual(yield* applied, [])
+        })
+        yield* failing.pipe(Effect.provide(limited(yield* freshDatabaseUrl)))
+      }
+    }).pipe(Effect.scoped)
   )
 })
 

@@ -1,4 +1,4 @@
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
@@ -80,7 +80,7 @@ describe("the public web", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("CM6 too large by its header, too large in fact, compressed, too slow: refused and hung up on", () =>
+  it.live("CM6 too large by its header, too large in fact or when decompressed, too slow: refused and hung up on", () =>
     Effect.gen(function* () {
       let hungUp = 0
       const watched =
@@ -115,13 +115,53 @@ describe("the public web", () => {
       ]).pipe(Effect.provide(web.layer))
       assert.match(reasons[0], /larger than/)
       assert.match(reasons[1], /larger than/)
-      assert.match(reasons[2], /compressed/)
+      assert.match(reasons[2], /larger than/)
       assert.match(reasons[3], /within 300ms/)
       assert.match(reasons[4], /within 300ms/)
       yield* Effect.sync(() => hungUp).pipe(
         Effect.repeat({ until: (count) => count === 5, schedule: Schedule.spaced("5 millis") }),
         Effect.timeout("2 seconds")
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("F20 a page that came compressed all the same is read, in any spelling, and identity too", () =>
+    Effect.gen(function* () {
+      const text = JSON.stringify({ page: "x".repeat(4000) })
+      const web = yield* testWeb({})
+      for (const [coding, body] of [
+        ["gzip", gzipSync(text)],
+        ["X-GZIP", gzipSync(text)],
+        ["deflate", deflateSync(text)],
+        ["Deflate", deflateRawSync(text)],
+        ["br", brotliCompressSync(text)],
+        ["Identity", Buffer.from(text)],
+        ["", Buffer.from(text)]
+      ] as const) {
+        web.pages["/page"] = (response) => response.writeHead(200, { "content-encoding": coding }).end(body)
+        const answer = yield* get(web.url("/page")).pipe(Effect.provide(web.layer))
+        assert.strictEqual(Buffer.from(answer.body).toString(), text, coding)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("F20 what would decompress to too much, is broken, or is compressed more than once is refused", () =>
+    Effect.gen(function* () {
+      const bomb = "x".repeat(50_000_000)
+      const web = yield* testWeb({})
+      for (const [coding, body, reason] of [
+        ["gzip", gzipSync(bomb), /larger than/],
+        ["deflate", deflateSync(bomb), /larger than/],
+        ["br", brotliCompressSync("x".repeat(6000)), /larger than/],
+        ["gzip", gzipSync("{}").subarray(0, 15), /cannot be decompressed/],
+        ["br", Buffer.from("no"), /cannot be decompressed/],
+        ["gzip, br", gzipSync("{}"), /not read/],
+        ["identity, gzip", gzipSync("{}"), /not read/],
+        ["constructor", Buffer.from("{}"), /not read/]
+      ] as const) {
+        web.pages["/page"] = (response) => response.writeHead(200, { "content-encoding": coding }).end(body)
+        assert.match(yield* reasonFor(web.url("/page")).pipe(Effect.provide(web.layer)), reason, coding)
+      }
     }).pipe(Effect.scoped)
   )
 

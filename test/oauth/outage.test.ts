@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted, Schedule } from "effect"
 import { migrate } from "../../src/database/migrations.sql.ts"
 import { testApp } from "../support/app.ts"
 import {
@@ -75,5 +75,58 @@ describe("without the database", () => {
           assert.strictEqual((yield* decide(form, "approve")).status, 303)
         }).pipe(Effect.provide(testApp(database)))
       }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "B6 a database that says nothing is 503 too, for more requests than there are connections, and all goes on afterwards",
+    () =>
+      Effect.gen(function* () {
+        const { network, database } = yield* distantPostgres
+        yield* Effect.gen(function* () {
+          // At once, so that every connection of the pool is open, and falls silent.
+          const [tokens, untouched, ...others] = yield* Effect.all(
+            Array.from({ length: 12 }, () => obtainTokens()),
+            { concurrency: "unbounded" }
+          )
+          const pkce = newPkce()
+
+          network.hush()
+          for (let round = 0; round < 2; round++) {
+            const answers = yield* Effect.all(
+              {
+                refresh: refresh(tokens?.refresh_token ?? ""),
+                // More than there are connections: those who wait for one are answered as well.
+                mcp: Effect.forEach(others, ({ access_token }) => rpc(access_token, "tools/list"), {
+                  concurrency: "unbounded"
+                }),
+                revoke: revoke(tokens?.refresh_token ?? ""),
+                authorize: getAuthorize(authorizeParameters(pkce.challenge)),
+                ready: request("/readyz"),
+                healthy: request("/healthz")
+              },
+              { concurrency: "unbounded" }
+            )
+            assert.strictEqual(answers.ready.status, 503)
+            assert.strictEqual(answers.healthy.status, 200)
+            isUnavailable(answers.refresh, "refresh")
+            for (const answer of answers.mcp) isUnavailable(answer, "mcp")
+            isUnavailable(answers.revoke, "revoke")
+            isUnavailable(answers.authorize, "authorize")
+          }
+
+          network.speak()
+          yield* Effect.suspend(() => request("/readyz")).pipe(
+            Effect.repeat({ until: ({ status }) => status === 200, schedule: Schedule.spaced("100 millis") }),
+            Effect.timeout("20 seconds")
+          )
+          const again = yield* Effect.forEach(others, ({ access_token }) => rpc(access_token, "tools/list"), {
+            concurrency: "unbounded"
+          })
+          for (const answer of again) assert.strictEqual(answer.status, 200, answer.text)
+          assert.strictEqual((yield* refresh(untouched?.refresh_token ?? "")).status, 200)
+          assert.isTrue(yield* admitted((yield* obtainTokens()).access_token))
+        }).pipe(Effect.provide(testApp(database)))
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
   )
 })

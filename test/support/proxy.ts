@@ -1,4 +1,4 @@
-/** A TCP proxy that can be cut: the network between us and the database. */
+/** A TCP proxy that can be cut, or go silent: the network between us and the database. */
 
 import { connect, createServer, type Socket } from "node:net"
 import { Effect } from "effect"
@@ -9,10 +9,14 @@ export const cuttableProxy = (host: string, port: number) =>
       readonly port: number
       readonly cut: () => void
       readonly mend: () => void
+      /** Everything stays open and nothing is passed on, as when the other side was stopped (SIGSTOP); and goes on. */
+      readonly hush: () => void
+      readonly speak: () => void
       readonly close: () => void
     }>((resume) => {
-      const open = new Set<Socket>()
+      const open = new Map<Socket, Socket>()
       let isCut = false
+      let isSilent = false
       const server = createServer((inbound) => {
         if (isCut) return void inbound.destroy()
         const outbound = connect(port, host)
@@ -20,8 +24,9 @@ export const cuttableProxy = (host: string, port: number) =>
           [inbound, outbound],
           [outbound, inbound]
         ] as const) {
-          open.add(one)
+          open.set(one, other)
           one.pipe(other)
+          if (isSilent) one.unpipe(other).pause()
           one.on("error", () => other.destroy())
           one.on("close", () => {
             open.delete(one)
@@ -30,7 +35,7 @@ export const cuttableProxy = (host: string, port: number) =>
         }
       })
       const destroyAll = () => {
-        for (const socket of open) socket.destroy()
+        for (const socket of open.keys()) socket.destroy()
       }
       server.listen(0, "127.0.0.1", () => {
         const address = server.address()
@@ -43,6 +48,14 @@ export const cuttableProxy = (host: string, port: number) =>
             },
             mend: () => {
               isCut = false
+            },
+            hush: () => {
+              isSilent = true
+              for (const socket of open.keys()) socket.unpipe().pause()
+            },
+            speak: () => {
+              isSilent = false
+              for (const [socket, other] of open) socket.pipe(other)
             },
             close: () => {
               destroyAll()

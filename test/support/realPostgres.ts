@@ -18,7 +18,7 @@ const binaries = (): string => {
 }
 
 /** The user to run as: ourselves, or nobody for root. */
-const identity = (): { uid?: number; gid?: number } => {
+export const identity = (): { uid?: number; gid?: number } => {
   if (process.getuid?.() !== 0) return {}
   const [, uid = "65534", gid = "65534"] = /^nobody:[^:]*:(\d+):(\d+):/m.exec(readFileSync("/etc/passwd", "utf8")) ?? []
   return { uid: Number(uid), gid: Number(gid) }

@@ -23,6 +23,21 @@ const protection = Effect.gen(function* () {
   return `${tls.version}, certificate ${checked ? "checked" : "not checked (set sslmode=verify-full and DATABASE_CA_FILE)"}`
 })
 
+/** What was met, beside what was configured. */
+const pooler = Effect.fnUntraced(function* (configured: "session" | "transaction") {
+  const met = yield* Database.Pooler
+  if (met !== "transaction") return met === "none" ? "none" : "session mode"
+  const how = "no named prepared statements, no LISTEN"
+  if (configured === "transaction") return `transaction mode, as configured: ${how}`
+  return `transaction mode, or notifications are not delivered: ${how}. Set DATABASE_POOLER=transaction`
+})
+
+const limits = Effect.map(Database.Limited, (isLimited) =>
+  isLimited
+    ? "statements and locks end in time"
+    : "not in the database, as the pooler does not pass them on: this server's own deadline alone"
+)
+
 const program = Effect.gen(function* () {
   const { database } = yield* ServerConfig
   const where =
@@ -34,12 +49,8 @@ const program = Effect.gen(function* () {
   yield* say("TLS", yield* protection)
   yield* say("server", `PostgreSQL ${yield* Inspection.serverVersion}`)
   if (database._tag === "Postgres") {
-    yield* say(
-      "pooler",
-      database.pooler === "transaction"
-        ? "transaction mode: no named prepared statements, no LISTEN"
-        : "session mode, or none"
-    )
+    yield* say("pooler", yield* pooler(database.pooler))
+    yield* say("limits", yield* limits)
   }
   const missing = (yield* pending).length
   const version = known.at(-1)?.version

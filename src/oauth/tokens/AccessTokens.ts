@@ -24,6 +24,13 @@ const KEPT = 20_000
 
 type Answer = Deferred.Deferred<Principal | undefined, StoreUnavailable>
 
+/** A query on its way, and the one that follows it for those who may not share it. */
+interface Flight {
+  readonly epoch: number
+  readonly answer: Answer
+  next: Answer | undefined
+}
+
 export class AccessTokens extends Context.Service<
   AccessTokens,
   {
@@ -65,21 +72,33 @@ export class AccessTokens extends Context.Service<
         return principal
       })
 
-      // Those who ask for the same token at once share a query, unless something was revoked since it began.
-      const flights = new Map<string, { readonly epoch: number; readonly answer: Answer }>()
+      const flights = new Map<string, Flight>()
+      const fly = (key: string, token: PresentedToken, answer: Answer) =>
+        Effect.suspend(() => {
+          const flight: Flight = { epoch: revocations.epoch(), answer, next: undefined }
+          flights.set(key, flight)
+          return lookUp(token, flight.epoch).pipe(
+            Effect.onExit((exit) => {
+              if (flights.get(key) === flight) flights.delete(key)
+              return Deferred.done(answer, exit)
+            })
+          )
+        })
+
+      // Whoever asks while a query is on its way shares its answer, unless that may be older than a revocation that was
+      // told before they asked: then they share the next query. A database that fails one has failed the next one too.
       const find = (token: PresentedToken) =>
         Effect.suspend(() => {
           const key = fingerprintOf(token)
-          const epoch = revocations.epoch()
           const flight = flights.get(key)
-          if (flight?.epoch === epoch) return Deferred.await(flight.answer)
-          const answer: Answer = Deferred.makeUnsafe()
-          flights.set(key, { epoch, answer })
-          return lookUp(token, epoch).pipe(
-            Effect.onExit((exit) => {
-              if (flights.get(key)?.answer === answer) flights.delete(key)
-              return Deferred.done(answer, exit)
-            }),
+          if (flight === undefined) return Effect.uninterruptible(fly(key, token, Deferred.makeUnsafe()))
+          if (revocations.hears() && flight.epoch === revocations.epoch()) return Deferred.await(flight.answer)
+          if (flight.next !== undefined) return Deferred.await(flight.next)
+          const next: Answer = Deferred.makeUnsafe()
+          flight.next = next
+          return Deferred.await(flight.answer).pipe(
+            Effect.andThen(fly(key, token, next)),
+            Effect.onError((cause) => Deferred.failCause(next, cause)),
             // Whoever hangs up must not take the others' answer along.
             Effect.uninterruptible
           )

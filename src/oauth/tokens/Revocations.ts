@@ -5,6 +5,7 @@
 
 import { Context, Effect, Layer, Queue, Schedule } from "effect"
 import { RevocationFeed } from "../../database/connect.ts"
+import { orTell } from "./background.ts"
 
 /** No revocation goes unheard for longer, whatever becomes of the listener. */
 const LONGEST_MS = 5000
@@ -28,6 +29,8 @@ export interface Memory<A> {
 export class Revocations extends Context.Service<
   Revocations,
   {
+    /** Whether revocations anywhere else are heard here. */
+    readonly hears: () => boolean
     /** Another number after every revocation. */
     readonly epoch: () => number
     /** Says what has ended or changed through this process, which need not wait to hear it from the database. */
@@ -53,6 +56,8 @@ export class Revocations extends Context.Service<
         const hear = Effect.gen(function* () {
           const queue = yield* feed
           isHearing = true
+          // What was asked before may be older than a revocation that nobody heard.
+          epoch++
           yield* Queue.take(queue).pipe(
             Effect.map(({ payload }) => tell(payload)),
             Effect.forever
@@ -65,9 +70,9 @@ export class Revocations extends Context.Service<
               tell(EVERYTHING)
             })
           ),
-          Effect.tapCause(() => Effect.logWarning("revocations are not heard; access tokens are not kept in memory"))
+          orTell("revocations are not heard; access tokens are not kept in memory")
         )
-        yield* Effect.forkScoped(Effect.retry(hear, Schedule.spaced("1 second")))
+        yield* Effect.forkScoped(Effect.repeat(hear, Schedule.spaced("1 second")))
       }
 
       const memory = <A>(capacity: number): Memory<A> => {
@@ -112,7 +117,7 @@ export class Revocations extends Context.Service<
         }
       }
 
-      return Revocations.of({ epoch: () => epoch, tell, memory })
+      return Revocations.of({ hears: () => isHearing, epoch: () => epoch, tell, memory })
     })
   )
 }

@@ -4,6 +4,7 @@ import { createSecretKey, hkdfSync, type KeyObject } from "node:crypto"
 import { Context, Effect, Layer, MutableRef, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { operation, type StoreUnavailable } from "../../database/query.ts"
+import { orTell } from "./background.ts"
 import * as Keys from "./serverKeys.sql.ts"
 
 /** A server key (table `server_keys`) with the two keys that are derived from it. */
@@ -65,7 +66,7 @@ export class ServerKeys extends Context.Service<
 
       yield* operation(load).pipe(
         Effect.map((loaded) => loaded && MutableRef.set(keyring, loaded)),
-        Effect.catch((error) => Effect.logWarning("server keys could not be refreshed", error)),
+        orTell("server keys could not be refreshed"),
         Effect.delay(`${REFRESH_INTERVAL_SECONDS} seconds`),
         Effect.repeat(Schedule.forever),
         Effect.forkScoped

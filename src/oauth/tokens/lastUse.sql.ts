@@ -2,6 +2,8 @@
 
 import { Array as Arr, Effect, Schedule } from "effect"
 import type { SqlClient } from "effect/sql"
+import { operation } from "../../database/query.ts"
+import { orTell } from "./background.ts"
 
 const INTERVAL = "1 minute"
 /** Sessions in one statement: few enough that nobody waits for their locks. */
@@ -14,15 +16,15 @@ export const makeLastUse = Effect.fnUntraced(function* (sql: SqlClient.SqlClient
   // Locked in one order: two instances that write the same sessions wait for each other, and never in a circle.
   const write = (batch: ReadonlyArray<string>) =>
     Effect.andThen(
-      sql`
+      operation(sql`
         update mcp.mcp_sessions set last_used_at = clock_timestamp()
-        where id in (select id from mcp.mcp_sessions where id = any(${batch}::uuid[]) order by id for no key update)`,
+        where id in (select id from mcp.mcp_sessions where id = any(${batch}::uuid[]) order by id for no key update)`),
       Effect.sync(() => {
         for (const sessionId of batch) used.delete(sessionId)
       })
     )
   const flush = Effect.suspend(() => Effect.forEach(Arr.chunksOf(used, BATCH), write, { discard: true })).pipe(
-    Effect.catch((error) => Effect.logWarning("the times of last use were not written; they will be", error))
+    orTell("the times of last use were not written; they will be")
   )
 
   yield* Effect.addFinalizer(() => flush)
