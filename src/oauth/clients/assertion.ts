@@ -6,8 +6,8 @@ import { createLocalJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientDocuments } from "./ClientDocuments.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
-import type { Client, JsonWebKeySet } from "./client.ts"
-import { SIGNING_ALGORITHMS } from "./client.ts"
+import { type Client, SIGNING_ALGORITHMS } from "./client.ts"
+import type { JsonWebKeySet } from "./keySet.ts"
 
 /** RFC 7523 §2.2. */
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -23,9 +23,7 @@ export const subjectOf = (assertion: Redacted.Redacted): Effect.Effect<string | 
 
 const verifySignature = (assertion: Redacted.Redacted, keys: JsonWebKeySet, options: Parameters<typeof jwtVerify>[2]) =>
   Effect.tryPromise({
-    // jose asks for the members by their types; a member of another type fails in there like any wrong key.
-    try: () =>
-      jwtVerify(Redacted.value(assertion), createLocalJWKSet(keys as Parameters<typeof createLocalJWKSet>[0]), options),
+    try: () => jwtVerify(Redacted.value(assertion), createLocalJWKSet(keys), options),
     catch: (cause) => cause
   })
 

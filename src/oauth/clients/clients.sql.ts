@@ -4,7 +4,8 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow } from "../../database/query.ts"
 import { AUTH_METHODS, type Client, GRANT_TYPES } from "./client.ts"
-import { type EffectiveMetadata, KeySet } from "./metadata.ts"
+import { KeySet } from "./keySet.ts"
+import type { EffectiveMetadata } from "./metadata.ts"
 
 /** A dynamic registration, as its holder may read it (RFC 7592 §3). */
 export interface Registration {
