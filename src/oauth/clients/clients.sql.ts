@@ -115,12 +115,12 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
   })
 
   const update = (client: Client, metadata: EffectiveMetadata) => {
-    const { hash, jwks, jwksUri } = valuesOf(client)
+    const { hash, salt, kdf, jwks, jwksUri } = valuesOf(client)
     return sql`
       update mcp.oauth_clients set
         client_name = ${client.name}, redirect_uris = ${client.redirectUris}, grant_types = ${client.grantTypes},
         token_endpoint_auth_methods = ${client.authMethods}, secret_hash = ${hash},
-        jwks = ${jwks}::jsonb, jwks_uri = ${jwksUri}, metadata = ${JSON.stringify(metadata)}::jsonb,
+        secret_salt = ${salt}, secret_kdf = ${kdf}, jwks = ${jwks}::jsonb, jwks_uri = ${jwksUri}, metadata = ${JSON.stringify(metadata)}::jsonb,
         updated_at = clock_timestamp()
       where client_id = ${client.clientId}`
   }

@@ -116,18 +116,22 @@ export interface Rules {
   /** Private-use schemes of redirect URIs. */
   readonly schemes: ReadonlyArray<string>
   readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
-  /** The method of a client that names none. */
-  readonly defaultMethod: TokenEndpointAuthMethod
+  /** The methods of a client that names none: it may use each, and is answered the first. */
+  readonly defaultMethods: readonly [TokenEndpointAuthMethod, ...ReadonlyArray<TokenEndpointAuthMethod>]
+}
+
+export interface Effective {
+  readonly metadata: EffectiveMetadata
+  readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
+  /** Redirect URIs that cannot be served. */
+  readonly leftOut: ReadonlyArray<string>
 }
 
 /**
  * The metadata in effect, and the redirect URIs that were left out of it. Each URI is judged alone: one that cannot be
  * served does not sink the others.
  */
-export const effective = (
-  said: unknown,
-  rules: Rules
-): Result.Result<{ readonly metadata: EffectiveMetadata; readonly leftOut: ReadonlyArray<string> }, Refusal> =>
+export const effective = (said: unknown, rules: Rules): Result.Result<Effective, Refusal> =>
   Result.gen(function* () {
     if (!isRecord(said)) return yield* Result.fail(wrong("the metadata is not a JSON object"))
     const given = present(said)
@@ -160,7 +164,8 @@ export const effective = (
       application_type: kept.every(isHttps) ? "web" : "native"
     }
     if (!isStorable(metadata)) return yield* Result.fail(wrong("a member holds a NUL or half a character"))
-    return { metadata, leftOut }
+    const authMethods = members.token_endpoint_auth_method === undefined ? rules.defaultMethods : [method]
+    return { metadata, authMethods, leftOut }
   })
 
 /** The client that this metadata describes. */
@@ -168,7 +173,7 @@ export const toClient = (
   clientId: string,
   origin: ClientOrigin,
   metadata: EffectiveMetadata,
-  authMethods: ReadonlyArray<TokenEndpointAuthMethod> = [metadata.token_endpoint_auth_method]
+  authMethods: ReadonlyArray<TokenEndpointAuthMethod>
 ): Client => ({
   clientId,
   origin,
@@ -191,10 +196,10 @@ const isGrantType = (grant: string): grant is GrantType => GRANT_TYPES.some((kno
 const isSupported = (algorithm: string | undefined): algorithm is string =>
   algorithm !== undefined && SIGNING_ALGORITHMS.includes(algorithm)
 
-const authMethod = (members: typeof Members.Type, { authMethods, defaultMethod }: Rules) =>
+const authMethod = (members: typeof Members.Type, { authMethods, defaultMethods }: Rules) =>
   Result.gen(function* () {
     const { jwks, jwks_uri, token_endpoint_auth_signing_alg: algorithm } = members
-    const named = members.token_endpoint_auth_method ?? defaultMethod
+    const named = members.token_endpoint_auth_method ?? defaultMethods[0]
     const method = authMethods.find((allowed) => allowed === named)
     if (method === undefined) {
       return yield* Result.fail(wrong("token_endpoint_auth_method is not supported"))
