@@ -117,7 +117,8 @@ export const update = Effect.fn("register.update")(function* (
 
 /** A client must not choose its own secret (RFC 7592 §2.2). */
 const sameSecret = Effect.fnUntraced(function* (stored: SecretHash | undefined, given: unknown) {
-  if (given === undefined) return
+  // Absent as clients in the field write it.
+  if (given === undefined || given === null || given === "") return
   const isSame =
     typeof given === "string" &&
     stored !== undefined &&

@@ -1,5 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
+import { configure } from "../../../src/oauth/clients/configured.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
   type Answer,
@@ -113,6 +115,26 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
       for (const name of ["client_uri", "logo_uri", "contacts", "jwks", "client_secret", "client_secret_expires_at"]) {
         assert.notProperty(body, name)
       }
+    })
+  )
+
+  it.effect("F20 the body is JSON however its type is written", () =>
+    Effect.gen(function* () {
+      for (const type of ["Application/JSON", "application/json; charset=UTF-8", "application/json;x=y"]) {
+        const answer = yield* register({ redirect_uris: [REDIRECT] }, { "content-type": type })
+        assert.strictEqual(answer.status, 201, type)
+      }
+      const marked = yield* register(`\ufeff${JSON.stringify({ redirect_uris: [REDIRECT] })}`)
+      assert.strictEqual(marked.status, 201)
+    })
+  )
+
+  it.effect("B20 the name of a configured client is cleaned as everybody's is", () =>
+    Effect.gen(function* () {
+      const registry = yield* ClientRegistry
+      const name = "Operator\u0000's \ud800app\u202e"
+      yield* configure({ id: "operators", name, secret: undefined, redirectUris: [REDIRECT] })
+      assert.strictEqual((yield* registry.find("operators"))?.name, "Operator's app")
     })
   )
 
@@ -469,6 +491,17 @@ layer(testApp(TestDatabase.quick), options)("registration management (RFC 7592)"
         assert.strictEqual((yield* manage(registered, "PUT", wrong)).status, 400)
       }
       assert.deepStrictEqual((yield* manage(registered, "GET")).body, updated.body)
+    })
+  )
+
+  it.effect("F18 null and empty members of an update are as if they were not there, the secret too", () =>
+    Effect.gen(function* () {
+      const registered = yield* register(metadata)
+      const { client_id } = registered.body
+      for (const client_secret of [null, ""]) {
+        const answer = yield* manage(registered, "PUT", { ...metadata, client_id, client_secret, logo_uri: null })
+        assert.strictEqual(answer.status, 200, answer.text)
+      }
     })
   )
 
