@@ -109,9 +109,8 @@ const authenticated = Effect.fnUntraced(function* (parameters: Parameters, autho
 })
 
 /** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
-export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
-  return (yield* authenticated(parameters, authorization)).client
-})
+export const authenticate = (parameters: Parameters, authorization: string | undefined) =>
+  Effect.map(authenticated(parameters, authorization), ({ client }) => client)
 
 /** An authenticated client that proved who it is: `none` proves nothing. */
 export const authenticateConfidential = Effect.fnUntraced(function* (

@@ -1,13 +1,20 @@
+import { randomBytes } from "node:crypto"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenEndpointAuthMethod } from "../../../src/oauth/clients/client.ts"
-import * as ClientSecret from "../../../src/oauth/clients/secret.ts"
+import * as SlowHash from "../../../src/oauth/clients/slowHash.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import { type Answer, exchange, obtainCode, postForm, request } from "../../support/client.ts"
 import { TestDatabase } from "../../support/postgres.ts"
 
 const REDIRECT = "http://127.0.0.1:4711/callback"
+
+/** The stored form of a secret that a person chose, at a fraction of the cost. */
+const chosen = Effect.fn("chosen")(function* (secret: Redacted.Redacted) {
+  const [salt, kdf] = [randomBytes(16), "scrypt:1024:8:1"]
+  return { hash: yield* SlowHash.derive(secret, salt, kdf), salt, kdf }
+})
 
 /** As libraries write it that do not form-encode. */
 const rawBasic = (id: string, secret: string) => ({
@@ -79,20 +86,19 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
     it.effect("F19 a secret that was not form-encoded is read as it stands, where nothing is proven otherwise", () =>
       Effect.gen(function* () {
         const registry = yield* ClientRegistry
-        const save = (clientId: string, secret: Redacted.Redacted) =>
-          Effect.flatMap(ClientSecret.hash(secret), (stored) =>
-            registry.save({
-              clientId,
-              name: clientId,
-              redirectUris: [REDIRECT],
-              grantTypes: ["authorization_code"],
-              authMethods: ["client_secret_basic"],
-              secret: stored,
-              disabled: false,
-              origin: "configured",
-              keys: undefined
-            })
-          )
+        const save = Effect.fn("save")(function* (clientId: string, secret: Redacted.Redacted) {
+          yield* registry.save({
+            clientId,
+            name: clientId,
+            redirectUris: [REDIRECT],
+            grantTypes: ["authorization_code"],
+            authMethods: ["client_secret_basic"],
+            secret: yield* chosen(secret),
+            disabled: false,
+            origin: "configured",
+            keys: undefined
+          })
+        })
         // Broken when decoded, another text when decoded, and an id that is another when decoded.
         for (const [id, secret] of [
           ["plain", "100%zz aB3$kL9!mN2@pQ7"],
@@ -117,7 +123,7 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
         const { client_id, registration_access_token } = body
         // As those were stored that did not look random.
         const client_secret = "hunter2"
-        const { hash, salt, kdf } = yield* ClientSecret.hash(Redacted.make(client_secret))
+        const { hash, salt, kdf } = yield* chosen(Redacted.make(client_secret))
         yield* sql`update mcp.oauth_clients set secret_hash = ${hash}, secret_salt = ${salt}, secret_kdf = ${kdf}
                  where client_id = ${client_id}`.pipe(Effect.orDie)
         const put = (token_endpoint_auth_method: string, over: object = {}) =>
