@@ -52,6 +52,14 @@ export class InvalidClientMetadata extends Schema.TaggedError<InvalidClientMetad
   "invalid_client_metadata",
   fields
 ) {}
+/**
+ * RFC 6749 §4.1.2.1 lends the code: what the answer depends on could not be had, so what was sent may be perfectly good.
+ * Always 503, as for the database.
+ */
+export class TemporarilyUnavailable extends Schema.TaggedError<TemporarilyUnavailable>()(
+  "temporarily_unavailable",
+  fields
+) {}
 /** Too many requests. RFC 8628 §3.5 lends the code: clients drop their tokens on `invalid_*`, never on this. */
 export class SlowDown extends Schema.TaggedError<SlowDown>()("slow_down", {
   ...fields,
@@ -67,6 +75,7 @@ export type TokenError =
   | UnsupportedGrantType
   | InvalidScope
   | InvalidTarget
+  | TemporarilyUnavailable
   | SlowDown
 
 /** What the registration endpoint may answer (RFC 7591 §3.2.2, RFC 7592 §2). */

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../database/query.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
-import { errorBody, unavailable } from "../web/respond.ts"
+import { errorBody, RETRY_AFTER_SECONDS, unavailable } from "../web/respond.ts"
 import type { RegistrationError, TokenError } from "./errors.ts"
 
 /** What the endpoints that programs call may fail with. */
@@ -21,6 +21,7 @@ const STATUS = {
   invalid_redirect_uri: 400,
   invalid_client_metadata: 400,
   invalid_token: 401,
+  temporarily_unavailable: 503,
   slow_down: 429
 } satisfies Record<EndpointError["_tag"], number>
 
@@ -36,6 +37,8 @@ const headersOf = (error: EndpointError): Readonly<Record<string, string>> => {
       return { "www-authenticate": `Bearer error="${error._tag}"` }
     case "slow_down":
       return { "retry-after": String(error.retryAfterSeconds) }
+    case "temporarily_unavailable":
+      return { "retry-after": String(RETRY_AFTER_SECONDS) }
     default:
       return {}
   }

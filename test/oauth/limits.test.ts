@@ -1,5 +1,8 @@
+import { randomBytes } from "node:crypto"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
+import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
+import * as SlowHash from "../../src/oauth/clients/slowHash.ts"
 import { testApp } from "../support/app.ts"
 import {
   type Answer,
@@ -66,6 +69,41 @@ describe("rate limits", () => {
         const third = yield* refresh(second.body.refresh_token)
         limited(yield* refresh(third.body.refresh_token))
       })
+    )
+  })
+
+  layer(testApp(TestDatabase.quick, { TRUST_PROXY: "127.0.0.0/8,::1" }), options)("of slow secrets", (it) => {
+    it.effect(
+      "B11 who sends wrong secrets by the hundred waits for themselves, and who was right before does not",
+      () =>
+        Effect.gen(function* () {
+          const registry = yield* ClientRegistry
+          const [salt, kdf] = [randomBytes(16), "scrypt:16384:8:2"]
+          yield* registry.save({
+            clientId: "confidential",
+            name: "Confidential",
+            redirectUris: ["http://127.0.0.1/callback"],
+            grantTypes: ["authorization_code"],
+            authMethods: ["client_secret_post"],
+            secret: { hash: yield* SlowHash.derive(Redacted.make("hunter2"), salt, kdf), salt, kdf },
+            disabled: false,
+            origin: "configured",
+            keys: undefined
+          })
+          const ask = (client_secret: string, address: string) =>
+            postForm("/token", { grant_type: "junk", client_id: "confidential", client_secret }, from(address))
+          assert.strictEqual((yield* ask("hunter2", "203.0.113.1")).body.error, "unsupported_grant_type")
+          const guesses = Array.from({ length: 100 }, (_, count) => ask(`guess ${count}`, "203.0.113.66"))
+          const flood = yield* Effect.forkChild(Effect.all(guesses, { concurrency: "unbounded" }))
+          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+          assert.strictEqual((yield* ask("hunter2", "203.0.113.1")).body.error, "unsupported_grant_type")
+          const answers = yield* Fiber.join(flood)
+          const refused = answers.filter(({ status }) => status === 429)
+          for (const answer of refused) limited(answer)
+          assert.isAtLeast(refused.length, 1)
+          assert.isAtLeast(answers.filter(({ status }) => status === 401).length, 8)
+          assert.isTrue(answers.every(({ status }) => status === 401 || status === 429))
+        })
     )
   })
 

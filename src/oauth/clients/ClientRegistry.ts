@@ -2,7 +2,7 @@
 
 import { Clock, Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { operation, type StoreUnavailable } from "../../database/query.ts"
+import { operation, StoreUnavailable } from "../../database/query.ts"
 import { EVERYTHING, Revocations } from "../tokens/Revocations.ts"
 import type { Client } from "./client.ts"
 import { makeClients, type Registration } from "./clients.sql.ts"
@@ -17,6 +17,16 @@ export class ClientRegistry extends Context.Service<
     readonly find: (clientId: string) => Effect.Effect<Client | undefined, StoreUnavailable>
     /** Registers a client, or replaces what is known of it. Its sessions go on. */
     readonly save: (client: Client) => Effect.Effect<void, StoreUnavailable>
+    /**
+     * Keeps what a person consented to of a client that is known by its document, together with what `issue` writes: when
+     * that answers `false`, nothing is written. A `snapshot` stands in for the document and replaces nothing that is
+     * known.
+     */
+    readonly remember: (
+      client: Client,
+      snapshot: string | undefined,
+      issue: Effect.Effect<boolean, StoreUnavailable>
+    ) => Effect.Effect<boolean, StoreUnavailable>
     /** Registers a client dynamically; when the database says that it did. */
     readonly register: (
       client: Client,
@@ -80,6 +90,12 @@ export class ClientRegistry extends Context.Service<
         find,
         save: Effect.fn("ClientRegistry.save")((client) =>
           operation(clients.save(client)).pipe(Effect.asVoid, changing(client.clientId))
+        ),
+        remember: Effect.fn("ClientRegistry.remember")((client, snapshot, issue) =>
+          clients.remember(client, snapshot !== undefined, issue).pipe(
+            Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),
+            changing(client.clientId)
+          )
         ),
         register: Effect.fn("ClientRegistry.register")((client, metadata, tokenHash) =>
           Effect.uninterruptible(operation(clients.register(client, metadata, tokenHash)))

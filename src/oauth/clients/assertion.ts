@@ -1,13 +1,14 @@
 /** `private_key_jwt`: a client proves who it is by a signature (RFC 7523 §3, OpenID Connect Core §9). */
 
 import { createHash } from "node:crypto"
-import { Clock, Effect, Redacted } from "effect"
-import { createLocalJWKSet, decodeJwt, errors, type JWTPayload, jwtVerify } from "jose"
+import { Clock, Effect, Redacted, Schema } from "effect"
+import { createLocalJWKSet, decodeJwt, errors, jwtVerify } from "jose"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { TemporarilyUnavailable } from "../errors.ts"
 import { ClientDocuments } from "./ClientDocuments.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
-import type { Client, JsonWebKeySet } from "./client.ts"
-import { SIGNING_ALGORITHMS } from "./client.ts"
+import { type Client, SIGNING_ALGORITHMS } from "./client.ts"
+import type { JsonWebKeySet } from "./keySet.ts"
 
 /** RFC 7523 §2.2. */
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -17,31 +18,70 @@ const CLOCK_TOLERANCE_SECONDS = 30
 /** An assertion that lives longer is a key in disguise. */
 const MAX_LIFETIME_SECONDS = 3600
 
+/** What an assertion says (RFC 7523 §3). Several audiences could each hand it on to the others. */
+const Claims = Schema.Struct({
+  iss: Schema.String,
+  sub: Schema.String,
+  jti: Schema.String,
+  exp: Schema.Finite,
+  aud: Schema.Union([Schema.String, Schema.Tuple([Schema.String])])
+})
+const decodeClaims = Schema.decodeUnknownEffect(Claims)
+const decodeSubject = Schema.decodeUnknownEffect(Schema.Struct({ sub: Schema.String }))
+
+/** Why an assertion proves nothing; `keys` when another key set might. For the log. */
+class Unproven extends Schema.TaggedError<Unproven>()("Unproven", { reason: Schema.String, keys: Schema.Boolean }) {}
+
 /** Whom an assertion claims to be from; nothing about it is proven. */
 export const subjectOf = (assertion: Redacted.Redacted): Effect.Effect<string | undefined> =>
-  Effect.try(() => decodeJwt(Redacted.value(assertion)).sub).pipe(Effect.catch(() => Effect.succeed(undefined)))
+  Effect.try(() => decodeJwt(Redacted.value(assertion))).pipe(
+    Effect.flatMap(decodeSubject),
+    Effect.map(({ sub }): string | undefined => sub),
+    Effect.orElseSucceed(() => undefined)
+  )
 
-const verifySignature = (assertion: Redacted.Redacted, keys: JsonWebKeySet, options: Parameters<typeof jwtVerify>[2]) =>
+type Options = Parameters<typeof jwtVerify>[2]
+
+const verifyBy = (assertion: Redacted.Redacted, keys: JsonWebKeySet, options: Options) =>
   Effect.tryPromise({
-    // jose asks for the members by their types; a member of another type fails in there like any wrong key.
-    try: () =>
-      jwtVerify(Redacted.value(assertion), createLocalJWKSet(keys as Parameters<typeof createLocalJWKSet>[0]), options),
+    try: () => jwtVerify(Redacted.value(assertion), createLocalJWKSet(keys), options),
     catch: (cause) => cause
   })
+
+/** Tries every key that may be meant: who names none by its `kid` may have several. */
+const verify = (assertion: Redacted.Redacted, keys: JsonWebKeySet, options: Options) =>
+  verifyBy(assertion, keys, options).pipe(
+    Effect.catchIf(
+      (cause) => cause instanceof errors.JWKSMultipleMatchingKeys,
+      () => Effect.firstSuccessOf(keys.keys.map((key) => verifyBy(assertion, { keys: [key] }, options)))
+    ),
+    Effect.mapError((cause) => {
+      const reason = cause instanceof Error ? cause.message : "it could not be verified"
+      return new Unproven({ reason, keys: KEY_ERRORS.some((KeyError) => cause instanceof KeyError) })
+    }),
+    Effect.flatMap(({ payload }) =>
+      Effect.mapError(
+        decodeClaims(payload),
+        () => new Unproven({ reason: "a claim is missing or has the wrong type", keys: false })
+      )
+    )
+  )
+// A key that was replaced under its name verifies nothing either.
+const KEY_ERRORS = [errors.JWKSNoMatchingKey, errors.JWSSignatureVerificationFailed]
+
+const keysOf = Effect.fnUntraced(function* (client: Client, renew: boolean) {
+  if (client.keys?._tag !== "Remote") return client.keys?.jwks ?? { keys: [] }
+  const documents = yield* ClientDocuments
+  const found = yield* documents.keys(client, client.keys.jwksUri, renew)
+  // The assertion may be good: a client that is told `invalid_client` throws its tokens away.
+  return found ?? (yield* new TemporarilyUnavailable({ description: "the keys of the client cannot be fetched" }))
+})
 
 /** Whether `assertion` proves that `client` is asking, now and for the first time. Spends it. */
 export const proves = Effect.fn("clientAssertion.proves")(function* (client: Client, assertion: Redacted.Redacted) {
   const { issuer } = yield* ServerConfig
-  const documents = yield* ClientDocuments
   const registry = yield* ClientRegistry
   const now = yield* Clock.currentTimeMillis
-  const refuse = (reason: string) =>
-    Effect.as(
-      Effect.logInfo("client assertion refused").pipe(Effect.annotateLogs({ client_id: client.clientId, reason })),
-      false
-    )
-  if (Redacted.value(assertion).length > MAX_LENGTH) return yield* refuse("it is too long")
-
   const options = {
     algorithms: SIGNING_ALGORITHMS,
     issuer: client.clientId,
@@ -51,33 +91,31 @@ export const proves = Effect.fn("clientAssertion.proves")(function* (client: Cli
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     currentDate: new Date(now)
   }
-  const keysOf = (renew: boolean) =>
-    client.keys?._tag === "Remote" ? documents.keys(client.keys.jwksUri, renew) : Effect.succeed(client.keys?.jwks)
-  const verified = Effect.fnUntraced(function* (renew: boolean) {
-    const keys = yield* keysOf(renew)
-    return keys === undefined ? undefined : (yield* verifySignature(assertion, keys, options)).payload
-  })
-  const payload = yield* verified(false).pipe(
-    // Keys are rotated: one that is not in our copy of the set may be in theirs.
-    Effect.catchIf(
-      (cause) => cause instanceof errors.JWKSNoMatchingKey && client.keys?._tag === "Remote",
-      () => verified(true)
-    ),
-    Effect.catch((cause) => Effect.succeed(cause instanceof Error ? cause.message : "it could not be verified"))
-  )
-  if (payload === undefined) return yield* refuse("the client's keys cannot be had")
-  if (typeof payload === "string") return yield* refuse(payload)
+  const refuse = (reason: string) => new Unproven({ reason, keys: false })
+  const verified = (renew: boolean) => Effect.flatMap(keysOf(client, renew), (keys) => verify(assertion, keys, options))
 
-  const { jti, exp } = claimsOf(payload)
-  if (Array.isArray(payload.aud) && payload.aud.length !== 1) return yield* refuse("it has several audiences")
-  if (exp * 1000 - now > MAX_LIFETIME_SECONDS * 1000) return yield* refuse("it lives too long")
-  const spent = yield* registry.spendAssertion(
-    client.clientId,
-    createHash("sha256").update(jti).digest(),
-    new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+  return yield* Effect.gen(function* () {
+    if (Redacted.value(assertion).length > MAX_LENGTH) return yield* refuse("it is too long")
+    const { jti, exp } = yield* verified(false).pipe(
+      // Keys are rotated: one that is not in our copy of the set may be in theirs.
+      Effect.catchIf(
+        (error) => error._tag === "Unproven" && error.keys && client.keys?._tag === "Remote",
+        () => verified(true)
+      )
+    )
+    if (exp * 1000 - now > MAX_LIFETIME_SECONDS * 1000) return yield* refuse("it lives too long")
+    const isFirst = yield* registry.spendAssertion(
+      client.clientId,
+      createHash("sha256").update(jti).digest(),
+      new Date((exp + CLOCK_TOLERANCE_SECONDS) * 1000)
+    )
+    return isFirst || (yield* refuse("it was used before"))
+  }).pipe(
+    Effect.catchTag("Unproven", ({ reason }) =>
+      Effect.as(
+        Effect.logInfo("client assertion refused").pipe(Effect.annotateLogs({ client_id: client.clientId, reason })),
+        false
+      )
+    )
   )
-  return spent || (yield* refuse("it was used before"))
 })
-
-/** Both are there: they are required claims, of these types. */
-const claimsOf = ({ jti = "", exp = 0 }: JWTPayload) => ({ jti, exp })

@@ -1,5 +1,7 @@
 /** What a client is to this server. Wire and column names stay snake_case, ours are camelCase. */
 
+import type { JsonWebKeySet } from "./keySet.ts"
+
 /** RFC 7591 §2: every way to prove who one is at the token endpoint. */
 export const AUTH_METHODS = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"] as const
 export type TokenEndpointAuthMethod = (typeof AUTH_METHODS)[number]
@@ -19,11 +21,6 @@ export interface SecretHash {
   readonly hash: Uint8Array
   readonly salt: Uint8Array | null
   readonly kdf: string | null
-}
-
-/** RFC 7517 §5. */
-export interface JsonWebKeySet {
-  readonly keys: ReadonlyArray<Readonly<Record<string, unknown>>>
 }
 
 /** Public keys of a client (RFC 7517): its own words, or where they are to be fetched. */

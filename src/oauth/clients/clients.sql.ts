@@ -2,9 +2,10 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { firstRow } from "../../database/query.ts"
+import { firstRow, type StoreUnavailable } from "../../database/query.ts"
 import { AUTH_METHODS, type Client, GRANT_TYPES } from "./client.ts"
-import { type EffectiveMetadata, KeySet } from "./metadata.ts"
+import { KeySet } from "./keySet.ts"
+import type { EffectiveMetadata } from "./metadata.ts"
 
 /** A dynamic registration, as its holder may read it (RFC 7592 §3). */
 export interface Registration {
@@ -35,6 +36,9 @@ const decodeRegistration = firstRow(
     created_at: Schema.Date
   })
 )
+/** What a client was to be remembered for was not written. */
+class NotIssued extends Schema.TaggedError<NotIssued>()("NotIssued", {}) {}
+
 const decodeIssued = firstRow(Schema.Struct({ created_at: Schema.Date }))
 
 const toClient = (row: typeof ClientRow.Type): Client => ({
@@ -91,14 +95,27 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
               ${JSON.stringify(dynamic?.metadata ?? {})}::jsonb, ${dynamic?.tokenHash ?? null})`
   }
 
-  const save = (client: Client) => sql`
-    ${insert(client)}
-    on conflict (client_id) do update set
+  const replacing = sql.literal(
+    `on conflict (client_id) do update set
       origin = excluded.origin, client_name = excluded.client_name, redirect_uris = excluded.redirect_uris,
       grant_types = excluded.grant_types,
       token_endpoint_auth_methods = excluded.token_endpoint_auth_methods,
       secret_hash = excluded.secret_hash, secret_salt = excluded.secret_salt, secret_kdf = excluded.secret_kdf,
       jwks = excluded.jwks, jwks_uri = excluded.jwks_uri, updated_at = clock_timestamp()`
+  )
+
+  const save = (client: Client) => sql`${insert(client)} ${replacing}`
+
+  /** A copy of ours may be older than what is known, so it replaces nothing; a document replaces an older one. */
+  const remember = Effect.fnUntraced(
+    function* (client: Client, isCopy: boolean, issue: Effect.Effect<boolean, StoreUnavailable>) {
+      yield* sql`${insert(client)} ${replacing} where oauth_clients.origin = 'document' and ${!isCopy}`
+      // Codes refer to clients, so the client comes first, and goes again when there is no code.
+      return (yield* issue) || (yield* new NotIssued())
+    },
+    sql.withTransaction,
+    Effect.catchTag("NotIssued", () => Effect.succeed(false))
+  )
 
   const register = Effect.fnUntraced(function* (client: Client, metadata: EffectiveMetadata, tokenHash: Uint8Array) {
     const row = yield* decodeIssued(sql`${insert(client, { metadata, tokenHash })} returning created_at`)
@@ -114,12 +131,12 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
   })
 
   const update = (client: Client, metadata: EffectiveMetadata) => {
-    const { hash, jwks, jwksUri } = valuesOf(client)
+    const { hash, salt, kdf, jwks, jwksUri } = valuesOf(client)
     return sql`
       update mcp.oauth_clients set
         client_name = ${client.name}, redirect_uris = ${client.redirectUris}, grant_types = ${client.grantTypes},
         token_endpoint_auth_methods = ${client.authMethods}, secret_hash = ${hash},
-        jwks = ${jwks}::jsonb, jwks_uri = ${jwksUri}, metadata = ${JSON.stringify(metadata)}::jsonb,
+        secret_salt = ${salt}, secret_kdf = ${kdf}, jwks = ${jwks}::jsonb, jwks_uri = ${jwksUri}, metadata = ${JSON.stringify(metadata)}::jsonb,
         updated_at = clock_timestamp()
       where client_id = ${client.clientId}`
   }
@@ -171,5 +188,5 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
     return reaped.length
   })
 
-  return { find, save, register, findRegistration, update, remove, wasRemoved, spendAssertion, sweep }
+  return { find, save, remember, register, findRegistration, update, remove, wasRemoved, spendAssertion, sweep }
 }

@@ -3,6 +3,7 @@
 import { Effect, Layer, type Redacted } from "effect"
 import { ConfigInvalid, ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
+import { cleanName } from "./metadata.ts"
 import * as RedirectUri from "./redirectUri.ts"
 import * as ClientSecret from "./secret.ts"
 
@@ -31,7 +32,7 @@ export const configure = Effect.fn("configureClient")(function* ({ id, name, sec
   const stored = isSame ? known : secret && (yield* ClientSecret.hash(secret))
   yield* registry.save({
     clientId: id,
-    name,
+    name: cleanName(name),
     redirectUris,
     origin: "configured",
     keys: undefined,

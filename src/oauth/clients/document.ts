@@ -46,7 +46,7 @@ export const parse = (
     const { metadata } = yield* ClientMetadata.effective(stated, {
       schemes,
       authMethods: DOCUMENT_METHODS,
-      defaultMethod: "none"
+      defaultMethods: ["none"]
     })
     return ClientMetadata.toClient(url, "document", metadata, methods)
   })

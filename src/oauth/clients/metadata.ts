@@ -5,7 +5,7 @@
  * answer tells what is in effect (§3.2.1). Nothing in here is believed; the consent page shows it as the client's words.
  */
 
-import { Result, Schema } from "effect"
+import { Effect, Result, Schema, SchemaTransformation } from "effect"
 import { InvalidClientMetadata, InvalidRedirectUri } from "../errors.ts"
 import {
   type Client,
@@ -13,42 +13,56 @@ import {
   type ClientOrigin,
   GRANT_TYPES,
   type GrantType,
-  type JsonWebKeySet,
   SIGNING_ALGORITHMS,
   type TokenEndpointAuthMethod
 } from "./client.ts"
+import { holdsSecret, type JsonWebKeySet, KeySet } from "./keySet.ts"
 import * as RedirectUri from "./redirectUri.ts"
 
-const MAX_REDIRECT_URIS = 10
+/** A wide margin over what clients register: one for each place where they run. */
+const MAX_REDIRECT_URIS = 50
 const MAX_NAME = 100
-const MAX_KEYS = 20
 
-/** Members of a private key (RFC 7518 §6): a client that publishes them has lost them. */
-const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
+const isHttps = (uri: string) => URL.canParse(uri) && new URL(uri).protocol === "https:" && !/[^\x21-\x7e]/.test(uri)
 
 const text = Schema.String
 const texts = Schema.Array(Schema.String)
-/** RFC 7517 §5. */
-export const KeySet = Schema.Struct({ keys: Schema.Array(Schema.Record(Schema.String, Schema.Unknown)) })
+/** Of a list what is text; nobody is held to entries that we would not use. */
+const someTexts = Schema.Array(Schema.Unknown).pipe(
+  Schema.decodeTo(
+    texts,
+    SchemaTransformation.transform({
+      decode: (entries): ReadonlyArray<string> => entries.filter((entry) => typeof entry === "string"),
+      encode: (entries): ReadonlyArray<unknown> => entries
+    })
+  )
+)
+const link = Schema.String.check(Schema.makeFilter(isHttps))
+
+/**
+ * A member that nothing here depends on: what does not fit is left out, and so are the lists that nothing is left of. The
+ * answer tells what was kept, as the RFC has it (§3.2.1: the server may "reject or replace" what was asked for).
+ */
+const echoed = <S extends Schema.Top>(member: S) =>
+  Schema.optionalKey(member).pipe(Schema.catchDecoding(() => Effect.succeedNone))
 
 const Members = Schema.Struct({
   redirect_uris: Schema.optionalKey(texts),
   client_name: Schema.optionalKey(text),
-  grant_types: Schema.optionalKey(texts),
-  response_types: Schema.optionalKey(texts),
+  grant_types: Schema.optionalKey(someTexts),
+  response_types: Schema.optionalKey(someTexts),
   token_endpoint_auth_method: Schema.optionalKey(text),
-  token_endpoint_auth_methods_supported: Schema.optionalKey(texts),
-  token_endpoint_auth_signing_alg: Schema.optionalKey(text),
-  application_type: Schema.optionalKey(text),
-  scope: Schema.optionalKey(text),
-  contacts: Schema.optionalKey(texts),
-  client_uri: Schema.optionalKey(text),
-  logo_uri: Schema.optionalKey(text),
-  tos_uri: Schema.optionalKey(text),
-  policy_uri: Schema.optionalKey(text),
-  software_id: Schema.optionalKey(text),
-  software_version: Schema.optionalKey(text),
-  jwks_uri: Schema.optionalKey(text),
+  token_endpoint_auth_signing_alg: echoed(text),
+  application_type: echoed(text),
+  scope: echoed(text),
+  contacts: echoed(someTexts.check(Schema.isNonEmpty())),
+  client_uri: echoed(link),
+  logo_uri: echoed(link),
+  tos_uri: echoed(link),
+  policy_uri: echoed(link),
+  software_id: echoed(text),
+  software_version: echoed(text),
+  jwks_uri: Schema.optionalKey(link),
   jwks: Schema.optionalKey(KeySet)
 })
 const decodeMembers = Schema.decodeUnknownResult(Members)
@@ -76,15 +90,13 @@ export interface EffectiveMetadata {
 
 /** A client's own words: no control or bidirectional characters, nothing invisible, no more than a line. */
 export const cleanName = (name: string): string => {
-  const clean = name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, "").trim()
-  return clean.length > MAX_NAME ? `${clean.slice(0, MAX_NAME - 1)}…` : clean
+  const clean = name.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}]/gu, "").trim()
+  // Not through the middle of a character, half of which would be no text.
+  return clean.length > MAX_NAME ? `${clean.slice(0, MAX_NAME - 1).replace(/[\ud800-\udbff]$/, "")}…` : clean
 }
 
 type Refusal = InvalidClientMetadata | InvalidRedirectUri
 const wrong = (description: string) => new InvalidClientMetadata({ description })
-
-const isHttps = (uri: string) => URL.canParse(uri) && new URL(uri).protocol === "https:" && !/[^\x21-\x7e]/.test(uri)
-const LINKS = /^(client_uri|logo_uri|tos_uri|policy_uri|jwks_uri)(#.*)?$/
 
 /** Absent as clients in the field write it: null, or an empty string. */
 const present = (value: object): Record<string, unknown> =>
@@ -93,39 +105,46 @@ const present = (value: object): Record<string, unknown> =>
 const isRecord = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** Whether Postgres can keep it: neither text nor jsonb holds a NUL, and jsonb no lone surrogate. */
+const isStorable = (value: unknown): boolean => {
+  if (typeof value === "string") return !value.includes("\0") && value.isWellFormed()
+  return typeof value !== "object" || value === null || Object.values(value).every(isStorable)
+}
+
 /** What is allowed where the metadata comes from. */
 export interface Rules {
   /** Private-use schemes of redirect URIs. */
   readonly schemes: ReadonlyArray<string>
   readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
-  /** The method of a client that names none. */
-  readonly defaultMethod: TokenEndpointAuthMethod
+  /** The methods of a client that names none: it may use each, and is answered the first. */
+  readonly defaultMethods: readonly [TokenEndpointAuthMethod, ...ReadonlyArray<TokenEndpointAuthMethod>]
+}
+
+export interface Effective {
+  readonly metadata: EffectiveMetadata
+  readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
+  /** Redirect URIs that cannot be served. */
+  readonly leftOut: ReadonlyArray<string>
 }
 
 /**
  * The metadata in effect, and the redirect URIs that were left out of it. Each URI is judged alone: one that cannot be
  * served does not sink the others.
  */
-export const effective = (
-  said: unknown,
-  rules: Rules
-): Result.Result<{ readonly metadata: EffectiveMetadata; readonly leftOut: ReadonlyArray<string> }, Refusal> =>
+export const effective = (said: unknown, rules: Rules): Result.Result<Effective, Refusal> =>
   Result.gen(function* () {
     if (!isRecord(said)) return yield* Result.fail(wrong("the metadata is not a JSON object"))
     const given = present(said)
-    for (const [name, value] of Object.entries(given)) {
-      if (LINKS.test(name) && !(typeof value === "string" && isHttps(value))) {
-        return yield* Result.fail(wrong(`${name.split("#")[0]} is not an https URL`))
-      }
-    }
+    if (holdsSecret(given.jwks)) return yield* Result.fail(wrong("jwks holds a private or symmetric key"))
     const members = yield* Result.mapError(decodeMembers(given), ({ issue }) => {
       const name = "path" in issue && Array.isArray(issue.path) ? String(issue.path[0]) : ""
+      if (name === "jwks_uri") return wrong("jwks_uri is not an https URL")
       return wrong(`${Object.hasOwn(Members.fields, name) ? name : "a member"} has the wrong type`)
     })
 
     const method = yield* authMethod(members, rules)
     const { kept, leftOut } = yield* redirectUris(members, rules.schemes)
-    const { client_name, grant_types, response_types, token_endpoint_auth_methods_supported: _, ...rest } = members
+    const { client_name, grant_types, response_types, token_endpoint_auth_signing_alg: algorithm, ...rest } = members
     const grants = (grant_types ?? ["authorization_code"]).filter(isGrantType)
     if (!grants.includes("authorization_code")) {
       return yield* Result.fail(wrong("grant_types must include authorization_code"))
@@ -135,6 +154,7 @@ export const effective = (
     }
     const metadata: EffectiveMetadata = {
       ...rest,
+      ...(isSupported(algorithm) && { token_endpoint_auth_signing_alg: algorithm }),
       client_name: cleanName(client_name ?? ""),
       redirect_uris: kept,
       grant_types: grants,
@@ -143,7 +163,9 @@ export const effective = (
       // The default `web` of OpenID would contradict the loopback URIs that clients register without saying more.
       application_type: kept.every(isHttps) ? "web" : "native"
     }
-    return { metadata, leftOut }
+    if (!isStorable(metadata)) return yield* Result.fail(wrong("a member holds a NUL or half a character"))
+    const authMethods = members.token_endpoint_auth_method === undefined ? rules.defaultMethods : [method]
+    return { metadata, authMethods, leftOut }
   })
 
 /** The client that this metadata describes. */
@@ -151,7 +173,7 @@ export const toClient = (
   clientId: string,
   origin: ClientOrigin,
   metadata: EffectiveMetadata,
-  authMethods: ReadonlyArray<TokenEndpointAuthMethod> = [metadata.token_endpoint_auth_method]
+  authMethods: ReadonlyArray<TokenEndpointAuthMethod>
 ): Client => ({
   clientId,
   origin,
@@ -171,10 +193,13 @@ const keysOf = ({ jwks, jwks_uri }: EffectiveMetadata): ClientKeys | undefined =
 
 const isGrantType = (grant: string): grant is GrantType => GRANT_TYPES.some((known) => known === grant)
 
-const authMethod = (members: typeof Members.Type, { authMethods, defaultMethod }: Rules) =>
+const isSupported = (algorithm: string | undefined): algorithm is string =>
+  algorithm !== undefined && SIGNING_ALGORITHMS.includes(algorithm)
+
+const authMethod = (members: typeof Members.Type, { authMethods, defaultMethods }: Rules) =>
   Result.gen(function* () {
     const { jwks, jwks_uri, token_endpoint_auth_signing_alg: algorithm } = members
-    const named = members.token_endpoint_auth_method ?? defaultMethod
+    const named = members.token_endpoint_auth_method ?? defaultMethods[0]
     const method = authMethods.find((allowed) => allowed === named)
     if (method === undefined) {
       return yield* Result.fail(wrong("token_endpoint_auth_method is not supported"))
@@ -185,13 +210,10 @@ const authMethod = (members: typeof Members.Type, { authMethods, defaultMethod }
     if (method === "private_key_jwt" && jwks === undefined && jwks_uri === undefined) {
       return yield* Result.fail(wrong("private_key_jwt needs jwks or jwks_uri"))
     }
-    if (algorithm !== undefined && !SIGNING_ALGORITHMS.includes(algorithm)) {
+    if (method !== "private_key_jwt") return method
+    if (jwks?.keys.length === 0) return yield* Result.fail(wrong("jwks holds no key that can be used"))
+    if (algorithm !== undefined && !isSupported(algorithm)) {
       return yield* Result.fail(wrong("token_endpoint_auth_signing_alg is not supported"))
-    }
-    const keys = jwks?.keys ?? []
-    if (keys.length > MAX_KEYS) return yield* Result.fail(wrong("jwks holds too many keys"))
-    if (keys.some((key) => key.kty === "oct" || PRIVATE_MEMBERS.some((member) => Object.hasOwn(key, member)))) {
-      return yield* Result.fail(wrong("jwks holds a private or symmetric key"))
     }
     return method
   })

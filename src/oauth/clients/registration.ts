@@ -3,6 +3,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { Effect, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { callerAddress } from "../../web/clientAddress.ts"
 import { InvalidClientMetadata, InvalidToken } from "../errors.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
 import { AUTH_METHODS, type Client, type SecretHash, usesSecret } from "./client.ts"
@@ -14,20 +15,23 @@ const digest = (token: Redacted.Redacted) => createHash("sha256").update(Redacte
 
 const effective = Effect.fnUntraced(function* (said: unknown) {
   const { registration } = yield* ServerConfig
-  const { metadata, leftOut } = yield* Effect.fromResult(
+  const { leftOut, ...effective } = yield* Effect.fromResult(
     ClientMetadata.effective(said, {
       schemes: registration.redirectSchemes,
       authMethods: AUTH_METHODS,
-      // RFC 7591 §2.
-      defaultMethod: "client_secret_basic"
+      // RFC 7591 §2; who does not say how it will prove its secret may do it either way.
+      defaultMethods: ["client_secret_basic", "client_secret_post"]
     })
   )
   if (leftOut.length > 0) {
     yield* Effect.logInfo("redirect URIs left out of a registration").pipe(
-      Effect.annotateLogs({ client_name: metadata.client_name, left_out: leftOut.map((uri) => uri.slice(0, 200)) })
+      Effect.annotateLogs({
+        client_name: effective.metadata.client_name,
+        left_out: leftOut.map((uri) => uri.slice(0, 200))
+      })
     )
   }
-  return metadata
+  return effective
 })
 
 const needsSecret = ({ token_endpoint_auth_method: method }: ClientMetadata.EffectiveMetadata) => usesSecret(method)
@@ -59,11 +63,14 @@ const information = (
 /** Registers whoever asks (§3.1). What the caller says of its own id or secret is not listened to. */
 export const register = Effect.fn("register")(function* (said: unknown) {
   const { issuer } = yield* ServerConfig
-  const metadata = yield* effective(said)
+  const { metadata, authMethods } = yield* effective(said)
   const clientId = random("mcp_client_", 16)
   const registrationToken = Redacted.make(random("mcp_reg_", 32))
   const secret = needsSecret(metadata) ? yield* newSecret : undefined
-  const client: Client = { ...ClientMetadata.toClient(clientId, "dynamic", metadata), secret: secret?.stored }
+  const client: Client = {
+    ...ClientMetadata.toClient(clientId, "dynamic", metadata, authMethods),
+    secret: secret?.stored
+  }
   const registry = yield* ClientRegistry
   const issuedAt = yield* registry.register(client, metadata, digest(registrationToken))
   const issued = { clientId, issuedAt, registrationToken, ...(secret && { secret: secret.secret }) }
@@ -96,20 +103,26 @@ export const update = Effect.fn("register.update")(function* (
   const given: Readonly<Record<string, unknown>> = Object(said)
   if (given.client_id !== clientId) return yield* new InvalidClientMetadata({ description: "client_id differs" })
   yield* sameSecret(client.secret, given.client_secret)
-  const metadata = yield* effective(said)
+  const { metadata, authMethods } = yield* effective(said)
   const fresh = needsSecret(metadata) && client.secret === undefined ? yield* newSecret : undefined
   const kept = needsSecret(metadata) ? (fresh?.stored ?? client.secret) : undefined
   const registry = yield* ClientRegistry
-  yield* registry.update({ ...ClientMetadata.toClient(clientId, "dynamic", metadata), secret: kept }, metadata)
+  yield* registry.update(
+    { ...ClientMetadata.toClient(clientId, "dynamic", metadata, authMethods), secret: kept },
+    metadata
+  )
   const issued = { clientId, issuedAt, registrationToken, ...(fresh && { secret: fresh.secret }) }
   return information(issuer, issued, { ...metadata })
 })
 
 /** A client must not choose its own secret (RFC 7592 §2.2). */
 const sameSecret = Effect.fnUntraced(function* (stored: SecretHash | undefined, given: unknown) {
-  if (given === undefined) return
+  // Absent as clients in the field write it.
+  if (given === undefined || given === null || given === "") return
   const isSame =
-    typeof given === "string" && stored !== undefined && (yield* ClientSecret.verify(Redacted.make(given), stored))
+    typeof given === "string" &&
+    stored !== undefined &&
+    (yield* ClientSecret.verifyFor(callerAddress, Redacted.make(given), stored))
   if (!isSame) return yield* new InvalidClientMetadata({ description: "client_secret differs" })
 })
 

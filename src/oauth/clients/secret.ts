@@ -4,20 +4,21 @@
  * A slow hash in front of a 256-bit random secret protects nothing and lets anybody burn our processor.
  */
 
-import { createHash, randomBytes, scrypt, timingSafeEqual } from "node:crypto"
-import { Effect, Redacted, Semaphore } from "effect"
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
+import { Effect, Redacted } from "effect"
 import type { SecretHash } from "./client.ts"
+import * as Slow from "./slowHash.ts"
 
 const PREFIX = "mcp_cs_"
-// OWASP Password Storage Cheat Sheet: N=2^16, r=8, p=2 needs 64 MiB and about 0.2 s.
-const SCRYPT = { N: 2 ** 16, r: 8, p: 2 } as const
-const SCRYPT_NAME = `scrypt:${SCRYPT.N}:${SCRYPT.r}:${SCRYPT.p}`
 
-// One at a time: scrypt runs on the thread pool that everything else shares.
-const lane = Semaphore.makeUnsafe(1)
-
-/** A secret with 256 bits of entropy and a prefix that scanners know. */
-export const generate = (): Redacted.Redacted => Redacted.make(PREFIX + randomBytes(32).toString("base64url"))
+/**
+ * A secret with 256 bits of entropy and a prefix that scanners know. One in thousands does not look it, so it is drawn
+ * again: what we made ourselves is never worth a slow hash.
+ */
+export const generate = (draw: () => Uint8Array = () => randomBytes(32)): Redacted.Redacted => {
+  const secret = PREFIX + Buffer.from(draw()).toString("base64url")
+  return looksRandom(secret) ? Redacted.make(secret) : generate(draw)
+}
 
 /**
  * Whether a secret looks drawn at random: 32 printable characters or more, at least 12 different ones, hardly a piece
@@ -40,30 +41,39 @@ const startsWord = (before: number | undefined, kind: number) => before === 1 &&
 
 const digest = (secret: Redacted.Redacted) => createHash("sha256").update(Redacted.value(secret)).digest()
 
-const slowDigest = (secret: Redacted.Redacted, salt: Uint8Array, kdf: string) => {
-  const [, N, r, p] = kdf.split(":").map(Number)
-  return lane.withPermits(1)(
-    Effect.callback<Buffer>((resume) => {
-      const cost = { N: N ?? SCRYPT.N, r: r ?? SCRYPT.r, p: p ?? SCRYPT.p, maxmem: 256 * 2 ** 20 }
-      scrypt(Redacted.value(secret), salt, 32, cost, (error, key) =>
-        resume(error === null ? Effect.succeed(key) : Effect.die(error))
-      )
-    })
-  )
-}
-
 /** The form in which a secret is stored. */
 export const hash = Effect.fn("clientSecret.hash")(function* (secret: Redacted.Redacted) {
   if (looksRandom(Redacted.value(secret))) {
     return { hash: digest(secret), salt: null, kdf: null } satisfies SecretHash
   }
   const salt = randomBytes(16)
-  return { hash: yield* slowDigest(secret, salt, SCRYPT_NAME), salt, kdf: SCRYPT_NAME } satisfies SecretHash
+  const kdf = Slow.SCRYPT_NAME
+  return { hash: yield* Slow.derive(secret, salt, kdf), salt, kdf } satisfies SecretHash
 })
 
-/** Constant-time comparison with the stored form. */
+const equal = (presented: Uint8Array, stored: Uint8Array) =>
+  presented.length === stored.length && timingSafeEqual(presented, stored)
+
+const isSlow = (stored: SecretHash): stored is Slow.SlowHash => stored.kdf !== null && stored.salt !== null
+
+const matches = (secret: Redacted.Redacted, stored: Slow.SlowHash) =>
+  Slow.matches(secret, stored, (presented) => equal(presented, stored.hash))
+
+/** Constant-time comparison with the stored form; the operator's own, so it waits for its turn. */
 export const verify = Effect.fn("clientSecret.verify")(function* (secret: Redacted.Redacted, stored: SecretHash) {
-  const presented =
-    stored.kdf === null || stored.salt === null ? digest(secret) : yield* slowDigest(secret, stored.salt, stored.kdf)
-  return presented.length === stored.hash.length && timingSafeEqual(presented, stored.hash)
+  return isSlow(stored) ? yield* matches(secret, stored) : equal(digest(secret), stored.hash)
+})
+
+/**
+ * The same for whoever asks: they wait for a slow hash among a few from their address, or are told to come again.
+ * `asker` is only looked at for that.
+ */
+export const verifyFor = Effect.fnUntraced(function* <E, R>(
+  asker: Effect.Effect<string, E, R>,
+  secret: Redacted.Redacted,
+  stored: SecretHash
+) {
+  if (!isSlow(stored)) return equal(digest(secret), stored.hash)
+  if (yield* Slow.isKnown(secret, stored)) return true
+  return yield* Slow.inTurn(yield* asker, matches(secret, stored))
 })

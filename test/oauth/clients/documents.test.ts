@@ -4,6 +4,7 @@ import { Effect, type Layer } from "effect"
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose"
 import type { PublicWeb } from "../../../src/net/PublicWeb.ts"
 import { isPublicAddress } from "../../../src/net/specialUse.ts"
+import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { snapshots } from "../../../src/oauth/clients/snapshots.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
@@ -19,6 +20,7 @@ import {
   obtainCode,
   postForm,
   refresh,
+  request,
   revoke,
   rowCounts
 } from "../../support/client.ts"
@@ -38,8 +40,11 @@ const documentOf = (client_id: string, over: Readonly<Record<string, unknown>> =
   ...over
 })
 
-const ask = (client_id: string, over: Readonly<Record<string, string>> = {}) =>
-  getAuthorize(authorizeParameters(newPkce().challenge, { client_id, ...over }))
+const ask = (client_id: string, over: Readonly<Record<string, string>> = {}, address = "203.0.113.1") =>
+  getAuthorize(authorizeParameters(newPkce().challenge, { client_id, ...over }), { "x-forwarded-for": address })
+
+/** So that requests may come from addresses of the test's choice. */
+const BEHIND_PROXY = { TRUST_PROXY: "127.0.0.0/8,::1" }
 
 const withApp =
   (web: Layer.Layer<PublicWeb>, variables: Readonly<Record<string, string>> = {}) =>
@@ -211,8 +216,105 @@ describe("client id metadata documents", () => {
     Effect.gen(function* () {
       const web = yield* testWeb({})
       yield* Effect.gen(function* () {
-        for (let count = 0; count < 40; count++) isRefused(yield* ask(web.url(`/none-${count}`)))
+        for (let count = 0; count < 40; count++) {
+          isRefused(yield* ask(web.url(`/none-${count}`), {}, `203.0.113.${count % 4}`))
+        }
         assert.strictEqual(web.asked.length, 30)
+      }).pipe(withApp(web.layer, BEHIND_PROXY))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(
+    "B4 an address that has us fetch too much is refused alone, and what it asked for is not thought missing",
+    () =>
+      Effect.gen(function* () {
+        const web = yield* testWeb({})
+        const client_id = web.url("/client.json")
+        web.pages["/client.json"] = jsonPage(documentOf(client_id))
+        yield* Effect.gen(function* () {
+          for (let count = 0; count < 25; count++) isRefused(yield* ask(web.url(`/none-${count}`)))
+          assert.strictEqual(web.asked.length, 20)
+          isRefused(yield* ask(client_id))
+          assert.strictEqual((yield* ask(client_id, {}, "203.0.113.2")).status, 200)
+          // In the cache it costs nothing, so everybody has it.
+          assert.strictEqual((yield* ask(client_id)).status, 200)
+          assert.strictEqual(web.asked.length, 21)
+        }).pipe(withApp(web.layer, BEHIND_PROXY))
+      }).pipe(Effect.scoped)
+  )
+
+  it.live("B4 a document that somebody consented to is fetched whatever strangers have used up", () =>
+    Effect.gen(function* () {
+      const web = yield* testWeb({})
+      const [known, unknown] = [web.url("/known.json"), web.url("/unknown.json")]
+      web.pages["/known.json"] = jsonPage(documentOf(known))
+      web.pages["/unknown.json"] = jsonPage(documentOf(unknown))
+      yield* Effect.gen(function* () {
+        const registry = yield* ClientRegistry
+        yield* registry.save({
+          origin: "document",
+          clientId: known,
+          name: "A described app",
+          redirectUris: ["http://127.0.0.1/callback"],
+          grantTypes: ["authorization_code"],
+          authMethods: ["none"],
+          secret: undefined,
+          keys: undefined,
+          disabled: false
+        })
+        for (let count = 0; count < 40; count++) {
+          isRefused(yield* ask(web.url(`/none-${count}`), {}, `203.0.113.${count % 4}`))
+        }
+        isRefused(yield* ask(unknown, {}, "203.0.113.9"))
+        assert.strictEqual((yield* ask(known, {}, "203.0.113.9")).status, 200)
+        // Even where it was asked for from an address that has nothing left.
+        assert.strictEqual((yield* ask(known)).status, 200)
+      }).pipe(withApp(web.layer, BEHIND_PROXY))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("F20 a document is JSON however its type is written, and F18 what we never use of it does not sink it", () =>
+    Effect.gen(function* () {
+      const web = yield* testWeb({})
+      yield* Effect.gen(function* () {
+        for (const [index, type] of [
+          "Application/JSON; Charset=UTF-8",
+          "application/json;charset=utf-8",
+          'application/json ; profile="https://x.example/a;b"',
+          "application/vnd.client+json; v=1",
+          "APPLICATION/JSON"
+        ].entries()) {
+          const path = `/type-${index}`
+          const links = { client_uri: "http://localhost", tos_uri: "/terms", logo_uri: 7, contacts: "me", scope: [] }
+          web.pages[path] = (response) =>
+            response
+              .writeHead(200, { "content-type": type })
+              .end(`\ufeff${JSON.stringify(documentOf(web.url(path), links))}`)
+          assert.strictEqual((yield* ask(web.url(path))).status, 200, type)
+        }
+        for (const type of ["text/html", "text/json", "application/jsonp", "application/json, text/html", ""]) {
+          const path = `/other-${type.length}`
+          web.pages[path] = jsonPage(documentOf(web.url(path)), { "content-type": type })
+          isRefused(yield* ask(web.url(path)))
+        }
+      }).pipe(withApp(web.layer))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("B20 a document that Postgres could not keep, or that is no strict JSON, is not usable", () =>
+    Effect.gen(function* () {
+      const web = yield* testWeb({})
+      yield* Effect.gen(function* () {
+        const key = { kty: "EC", crv: "P-256", x: "A", y: "A" }
+        for (const [path, over] of Object.entries({
+          "/nul": { jwks: { keys: [{ ...key, kid: "\u0000" }] } },
+          "/half": { jwks: { keys: [{ ...key, kid: "\ud800" }] } },
+          "/deep": { deep: JSON.parse(`${"[".repeat(1000)}${"]".repeat(1000)}`) }
+        })) {
+          web.pages[path] = jsonPage(documentOf(web.url(path), over))
+          isRefused(yield* ask(web.url(path)))
+        }
+        assert.strictEqual(web.asked.length, 3)
       }).pipe(withApp(web.layer))
     }).pipe(Effect.scoped)
   )
@@ -452,6 +554,112 @@ describe("private_key_jwt", () => {
           assert.strictEqual(answer.status, 401)
         }
         assert.strictEqual(fetches(), 2)
+      }).pipe(withApp(web.layer))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("B8 whatever the types of what an assertion says, it is 401 invalid_client, and charged as a failure", () =>
+    Effect.gen(function* () {
+      const { web, client_id, sign, key } = yield* signingClient("ES256")
+      const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString("base64url")
+      // Types that the library's own do not allow.
+      const odd = (claims: Readonly<Record<string, unknown>>) => sign(claims as JWTPayload)
+      yield* Effect.gen(function* () {
+        const { baseUrl: aud } = yield* TestApp
+        const code = yield* obtainCode({ client_id })
+        const wrong = [
+          ...[5, null, true, ["x"], {}].flatMap((value) => [
+            odd({ aud, jti: value }),
+            odd({ aud, sub: value }),
+            odd({ aud, iss: value }),
+            odd({ aud: value })
+          ]),
+          ...["60", null, [], 1e300, -1e300].map((exp) => odd({ aud, exp })),
+          odd({ aud: [aud, aud] }),
+          odd({ aud: [] })
+        ]
+        const parts = (yield* sign({ aud })).split(".")
+        const bodies = [[], [1], "x", 5, null, { sub: 5 }, { sub: "\u0000" }, { sub: ["x"] }]
+        const headers = [{ alg: 5 }, [], null, { alg: "ES256", kid: 5 }, { alg: "ES256", crit: ["x"] }, { alg: {} }]
+        const assertions = [
+          ...(yield* Effect.all(wrong)),
+          ...bodies.map((body) => [parts[0], encode(body), parts[2]].join(".")),
+          ...headers.map((header) => [encode(header), parts[1], parts[2]].join(".")),
+          "..",
+          `${parts[0]}.${parts[1]}.`
+        ]
+        for (const assertion of assertions) {
+          for (const parameters of [{ client_id }, {}]) {
+            const answer = yield* redeem(code, { ...parameters, ...asserted(assertion) })
+            const isRefusal = ["invalid_client", "invalid_request"].includes(answer.body?.error)
+            assert.isTrue(isRefusal && answer.status < 500, `${assertion}: ${answer.status} ${answer.text}`)
+          }
+        }
+        assert.strictEqual((yield* redeem(code, { client_id, ...asserted(yield* sign({ aud }, key)) })).status, 200)
+      }).pipe(withApp(web.layer))
+      yield* Effect.gen(function* () {
+        const failing = () => postForm("/token", asserted(`${encode({ alg: "ES256" })}.${encode({ sub: 5 })}.x`))
+        for (let count = 0; count < 3; count++) assert.strictEqual((yield* failing()).status, 401)
+        assert.strictEqual((yield* failing()).status, 429)
+      }).pipe(withApp(web.layer, { RATE_LIMIT_ENABLED: "true", RATE_LIMIT_FAILURES_PER_MINUTE: "3" }))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("B8, F20 a key set is read for its good keys, whatever else is in it; a key without a name is found", () =>
+    Effect.gen(function* () {
+      const { web, client_id, sign, newKey } = yield* signingClient("ES256")
+      const [first, second] = [yield* newKey("one"), yield* newKey("two")]
+      const nameless = ({ jwk }: typeof first) => ({ ...jwk, kid: undefined })
+      const odd = [null, 5, "x", [], {}, { kty: 5 }, { ...first.jwk, kid: 5 }, { kty: "OKP", crv: "Ed25519", x: "A" }]
+      web.pages["/jwks.json"] = jsonPage(
+        { keys: [...odd, nameless(first), nameless(second), { ...second.jwk, key_ops: 5 }] },
+        { "content-type": "Application/JWK-Set+JSON; charset=utf-8" }
+      )
+      yield* Effect.gen(function* () {
+        const { baseUrl: aud } = yield* TestApp
+        for (const key of [first, second]) {
+          const proof = asserted(yield* sign({ aud }, { ...key, kid: undefined as unknown as string }))
+          const answer = yield* redeem(yield* obtainCode({ client_id }), { client_id, ...proof })
+          assert.strictEqual(answer.status, 200, answer.text)
+        }
+      }).pipe(withApp(web.layer))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("a client whose keys cannot be fetched is told to come again, not that it is invalid", () =>
+    Effect.gen(function* () {
+      const { web, client_id, sign } = yield* signingClient("ES256")
+      delete web.pages["/jwks.json"]
+      yield* Effect.gen(function* () {
+        const { baseUrl: aud } = yield* TestApp
+        const proof = asserted(yield* sign({ aud }))
+        const answer = yield* redeem(yield* obtainCode({ client_id }), { client_id, ...proof })
+        assert.strictEqual(answer.status, 503, answer.text)
+        assert.strictEqual(answer.body.error, "temporarily_unavailable")
+        assert.isNotNull(answer.headers.get("retry-after"))
+      }).pipe(withApp(web.layer))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("B4 keys of clients that registered by themselves are fetched within what their address may have", () =>
+    Effect.gen(function* () {
+      const { web, sign } = yield* signingClient("ES256")
+      yield* Effect.gen(function* () {
+        const { baseUrl: aud } = yield* TestApp
+        for (let count = 0; count < 25; count++) {
+          const { body } = yield* request("/register", {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({
+              redirect_uris: [REDIRECT],
+              token_endpoint_auth_method: "private_key_jwt",
+              jwks_uri: web.url(`/jwks-${count}.json`)
+            })
+          })
+          const assertion = yield* sign({ aud, iss: body.client_id, sub: body.client_id })
+          assert.strictEqual((yield* postForm("/token", asserted(assertion))).status, 503)
+        }
+        assert.strictEqual(web.asked.length, 20)
       }).pipe(withApp(web.layer))
     }).pipe(Effect.scoped)
   )

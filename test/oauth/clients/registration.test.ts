@@ -1,5 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
+import { configure } from "../../../src/oauth/clients/configured.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
   type Answer,
@@ -116,6 +118,26 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
     })
   )
 
+  it.effect("F20 the body is JSON however its type is written", () =>
+    Effect.gen(function* () {
+      for (const type of ["Application/JSON", "application/json; charset=UTF-8", "application/json;x=y"]) {
+        const answer = yield* register({ redirect_uris: [REDIRECT] }, { "content-type": type })
+        assert.strictEqual(answer.status, 201, type)
+      }
+      const marked = yield* register(`\ufeff${JSON.stringify({ redirect_uris: [REDIRECT] })}`)
+      assert.strictEqual(marked.status, 201)
+    })
+  )
+
+  it.effect("B20 the name of a configured client is cleaned as everybody's is", () =>
+    Effect.gen(function* () {
+      const registry = yield* ClientRegistry
+      const name = "Operator\u0000's \ud800app\u202e"
+      yield* configure({ id: "operators", name, secret: undefined, redirectUris: [REDIRECT] })
+      assert.strictEqual((yield* registry.find("operators"))?.name, "Operator's app")
+    })
+  )
+
   it.effect("RG3 what is no JSON object is invalid_client_metadata, and GET is 405", () =>
     Effect.gen(function* () {
       for (const body of ["", "null", "[]", '"x"', "1", "{", '{"a":1,"a":2}']) {
@@ -163,7 +185,7 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
       yield* refused({}, "invalid_redirect_uri")
       yield* refused({ redirect_uris: [] }, "invalid_redirect_uri")
       yield* refused(
-        { redirect_uris: Array.from({ length: 11 }, (_, n) => `${REDIRECT}/${n}`) },
+        { redirect_uris: Array.from({ length: 51 }, (_, n) => `${REDIRECT}/${n}`) },
         "invalid_redirect_uri"
       )
       yield* refused({ redirect_uris: REDIRECT }, "invalid_client_metadata")
@@ -208,22 +230,118 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
     })
   )
 
-  it.effect("RG5 links must be https, in every language", () =>
+  it.effect("RG5 F18 jwks_uri must be https; other links that are not are left out, in every language", () =>
     Effect.gen(function* () {
-      for (const name of ["client_uri", "logo_uri", "tos_uri", "policy_uri", "jwks_uri"]) {
-        for (const value of [
-          "javascript:alert(1)",
-          "http://app.example",
-          "//app.example",
-          "data:x",
-          7,
-          {},
-          "https://a b"
-        ]) {
-          yield* refused({ redirect_uris: [REDIRECT], [name]: value }, "invalid_client_metadata")
-          yield* refused({ redirect_uris: [REDIRECT], [`${name}#ja`]: value }, "invalid_client_metadata")
-        }
+      const values = [
+        "javascript:alert(1)",
+        "http://app.example",
+        "//app.example",
+        "/terms",
+        "data:x",
+        7,
+        {},
+        "https://a b",
+        "https://app.example/\u0000"
+      ]
+      for (const value of values) {
+        yield* refused({ redirect_uris: [REDIRECT], jwks_uri: value }, "invalid_client_metadata")
+        const links = Object.fromEntries(
+          ["client_uri", "logo_uri", "tos_uri", "policy_uri"].flatMap((name) => [
+            [name, value],
+            [`${name}#ja`, value]
+          ])
+        )
+        const { status, body } = yield* register({
+          redirect_uris: [REDIRECT],
+          token_endpoint_auth_method: "none",
+          ...links
+        })
+        assert.strictEqual(status, 201, JSON.stringify(value))
+        for (const name of Object.keys(links)) assert.notProperty(body, name)
+        const page = yield* getAuthorize(authorizeParameters(newPkce().challenge, { client_id: body.client_id }))
+        assert.notInclude(page.text, "javascript:")
       }
+    })
+  )
+
+  it.effect("F18 what we never use cannot sink a registration: what is good is kept and answered", () =>
+    Effect.gen(function* () {
+      const uris = Array.from({ length: 12 }, (_, n) => `https://app.example/cb/${n}`)
+      const registered = yield* register({
+        redirect_uris: uris,
+        token_endpoint_auth_method: "none",
+        token_endpoint_auth_signing_alg: "ES512",
+        token_endpoint_auth_methods_supported: "none",
+        grant_types: ["authorization_code", 7],
+        response_types: ["code", null],
+        application_type: 7,
+        client_uri: "http://localhost:3000",
+        tos_uri: "/terms",
+        policy_uri: "https://app.example/privacy",
+        contacts: ["me@app.example", 7, null],
+        scope: ["mcp.tools.call"],
+        software_id: { a: 1 },
+        software_version: 2
+      })
+      assert.strictEqual(registered.status, 201, registered.text)
+      const { body } = registered
+      assert.deepStrictEqual(body.redirect_uris, uris)
+      assert.strictEqual(body.policy_uri, "https://app.example/privacy")
+      assert.deepStrictEqual(body.contacts, ["me@app.example"])
+      assert.deepStrictEqual(body.grant_types, ["authorization_code"])
+      for (const name of ["client_uri", "tos_uri", "scope", "software_id", "software_version"]) {
+        assert.notProperty(body, name)
+      }
+      assert.notProperty(body, "token_endpoint_auth_signing_alg")
+      assert.deepStrictEqual((yield* manage(registered, "GET")).body, body)
+      for (const contacts of ["me", [], [7]]) {
+        const { status, body } = yield* register({ redirect_uris: [REDIRECT], contacts })
+        assert.strictEqual(status, 201)
+        assert.notProperty(body, "contacts")
+      }
+    })
+  )
+
+  it.effect("B8 of a key set what can verify is kept; keys of other kinds, or with odd members, are left out", () =>
+    Effect.gen(function* () {
+      const good = { kty: "EC", crv: "P-256", x: "A", y: "A", kid: "one" }
+      const jwks = {
+        keys: [good, { ...good, kid: 5 }, { kty: "OKP", crv: "Ed25519", x: "A" }, null, "x", { ...good, key_ops: 1 }]
+      }
+      const keyed = { redirect_uris: [REDIRECT], token_endpoint_auth_method: "private_key_jwt" }
+      const { status, body } = yield* register({ ...keyed, jwks })
+      assert.strictEqual(status, 201)
+      assert.deepStrictEqual(body.jwks, { keys: [good] })
+      for (const wrong of [{ keys: jwks.keys.slice(1) }, { keys: [] }, { keys: "x" }, [], "x"]) {
+        yield* refused({ ...keyed, jwks: wrong }, "invalid_client_metadata")
+      }
+    })
+  )
+
+  it.effect("B20 what Postgres cannot keep is invalid_client_metadata, at the registration and at its update", () =>
+    Effect.gen(function* () {
+      const whole = { redirect_uris: [REDIRECT], token_endpoint_auth_method: "none" }
+      const registered = yield* register(whole)
+      const { client_id } = registered.body
+      const key = { kty: "EC", crv: "P-256", x: "A", y: "A" }
+      for (const odd of [
+        { scope: "a\u0000b" },
+        { contacts: ["a\u0000"] },
+        { software_id: "\u0000" },
+        { software_version: "1\u0000" },
+        { jwks: { keys: [{ ...key, kid: "\u0000" }] } },
+        { jwks: { keys: [{ ...key, key_ops: ["\u0000"] }] } }
+      ]) {
+        yield* refused({ ...whole, ...odd }, "invalid_client_metadata")
+        const answer = yield* manage(registered, "PUT", { client_id, ...whole, ...odd })
+        assert.strictEqual(answer.status, 400, JSON.stringify(odd))
+        assert.strictEqual(answer.body.error, "invalid_client_metadata")
+      }
+      yield* refused(`{"redirect_uris":["${REDIRECT}"],"scope":"\\ud800"}`, "invalid_client_metadata")
+      // A name that is cut in the middle of a character.
+      const cut = yield* register({ ...whole, client_name: "😀".repeat(80) })
+      assert.strictEqual(cut.status, 201, cut.text)
+      assert.match(cut.body.client_name, /^(😀)+…$/u)
     })
   )
 
@@ -246,10 +364,13 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
         },
         { token_endpoint_auth_method: "private_key_jwt", jwks: {}, jwks_uri: "https://app.example/jwks" },
         { jwks: { keys: [] }, jwks_uri: "https://app.example/jwks" },
-        { token_endpoint_auth_signing_alg: "none" },
-        { token_endpoint_auth_signing_alg: "HS256" },
+        ...["none", "HS256"].map((token_endpoint_auth_signing_alg) => ({
+          token_endpoint_auth_method: "private_key_jwt",
+          jwks_uri: "https://app.example/jwks",
+          token_endpoint_auth_signing_alg
+        })),
         { client_name: 7 },
-        { contacts: "me" }
+        { grant_types: "authorization_code" }
       ]) {
         yield* refused({ redirect_uris: [REDIRECT], ...wrong }, "invalid_client_metadata")
       }
@@ -370,6 +491,17 @@ layer(testApp(TestDatabase.quick), options)("registration management (RFC 7592)"
         assert.strictEqual((yield* manage(registered, "PUT", wrong)).status, 400)
       }
       assert.deepStrictEqual((yield* manage(registered, "GET")).body, updated.body)
+    })
+  )
+
+  it.effect("F18 null and empty members of an update are as if they were not there, the secret too", () =>
+    Effect.gen(function* () {
+      const registered = yield* register(metadata)
+      const { client_id } = registered.body
+      for (const client_secret of [null, ""]) {
+        const answer = yield* manage(registered, "PUT", { ...metadata, client_id, client_secret, logo_uri: null })
+        assert.strictEqual(answer.status, 200, answer.text)
+      }
     })
   )
 

@@ -173,7 +173,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
       isError(yield* postForm("/token", { client_secret: SECRET }, { authorization }), 400, "invalid_request")
       isError(yield* postForm("/token", { client_id: "demo" }, { authorization }), 400, "invalid_request")
       isError(yield* postForm("/token", { client_id: "demo", client_secret: "x" }), 401, "invalid_client")
-      isError(yield* postForm("/token", {}, { authorization: basic("demo", "") }), 401, "invalid_client")
+      isError(yield* postForm("/token", {}, { authorization: basic("demo", "x") }), 401, "invalid_client")
     })
   )
 
