@@ -13,7 +13,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
  * fit its schema is a defect, since only we write rows.
  */
 export const operation = <A, R>(
-  effect: Effect.Effect<A, SqlError | Schema.SchemaError, R>
+  effect: Effect.Effect<A, SqlError | Schema.SchemaError | StoreUnavailable, R>
 ): Effect.Effect<A, StoreUnavailable, R> =>
   effect.pipe(
     Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),

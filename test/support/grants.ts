@@ -32,16 +32,17 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   const id = randomUUID()
   const verifier = randomBytes(32).toString("base64url")
   const code = OpaqueToken.mint("code", keys.signing(), id, 0)
-  const form = { id, lifetimeSeconds: 600 }
-  yield* store.issueCode(form, {
-    hash: code.hash,
+  const form = { id, lifetimeSeconds: 600, secret: undefined }
+  const bound = {
+    ...code,
     clientId,
     subject: "somebody",
     scopes: ["mcp.tools.call"],
     resource,
     redirectUri: REDIRECT_URI,
     codeChallenge: Pkce.challengeOf(verifier)
-  })
+  }
+  yield* store.issueCode(form, bound, Effect.void)
   return new Map([
     ["grant_type", "authorization_code"],
     ["code", Redacted.value(code.secret)],

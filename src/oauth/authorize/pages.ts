@@ -61,7 +61,8 @@ const REFUSALS: Readonly<
   form_answered: {
     status: 410,
     title: "Already answered",
-    explanation: "This request was answered before. Start again from the app if it is not connected."
+    explanation:
+      "This request was answered before, and the first answer counts. Start again from the app if it is not connected."
   }
 }
 
