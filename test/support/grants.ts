@@ -7,8 +7,11 @@ import type { Client } from "../../src/oauth/clients/client.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import { grant } from "../../src/oauth/grants/token.ts"
 import * as Pkce from "../../src/oauth/pkce.ts"
+import { catalogueOf, ScopeCatalogue } from "../../src/oauth/scope.ts"
 import * as OpaqueToken from "../../src/oauth/tokens/opaqueToken.ts"
 import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
+
+const CATALOGUE = catalogueOf([])
 
 export const REDIRECT_URI = "http://127.0.0.1/callback"
 
@@ -53,6 +56,7 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
 /** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
 export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
   grant(publicClient(clientId), parameters, "192.0.2.1").pipe(
+    Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE }),
     Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
     Effect.orDie
   )

@@ -16,6 +16,7 @@ import type { TokenError } from "../errors.ts"
 import { type Parameters, readParameters } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
 import { answerErrors } from "../respond.ts"
+import type { ScopeCatalogue } from "../scope.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ServerKeys } from "../tokens/ServerKeys.ts"
 import { introspect } from "./introspect.ts"
@@ -23,7 +24,14 @@ import { revoke } from "./revoke.ts"
 import type { TokenStore } from "./TokenStore.ts"
 import { grant } from "./token.ts"
 
-type Services = ServerConfig | AccessTokens | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
+type Services =
+  | ServerConfig
+  | AccessTokens
+  | ClientDocuments
+  | ClientRegistry
+  | ScopeCatalogue
+  | ServerKeys
+  | TokenStore
 
 /** An answer to an authenticated client. `address` is for the audit trail. */
 type Serve = (

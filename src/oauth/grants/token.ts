@@ -91,7 +91,8 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
 
 const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
-  const requested = yield* Scope.asked(parameters.get("scope"))
+  const { current } = yield* Scope.ScopeCatalogue
+  const requested = yield* Scope.asked(current(), parameters.get("scope"))
   yield* requestedResource(parameters)
 
   const keys = yield* ServerKeys

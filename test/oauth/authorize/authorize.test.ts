@@ -15,6 +15,7 @@ import {
   getAuthorize,
   locationOf,
   newPkce,
+  obtainTokens,
   postForm,
   REDIRECT_URI,
   request,
@@ -193,15 +194,18 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
   )
 
   it.effect(
-    "AZ14 a scope outside the grammar or unknown altogether is invalid_scope, a partly known one is narrowed",
+    "F15 AZ14 a scope outside the grammar is invalid_scope, unknown ones are dropped, and none left is the default",
     () =>
       Effect.gen(function* () {
-        for (const bad of ['a"b', "a\\b", "a\u00a0b", "mcp.tools.call\n", "ａ", "unknown"]) {
+        for (const bad of ['a"b', "a\\b", "a\u00a0b", "mcp.tools.call\n", "ａ", "mcp.tools.call,offline_access"]) {
           yield* isSent(yield* ask({ scope: bad }), "invalid_scope")
         }
-        const page = yield* ask({ scope: "openid mcp.tools.call" })
-        isPage(page, 200)
-        assert.include(page.text, "tools on your behalf")
+        for (const scope of ["openid mcp.tools.call", "unknown", " "]) {
+          const page = yield* ask({ scope })
+          isPage(page, 200)
+          assert.include(page.text, "tools on your behalf")
+          assert.strictEqual((yield* obtainTokens({ scope })).scope, "mcp.tools.call")
+        }
       })
   )
 
@@ -217,6 +221,29 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       const pairs = authorizeParameters(challenge, { response_type: "token" })
       yield* isSent(yield* getAuthorize([...pairs, ["iss", "https://evil.example"]]), "unsupported_response_type")
+    })
+  )
+
+  it.effect("F5, F16 AZ17 a resource may be repeated and spelt in any case; each has to be ours", () =>
+    Effect.gen(function* () {
+      const { baseUrl, port } = yield* TestApp
+      const pairs = authorizeParameters(challenge)
+      const resource = `${baseUrl}/mcp`
+      for (const good of [[resource, resource], [resource, "", `${baseUrl}/`], [`HTTP://LocalHost:${port}/mcp/`]]) {
+        isPage(yield* getAuthorize([...pairs, ...good.map((uri) => ["resource", uri] as const)]), 200)
+      }
+      for (const bad of [
+        [resource, "https://other.example/mcp"],
+        ["https://other.example/mcp", resource],
+        [`${baseUrl}/MCP`],
+        [resource.replace("http:", "https:")],
+        [`http://user@localhost:${port}/mcp`],
+        [`http:/localhost:${port}/mcp`],
+        [`${baseUrl}/x/../mcp`]
+      ]) {
+        const answer = yield* getAuthorize([...pairs, ...bad.map((uri) => ["resource", uri] as const)])
+        yield* isSent(answer, "invalid_target")
+      }
     })
   )
 
@@ -550,6 +577,26 @@ layer(
   }),
   { excludeTestServices: true, timeout: "60 seconds" }
 )("/authorize behind TLS", (it) => {
+  it.effect("F16 the port that https implies may be named, and no other", () =>
+    Effect.gen(function* () {
+      for (const resource of [
+        "HTTPS://Gate.Example:443/mcp",
+        "https://gate.example:443",
+        "https://gate.example/mcp/"
+      ]) {
+        isPage(yield* ask({ resource }), 200)
+      }
+      for (const resource of [
+        "https://gate.example:80/mcp",
+        "https://gate.example:/mcp",
+        "https://gate.example:4430/mcp"
+      ]) {
+        const answer = yield* ask({ resource })
+        assert.strictEqual(locationOf(answer).searchParams.get("error"), "invalid_target", resource)
+      }
+    })
+  )
+
   it.effect("UI6 the cookie has the __Host- prefix and is Secure", () =>
     Effect.gen(function* () {
       const cookie = (yield* ask()).headers.get("set-cookie") ?? ""
