@@ -53,9 +53,12 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   ])
 })
 
+/** A public client, as the token endpoint has authenticated it. */
+export const presenter = (clientId: string) => ({ clientId, method: "none", address: "192.0.2.1" }) as const
+
 /** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
 export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
-  grant(publicClient(clientId), parameters, "192.0.2.1").pipe(
+  grant(publicClient(clientId), parameters, presenter(clientId)).pipe(
     Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE }),
     Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
     Effect.orDie

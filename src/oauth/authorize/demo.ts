@@ -4,7 +4,7 @@ import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
 import { postedByUs } from "../../web/origins.ts"
-import { ConsentRequired, InvalidRequest, SentToClient, ShownToUser } from "../errors.ts"
+import { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import { ScopeCatalogue } from "../scope.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
@@ -78,8 +78,7 @@ export const DemoInteraction = Layer.effect(
       }
       // Nobody can have consented before.
       if (request.prompt.includes("none")) {
-        const error = new ConsentRequired({ description: "consent has to be asked for" })
-        return yield* new SentToClient({ redirectUri: request.redirectUri, state: request.state, error })
+        return yield* new ConsentRequired({ description: "consent has to be asked for" })
       }
       const sent = yield* HttpServerRequest.HttpServerRequest
       const browserId = ConsentForm.newBrowserId()

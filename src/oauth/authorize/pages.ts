@@ -72,6 +72,15 @@ export const refusal = (reason: RefusalReason) => {
   return problem(status, title, explanation)
 }
 
+/** What is wrong with a request of an app that nobody has let in yet, in the words that the app would have got. */
+export const keptFromClient = ({ _tag, description }: { readonly _tag: string; readonly description: string }) =>
+  problem(
+    400,
+    "The app asked wrongly",
+    `The app's request cannot be granted: ${description} (${_tag}). Nothing was sent to the app, since nobody ` +
+      "has connected it here at that address. Start again from the app; if it goes on, tell its makers."
+  )
+
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (
   request: AuthorizationRequest,

@@ -8,7 +8,7 @@ import { InvalidClient, InvalidRequest } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import * as ClientAssertion from "./assertion.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
-import type { TokenEndpointAuthMethod } from "./client.ts"
+import type { Client, TokenEndpointAuthMethod } from "./client.ts"
 import * as ClientSecret from "./secret.ts"
 
 interface Credentials {
@@ -75,6 +75,12 @@ const readCredentials = Effect.fnUntraced(function* (parameters: Parameters, aut
   } satisfies Credentials
 })
 
+/** A client, and how it proved to be this one. */
+export interface Authenticated {
+  readonly client: Client
+  readonly method: TokenEndpointAuthMethod
+}
+
 /** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
 export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
   const { method, clientId, proof } = yield* readCredentials(parameters, authorization)
@@ -82,13 +88,14 @@ export const authenticate = Effect.fnUntraced(function* (parameters: Parameters,
   const registry = yield* ClientRegistry
   const client = yield* registry.find(clientId)
   if (client === undefined || !client.authMethods.includes(method)) return yield* failed(basic)
-  if (method === "none") return client
+  const authenticated: Authenticated = { client, method }
+  if (method === "none") return authenticated
   if (proof === undefined) return yield* failed(basic)
   if (method === "private_key_jwt") {
-    return (yield* ClientAssertion.proves(client, proof)) ? client : yield* failed(basic)
+    return (yield* ClientAssertion.proves(client, proof)) ? authenticated : yield* failed(basic)
   }
   if (client.secret === undefined || !(yield* ClientSecret.verify(proof, client.secret))) return yield* failed(basic)
-  return client
+  return authenticated
 })
 
 /** An authenticated client that proved who it is: `none` proves nothing. */

@@ -35,6 +35,8 @@ export class TokenStore extends Context.Service<
     ) => Effect.Effect<Redacted.Redacted | undefined, StoreUnavailable>
     /** Closes a denied form for good. `false` when it was approved before. */
     readonly denyForm: (form: AnswerOnce) => Effect.Effect<boolean, StoreUnavailable>
+    /** Whether a client has a live session that began with this very redirect URI: then a person has let it in there. */
+    readonly hasSession: (clientId: string, redirectUri: string) => Effect.Effect<boolean, StoreUnavailable>
     /** Redeems a code once. A second redemption by the same client revokes the session of the first. */
     readonly redeem: (request: RedeemRequest) => Effect.Effect<Redemption, StoreUnavailable>
     /** Rotates, replays or condemns: `rotation.ts` decides which. */
@@ -65,6 +67,7 @@ export class TokenStore extends Context.Service<
       return TokenStore.of({
         issueCode: (form, code, along) => operation(codes.issueCode(form, code, along)),
         denyForm: (form) => operation(codes.denyForm(form)),
+        hasSession: (clientId, redirectUri) => operation(sessions.hasSession(clientId, redirectUri)),
         redeem: (request) =>
           Effect.tap(operation(codes.redeem(request)), ({ _tag }) =>
             _tag === "Replayed" ? ended(request.code) : Effect.void
