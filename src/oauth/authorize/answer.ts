@@ -34,7 +34,7 @@ const issueCode = Effect.fn("authorize.issueCode")(function* (
   const store = yield* TokenStore
   const code = OpaqueToken.mint("code", keys.signing(), form.id, 0)
   const bound = { ...code, clientId, redirectUri, resource, codeChallenge, ...consent }
-  const along = Effect.provideContext(remember(matched), yield* Effect.context<ClientRegistry>())
+  const along = Effect.provideService(remember(matched), ClientRegistry, yield* ClientRegistry)
   const issued = yield* store.issueCode(form, bound, along)
   if (issued === undefined) return yield* new ShownToUser({ reason: "form_answered" })
   return RedirectUri.withParameters(redirectUri, { code: Redacted.value(issued), state, iss: issuer })

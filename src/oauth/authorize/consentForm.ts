@@ -39,6 +39,7 @@ const isBrowserId = (value: string | undefined): value is string => /^[A-Za-z0-9
 
 /** What is in the name of a form's cookie: short, since a browser sends the cookies of all its forms. */
 export const shortId = ({ id }: Pick<Transaction, "id">): string => id.slice(0, 8)
+export const isShortId = (value: string): boolean => /^[0-9a-f]{8}$/.test(value)
 
 /** A new transaction for a validated request. `now` in milliseconds. */
 export const begin = (request: AuthorizationRequest, key: ServerKey, now: number): Transaction => ({

@@ -25,6 +25,7 @@ const cookiesOf = ({ issuer }: ServerConfigShape) => {
   const attributes = { httpOnly: true, sameSite: "lax", path: "/", secure } as const
   const lifetime = { ...attributes, maxAge: Duration.seconds(ConsentForm.FORM_LIFETIME_SECONDS) }
   const nameOf = (shortId: string) => prefix + shortId
+  const isOurs = (name: string) => name.startsWith(prefix) && ConsentForm.isShortId(name.slice(prefix.length))
   return {
     nameOf,
     /** Gives the browser the cookie of a form, and takes the oldest of others away that are too many. */
@@ -35,8 +36,8 @@ const cookiesOf = ({ issuer }: ServerConfigShape) => {
       sent: Readonly<Record<string, string>>
     ) => {
       // A browser sends the oldest first (RFC 6265 §5.4).
-      const others = Object.keys(sent).filter((name) => name.startsWith(prefix))
-      return others
+      return Object.keys(sent)
+        .filter(isOurs)
         .slice(0, 1 - MOST_FORMS)
         .reduce(
           (response, name) => HttpServerResponse.expireCookieUnsafe(response, name, attributes),

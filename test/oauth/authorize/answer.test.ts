@@ -63,6 +63,31 @@ describe("the answer to a person's decision", () => {
     }).pipe(Effect.provide(testApp(TestDatabase.quick)))
   )
 
+  it.live(
+    "F3 B3 so do fifty for a client that is known by its document, which is saved with the code or not at all",
+    () =>
+      Effect.gen(function* () {
+        const web = yield* testWeb({})
+        const client_id = web.url("/client.json")
+        web.pages["/client.json"] = jsonPage(documentOf(client_id))
+        yield* Effect.gen(function* () {
+          const { sql } = yield* TestApp
+          const form = formOf(yield* consentPage({ client_id }))
+          // A code that cannot be written takes the client along, and the form is still to be answered.
+          yield* sql`alter table mcp.oauth_authorization_codes rename to mislaid`.pipe(Effect.orDie)
+          assert.strictEqual((yield* decide(form, "approve")).status, 503)
+          assert.isUndefined(yield* stored(client_id))
+          yield* sql`alter table mcp.mislaid rename to oauth_authorization_codes`.pipe(Effect.orDie)
+          const answers = yield* Effect.all(
+            Array.from({ length: 50 }, () => decide(form, "approve")),
+            { concurrency: "unbounded" }
+          )
+          assert.lengthOf([...new Set(answers.map((answer) => locationOf(answer).searchParams.get("code")))], 1)
+          assert.isDefined(yield* stored(client_id))
+        }).pipe(withApp(web.layer))
+      }).pipe(Effect.scoped)
+  )
+
   it.live("B3 a refused decision changes nothing of what is known of a client", () =>
     Effect.gen(function* () {
       const web = yield* testWeb({})

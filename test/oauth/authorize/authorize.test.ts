@@ -507,6 +507,11 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         ["gatehouse-00000000=;", "gatehouse-00000001=;", "gatehouse-00000002=;"]
       )
       for (const cookie of gone) assert.include(cookie, "Max-Age=0")
+      // What anybody may have put there is left alone.
+      const odd = Array.from({ length: 12 }, (_, count) => `gatehouse-(${count}"ü=x`).join("; ")
+      const other = yield* getAuthorize(authorizeParameters(challenge), { cookie: Buffer.from(odd).toString("latin1") })
+      isPage(other, 200)
+      assert.lengthOf(other.headers.getSetCookie(), 1)
     })
   )
 
