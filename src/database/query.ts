@@ -53,7 +53,7 @@ const bounded = within(DEADLINE_MS)
  * that does not fit its schema is a defect, since only we write rows.
  */
 export const operation = <A, R>(
-  effect: Effect.Effect<A, SqlError | Schema.SchemaError, R>
+  effect: Effect.Effect<A, SqlError | Schema.SchemaError | StoreUnavailable, R>
 ): Effect.Effect<A, StoreUnavailable, R> =>
   bounded(effect).pipe(
     Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),

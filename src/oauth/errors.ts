@@ -126,9 +126,14 @@ export type RefusalReason = typeof RefusalReason.Type
  */
 export class ShownToUser extends Schema.TaggedError<ShownToUser>()("ShownToUser", { reason: RefusalReason }) {}
 
+const Told = Schema.Struct({ _tag: Schema.String, description: Schema.String })
+
 /** An authorization request that failed after its redirect URI was matched: only this one holds a URI to go to. */
 export class SentToClient extends Schema.TaggedError<SentToClient>()("SentToClient", {
   redirectUri: Schema.String,
   state: Schema.UndefinedOr(Schema.String),
-  error: Schema.Struct({ _tag: Schema.String, description: Schema.String })
+  error: Told
 }) {}
+
+/** What would be sent to the client if anybody had vouched for it, and is shown to the person instead. */
+export class KeptFromClient extends Schema.TaggedError<KeptFromClient>()("KeptFromClient", { error: Told }) {}

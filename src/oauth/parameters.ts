@@ -1,4 +1,4 @@
-/** Request parameters as OAuth reads them: each at most once, an empty one as if absent (RFC 6749 §3.1, §3.2). */
+/** Request parameters as OAuth reads them: each once, an empty one as if absent (RFC 6749 §3.1, §3.2). */
 
 import { Effect, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
@@ -6,7 +6,10 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import { mediaType, readText } from "../web/body.ts"
 import { InvalidRequest, InvalidTarget } from "./errors.ts"
 
-/** Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. */
+/**
+ * Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. `resource` alone may be
+ * sent several times (RFC 8707 §2): its values stand there with a blank between them, which no URI holds.
+ */
 export type Parameters = ReadonlyMap<string, string>
 
 export interface Collected {
@@ -21,8 +24,9 @@ export const collect = (pairs: Iterable<readonly [string, string]>): Collected =
   const repeated = new Set<string>()
   for (const [name, value] of pairs) {
     if (value === "") continue
-    if (parameters.has(name)) repeated.add(name)
-    parameters.set(name, value)
+    const before = parameters.get(name)
+    if (before !== undefined && name !== "resource") repeated.add(name)
+    parameters.set(name, before !== undefined && name === "resource" ? `${before} ${value}` : value)
   }
   return { parameters, repeated }
 }
@@ -39,14 +43,29 @@ export const required = (parameters: Parameters, name: string): Effect.Effect<st
 export const requiredSecret = (parameters: Parameters, name: string) =>
   Effect.map(required(parameters, name), (value) => Redacted.make(value))
 
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": ":80", "https:": ":443" }
+
+/**
+ * A URI with its scheme and host in lower case and without the port that its scheme implies (RFC 3986 §6.2.2.1, §6.2.3).
+ * Nothing else is alike that is not written alike.
+ */
+const normalized = (uri: string): string => {
+  const [, scheme = "", authority = "", rest = ""] = /^([a-z]+:)\/\/([^/?#]*)(.*)$/i.exec(uri) ?? []
+  const [protocol, host] = [scheme.toLowerCase(), authority.toLowerCase()]
+  const port = DEFAULT_PORTS[protocol]
+  return `${protocol}//${port !== undefined && host.endsWith(port) ? host.slice(0, -port.length) : host}${rest}`
+}
+
 /**
  * The resource that a request is for (RFC 8707 §2). This server protects one: absence means it, and so do a trailing slash
- * and the bare origin.
+ * and the bare origin. Of several, each has to be it.
  */
 export const requestedResource = Effect.fnUntraced(function* (parameters: Parameters) {
   const { issuer, resource } = yield* ServerConfig
-  const names = [undefined, resource, `${resource}/`, issuer, `${issuer}/`]
-  if (!names.includes(parameters.get("resource"))) {
+  const sent = parameters.get("resource")
+  if (sent === undefined || sent === resource) return resource
+  const names = [resource, `${resource}/`, issuer, `${issuer}/`]
+  if (!sent.split(" ").every((uri) => names.includes(normalized(uri)))) {
     return yield* new InvalidTarget({ description: "resource is not one that this server protects" })
   }
   return resource

@@ -45,20 +45,31 @@ export const parse = (scope: string): Effect.Effect<ReadonlyArray<string>, Inval
     ? Effect.succeed([...new Set(scope.split(" ").filter((token) => token !== ""))])
     : Effect.fail(new InvalidScope({ description: "scope holds a character that is not allowed" }))
 
-/** What is granted of a request: unknown scopes are dropped, absence means the default, nothing left is an error. */
-export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string | undefined) {
-  if (scope === undefined) return DEFAULT_SCOPES
-  const known = (yield* parse(scope)).filter((token) => catalogue.has(token))
-  if (known.length === 0) return yield* new InvalidScope({ description: "none of the requested scopes exists here" })
-  return known
+/**
+ * The scopes that a request names. Unknown ones are dropped, since clients ask every server for what they know from others
+ * (`openid`, `email`); naming no known one is naming none.
+ */
+const named = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string) {
+  const tokens = yield* parse(scope)
+  const known = tokens.filter((token) => catalogue.has(token))
+  // A comma may be part of a scope, so one that stands between two has made them one that nobody knows.
+  if (known.length < tokens.length && tokens.some((token) => token.includes(",") && !catalogue.has(token))) {
+    return yield* new InvalidScope({ description: "scopes are separated by spaces, not by commas" })
+  }
+  return known.length === 0 ? undefined : known
 })
 
-/**
- * The scopes that a refresh asks for. It asks for all of the grant by not naming any (RFC 6749 §6), be it that the
- * parameter is absent or that there is nothing in it but blanks.
- */
-export const asked = (scope = ""): Effect.Effect<ReadonlyArray<string> | undefined, InvalidScope> =>
-  Effect.map(parse(scope), (tokens) => (tokens.length === 0 ? undefined : tokens))
+/** What is granted of a request (RFC 6749 §3.3): the known scopes that it names, the default if it names none. */
+export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope = "") {
+  return (yield* named(catalogue, scope)) ?? DEFAULT_SCOPES
+})
+
+/** The scopes that a refresh asks for. It asks for all of the grant by naming none (RFC 6749 §6). */
+export const asked = (
+  catalogue: Catalogue,
+  scope: string | undefined
+): Effect.Effect<ReadonlyArray<string> | undefined, InvalidScope> =>
+  scope === undefined ? Effect.undefined : named(catalogue, scope)
 
 /** What a refresh gets: all of the grant, or a part of it, never more (RFC 6749 §6); nothing if it asks for more. */
 export const narrowed = (

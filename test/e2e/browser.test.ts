@@ -24,6 +24,99 @@ const LOOKS = {
 } as const
 
 describe.skipIf(executablePath === undefined)("a person at a real browser", () => {
+  // At once the browser may make one request of two clicks; a little later it makes two, the second of which finds the
+  // first one answered by the server, and that answer still under way.
+  for (const [pause, latency] of [
+    [0, 60],
+    [100, 10_000]
+  ] as const) {
+    it.live(
+      `F3 UI12 clicks twice and arrives all the same (${pause} ms between the clicks)`,
+      () =>
+        Effect.gen(function* () {
+          const app = yield* TestApp
+          const chromium = yield* browser
+          const callback = yield* upstream(answerText("thank you", 200, { "content-type": "text/plain" }))
+          const redirect_uri = `${callback.url}/callback`
+          for (const [button, answer] of [
+            ["Allow", "code"],
+            ["Deny", "error"]
+          ] as const) {
+            const context = yield* Effect.promise(() => chromium.newContext())
+            const page = yield* Effect.promise(() => context.newPage())
+            let posted = 0
+            const second = Promise.withResolvers<void>()
+            yield* Effect.promise(() =>
+              page.route("**/authorize/decision", async (route) => {
+                const isSecond = ++posted === 2
+                const response = await route.fetch({ maxRedirects: 0 })
+                if (isSecond) second.resolve()
+                await Promise.race([second.promise, new Promise((resolve) => setTimeout(resolve, latency))])
+                await route.fulfill({ response }).catch(() => undefined)
+              })
+            )
+            const pkce = newPkce()
+            const query = new URLSearchParams(authorizeParameters(pkce.challenge, { redirect_uri }))
+            yield* Effect.promise(() => page.goto(`${app.baseUrl}/authorize?${query}`))
+            const { x, y, width, height } = (yield* Effect.promise(() =>
+              page.getByRole("button", { name: button }).boundingBox()
+            )) ?? { x: 0, y: 0, width: 0, height: 0 }
+            const click = Effect.promise(() => page.mouse.click(x + width / 2, y + height / 2))
+            yield* click
+            yield* Effect.sleep(pause)
+            yield* click
+            // Not `waitForURL`: a navigation that is given up would end it.
+            for (let wait = 0; wait < 200 && !page.url().startsWith(callback.url); wait++) yield* Effect.sleep(50)
+            if (pause > 0) assert.strictEqual(posted, 2)
+            const arrived = new URL(page.url()).searchParams
+            assert.isTrue(arrived.has(answer), page.url())
+            if (answer === "code") {
+              const code = { code: arrived.get("code") ?? "", verifier: pkce.verifier }
+              assert.strictEqual((yield* exchange(code, { redirect_uri })).status, 200)
+            }
+            yield* Effect.promise(() => context.close())
+          }
+        }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick))),
+      { timeout: 60_000 }
+    )
+  }
+
+  it.live(
+    "F13 opens three tabs at once in a fresh browser and allows in each; goes back and allows again",
+    () =>
+      Effect.gen(function* () {
+        const app = yield* TestApp
+        const chromium = yield* browser
+        const context = yield* Effect.promise(() => chromium.newContext())
+        const callback = yield* upstream(answerText("thank you", 200, { "content-type": "text/plain" }))
+        const redirect_uri = `${callback.url}/callback`
+        const tabs = yield* Effect.promise(() => Promise.all([1, 2, 3].map(() => context.newPage())))
+        const allow = Effect.fn("allow")(function* (page: Page, verifier: string) {
+          yield* Effect.promise(() =>
+            Promise.all([page.waitForURL(`${callback.url}/**`), page.getByRole("button", { name: "Allow" }).click()])
+          )
+          const code = new URL(page.url()).searchParams.get("code") ?? ""
+          assert.strictEqual((yield* exchange({ code, verifier }, { redirect_uri })).status, 200)
+        })
+        const pkces = tabs.map(newPkce)
+        yield* Effect.forEach(
+          tabs,
+          (page, at) => {
+            const parameters = authorizeParameters(pkces[at]?.challenge ?? "", { redirect_uri })
+            return Effect.promise(() => page.goto(`${app.baseUrl}/authorize?${new URLSearchParams(parameters)}`))
+          },
+          { concurrency: "unbounded" }
+        )
+        for (const [at, page] of tabs.entries()) yield* allow(page, pkces[at]?.verifier ?? "")
+        const [tab] = tabs
+        if (tab === undefined) return
+        yield* Effect.promise(() => tab.goBack())
+        assert.strictEqual(yield* Effect.promise(() => tab.title()), "Connect Demo client?")
+        yield* allow(tab, pkces[0]?.verifier ?? "")
+      }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick))),
+    { timeout: 60_000 }
+  )
+
   for (const [look, options] of Object.entries(LOOKS)) {
     it.live(
       `UI9 reads the page, denies, allows and is sent back, with the content security policy on (${look})`,

@@ -32,15 +32,42 @@ describe("scopes (RFC 6749 §3.3)", () => {
     })
   )
 
-  it.effect("AZ14 unknown scopes are dropped; when none is left it is an error; absence means the default", () =>
+  it.effect("F15 AZ14 unknown scopes are dropped; none left, blanks and absence mean the default", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, "openid mcp.tools.call email"), ["mcp.tools.call"])
-      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, undefined), ["mcp.tools.call"])
-      assert.strictEqual((yield* Effect.flip(Scope.requested(CATALOGUE, "openid")))._tag, "invalid_scope")
-      assert.strictEqual(
-        (yield* Effect.flip(Scope.requested(CATALOGUE, "constructor __proto__")))._tag,
-        "invalid_scope"
-      )
+      for (const scope of [
+        undefined,
+        "",
+        "  ",
+        "openid",
+        "constructor __proto__",
+        "openid mcp.tools.call email",
+        "mcp.tools.call"
+      ]) {
+        assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, scope), ["mcp.tools.call"], scope)
+      }
+      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, "x offline_access"), ["offline_access"])
+    })
+  )
+
+  it.effect("F15 commas between scopes are told in words, and a known scope may hold one", () =>
+    Effect.gen(function* () {
+      const odd = new Map([...CATALOGUE, ["a,b", { name: "a,b", consent: "" }]])
+      for (const scope of ["mcp.tools.call,offline_access", "a,b", "mcp.tools.call, offline_access", ","]) {
+        for (const read of [Scope.requested, Scope.asked]) {
+          const error = yield* Effect.flip(read(CATALOGUE, scope))
+          assert.strictEqual(error.description, "scopes are separated by spaces, not by commas", scope)
+        }
+      }
+      assert.deepStrictEqual(yield* Scope.requested(odd, "a,b"), ["a,b"])
+    })
+  )
+
+  it.effect("F15 a refresh asks for the known scopes that it names, and for the whole grant if it names none", () =>
+    Effect.gen(function* () {
+      for (const scope of [undefined, "", " ", "openid email"]) {
+        assert.isUndefined(yield* Scope.asked(CATALOGUE, scope))
+      }
+      assert.deepStrictEqual(yield* Scope.asked(CATALOGUE, "openid offline_access"), ["offline_access"])
     })
   )
 

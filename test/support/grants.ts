@@ -7,8 +7,11 @@ import type { Client } from "../../src/oauth/clients/client.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import { grant } from "../../src/oauth/grants/token.ts"
 import * as Pkce from "../../src/oauth/pkce.ts"
+import { catalogueOf, ScopeCatalogue } from "../../src/oauth/scope.ts"
 import * as OpaqueToken from "../../src/oauth/tokens/opaqueToken.ts"
 import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
+
+const CATALOGUE = catalogueOf([])
 
 export const REDIRECT_URI = "http://127.0.0.1/callback"
 
@@ -32,16 +35,17 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   const id = randomUUID()
   const verifier = randomBytes(32).toString("base64url")
   const code = OpaqueToken.mint("code", keys.signing(), id, 0)
-  const form = { id, lifetimeSeconds: 600 }
-  yield* store.issueCode(form, {
-    hash: code.hash,
+  const form = { id, lifetimeSeconds: 600, secret: undefined }
+  const bound = {
+    ...code,
     clientId,
     subject: "somebody",
     scopes: ["mcp.tools.call"],
     resource,
     redirectUri: REDIRECT_URI,
     codeChallenge: Pkce.challengeOf(verifier)
-  })
+  }
+  yield* store.issueCode(form, bound, Effect.void)
   return new Map([
     ["grant_type", "authorization_code"],
     ["code", Redacted.value(code.secret)],
@@ -49,9 +53,13 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   ])
 })
 
+/** A public client, as the token endpoint has authenticated it. */
+export const presenter = (clientId: string) => ({ clientId, method: "none", address: "192.0.2.1" }) as const
+
 /** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
 export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
-  grant(publicClient(clientId), parameters, "192.0.2.1").pipe(
+  grant(publicClient(clientId), parameters, presenter(clientId)).pipe(
+    Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE }),
     Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
     Effect.orDie
   )

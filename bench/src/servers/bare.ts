@@ -54,7 +54,7 @@ const program = Effect.gen(function* () {
         const { id: sessionId, head: presented } = session
         const values = {
           token: { sessionId, generation, hash: presented },
-          by: { clientId },
+          by: { clientId, method: "none" as const },
           requested: undefined,
           refresh: { hash: refresh }
         }

@@ -6,7 +6,7 @@
 import { Context, type Effect } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../../database/query.ts"
-import type { InvalidRequest, SentToClient, ShownToUser } from "../errors.ts"
+import type { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
 import type { AnswerOnce } from "../grants/codes.sql.ts"
 import type { Parameters } from "../parameters.ts"
 import type { AuthorizationRequest } from "./request.ts"
@@ -37,10 +37,10 @@ export type Outcome =
 export class Interaction extends Context.Service<
   Interaction,
   {
-    /** Begins with a checked request. Fails with `SentToClient` where somebody must be asked and `prompt` forbids it. */
+    /** Begins with a checked request. Fails where somebody must be asked and `prompt` forbids it. */
     readonly begin: (
       request: AuthorizationRequest
-    ) => Effect.Effect<Outcome, SentToClient | StoreUnavailable, HttpServerRequest.HttpServerRequest>
+    ) => Effect.Effect<Outcome, ConsentRequired | StoreUnavailable, HttpServerRequest.HttpServerRequest>
     /** Goes on with what the person answered on a page of ours (`POST /authorize/decision`). */
     readonly resume: (
       answer: Parameters

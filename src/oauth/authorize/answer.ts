@@ -3,7 +3,6 @@
 import { Effect, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
-import type { Client } from "../clients/client.ts"
 import * as RedirectUri from "../clients/redirectUri.ts"
 import { AccessDenied, SentToClient, ShownToUser } from "../errors.ts"
 import { TokenStore } from "../grants/TokenStore.ts"
@@ -12,8 +11,10 @@ import { ServerKeys } from "../tokens/ServerKeys.ts"
 import type { Decision, PendingRequest } from "./Interaction.ts"
 import { matchClient } from "./request.ts"
 
+type Matched = Effect.Success<ReturnType<typeof matchClient>>
+
 const issueCode = Effect.fn("authorize.issueCode")(function* (
-  client: Client,
+  { client, snapshot }: Matched,
   { form, clientId, redirectUri, state, resource, codeChallenge }: PendingRequest,
   consent: NonNullable<Decision["consent"]>
 ) {
@@ -21,23 +22,28 @@ const issueCode = Effect.fn("authorize.issueCode")(function* (
   const keys = yield* ServerKeys
   const store = yield* TokenStore
   const code = OpaqueToken.mint("code", keys.signing(), form.id, 0)
+  const bound = { ...code, clientId, redirectUri, resource, codeChallenge, ...consent }
   // From here on the client is known by what a person consented to, whatever becomes of its document.
-  if (client.origin === "document") yield* (yield* ClientRegistry).save(client)
-  const bound = { hash: code.hash, clientId, redirectUri, resource, codeChallenge, ...consent }
-  if (!(yield* store.issueCode(form, bound))) return yield* new ShownToUser({ reason: "form_answered" })
-  return RedirectUri.withParameters(redirectUri, { code: Redacted.value(code.secret), state, iss: issuer })
+  const registry = yield* ClientRegistry
+  const along = client.origin === "document" ? registry.remember(client, snapshot) : Effect.void
+  const issued = yield* store.issueCode(form, bound, along)
+  if (issued === undefined) return yield* new ShownToUser({ reason: "form_answered" })
+  return RedirectUri.withParameters(redirectUri, { code: Redacted.value(issued), state, iss: issuer })
 })
 
 const deny = Effect.fn("authorize.deny")(function* ({ form, redirectUri, state }: PendingRequest) {
   const store = yield* TokenStore
-  if (!(yield* store.closeForm(form))) return yield* new ShownToUser({ reason: "form_answered" })
+  if (!(yield* store.denyForm(form))) return yield* new ShownToUser({ reason: "form_answered" })
   const error = new AccessDenied({ description: "the request was denied" })
   return yield* new SentToClient({ redirectUri, state, error })
 })
 
-/** Carries a decision out, once: the location to send the browser to. */
+/**
+ * Carries a decision out, once: the location to send the browser to. The same decision again leads to the same place,
+ * since browsers send a form twice when its button is clicked twice, and follow the last answer alone.
+ */
 export const conclude = Effect.fn("authorize.conclude")(function* ({ request, consent }: Decision) {
   // The registration may have changed while the person was reading.
-  const { client } = yield* matchClient(request.clientId, request.redirectUri)
-  return yield* consent === undefined ? deny(request) : issueCode(client, request, consent)
+  const matched = yield* matchClient(request.clientId, request.redirectUri)
+  return yield* consent === undefined ? deny(request) : issueCode(matched, request, consent)
 })

@@ -2,8 +2,9 @@
  * A consent form that carries its own authorization request, so that asking for consent writes nothing.
  *
  * Two hidden fields: `transaction` is the request under an HMAC; `csrf_token` is an HMAC over that transaction and the
- * browser's cookie. A form of another browser, another transaction or another server therefore does not pass, and the
- * form's id, closed once in the store, makes the answer single-use.
+ * form's own cookie. A form of another browser, another transaction or another server therefore does not pass, and the
+ * form's id, closed once in the store, makes the answer single-use. A cookie for each form: of pages that open at once,
+ * one's would take the place of the others'.
  */
 
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
@@ -32,9 +33,13 @@ const TransactionJson = Schema.fromJsonString(Transaction)
 const decode = Schema.decodeOption(TransactionJson)
 const encode = Schema.encodeSync(TransactionJson)
 
-/** What binds forms to a browser: a random value in a cookie. */
+/** What binds a form to the browser that it was shown in: a random value in a cookie. */
 export const newBrowserId = (): string => randomBytes(32).toString("base64url")
-export const isBrowserId = (value: string | undefined): value is string => /^[A-Za-z0-9_-]{43}$/.test(value ?? "")
+const isBrowserId = (value: string | undefined): value is string => /^[A-Za-z0-9_-]{43}$/.test(value ?? "")
+
+/** What is in the name of a form's cookie: short, since a browser sends the cookies of all its forms. */
+export const shortId = ({ id }: Pick<Transaction, "id">): string => id.slice(0, 8)
+export const isShortId = (value: string): boolean => /^[0-9a-f]{8}$/.test(value)
 
 /** A new transaction for a validated request. `now` in milliseconds. */
 export const begin = (request: AuthorizationRequest, key: ServerKey, now: number): Transaction => ({
@@ -68,17 +73,20 @@ export const fieldsOf = (transaction: Transaction, key: ServerKey, browserId: st
 
 /** The transaction of a posted form, if the form is ours and this browser's. Its expiry is the caller's to judge. */
 export const read = (
-  form: { readonly transaction: string; readonly csrfToken: string; readonly browserId: string },
+  form: { readonly transaction: string; readonly csrfToken: string },
+  browserIdOf: (shortId: string) => string | undefined,
   keyById: (id: number) => ServerKey | undefined
 ): Option.Option<Transaction> => {
   const [content = "", signature = ""] = form.transaction.split(".")
   return decode(Buffer.from(content, "base64url").toString("utf8")).pipe(
     Option.filter((transaction) => {
       const key = keyById(transaction.key_id)
+      const browserId = browserIdOf(shortId(transaction))
       return (
         key !== undefined &&
+        isBrowserId(browserId) &&
         equal(signature, mac(key, "transaction", content)) &&
-        equal(form.csrfToken, mac(key, "csrf", form.transaction, form.browserId))
+        equal(form.csrfToken, mac(key, "csrf", form.transaction, browserId))
       )
     })
   )

@@ -1,10 +1,10 @@
 /** The interaction until people sign in: everybody is the same person, who is asked for consent and for nothing else. */
 
-import { Clock, Effect, Layer, Option } from "effect"
+import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
 import { postedByUs } from "../../web/origins.ts"
-import { ConsentRequired, InvalidRequest, SentToClient, ShownToUser } from "../errors.ts"
+import { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import { ScopeCatalogue } from "../scope.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
@@ -15,18 +15,45 @@ import type { AuthorizationRequest } from "./request.ts"
 
 const DEMO_SUBJECT = "demo"
 
-/** `__Host-` binds the cookie to this very origin; it needs TLS, which only localhost may lack. */
-const cookieOf = ({ issuer }: ServerConfigShape) => {
+/** Of how many open forms a browser keeps the cookies, which it sends with every request. */
+const MOST_FORMS = 10
+
+/** The cookies of forms. `__Host-` binds them to this very origin; it needs TLS, which only localhost may lack. */
+const cookiesOf = ({ issuer }: ServerConfigShape) => {
   const secure = issuer.startsWith("https:")
+  const prefix = secure ? "__Host-gatehouse-" : "gatehouse-"
+  const attributes = { httpOnly: true, sameSite: "lax", path: "/", secure } as const
+  const lifetime = { ...attributes, maxAge: Duration.seconds(ConsentForm.FORM_LIFETIME_SECONDS) }
+  const nameOf = (shortId: string) => prefix + shortId
+  const isOurs = (name: string) => name.startsWith(prefix) && ConsentForm.isShortId(name.slice(prefix.length))
   return {
-    name: secure ? "__Host-gatehouse" : "gatehouse",
-    options: { httpOnly: true, sameSite: "lax", path: "/", secure } as const
+    nameOf,
+    /** Gives the browser the cookie of a form, and takes the oldest of others away that are too many. */
+    give: (
+      response: HttpServerResponse.HttpServerResponse,
+      shortId: string,
+      browserId: string,
+      sent: Readonly<Record<string, string>>
+    ) => {
+      // A browser sends the oldest first (RFC 6265 §5.4).
+      return Object.keys(sent)
+        .filter(isOurs)
+        .slice(0, 1 - MOST_FORMS)
+        .reduce(
+          (response, name) => HttpServerResponse.expireCookieUnsafe(response, name, attributes),
+          HttpServerResponse.setCookieUnsafe(response, nameOf(shortId), browserId, lifetime)
+        )
+    }
   }
 }
 
-const decisionOf = (transaction: ConsentForm.Transaction, isApproved: boolean): Decision => ({
+const decisionOf = (
+  transaction: ConsentForm.Transaction,
+  isApproved: boolean,
+  secret: Redacted.Redacted | undefined
+): Decision => ({
   request: {
-    form: { id: transaction.id, lifetimeSeconds: ConsentForm.FORM_LIFETIME_SECONDS },
+    form: { id: transaction.id, lifetimeSeconds: ConsentForm.FORM_LIFETIME_SECONDS, secret },
     clientId: transaction.client_id,
     redirectUri: transaction.redirect_uri,
     state: transaction.state,
@@ -42,51 +69,40 @@ export const DemoInteraction = Layer.effect(
     const config = yield* ServerConfig
     const keys = yield* ServerKeys
     const catalogue = yield* ScopeCatalogue
-    const cookie = cookieOf(config)
+    const cookies = cookiesOf(config)
 
     const begin = Effect.fn("demo.begin")(function* (request: AuthorizationRequest) {
       const key = keys.signing()
       const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis)
       if (config.autoApprove) {
-        return { _tag: "Decided", decision: decisionOf(transaction, true) } satisfies Outcome
+        return { _tag: "Decided", decision: decisionOf(transaction, true, undefined) } satisfies Outcome
       }
       // Nobody can have consented before.
       if (request.prompt.includes("none")) {
-        const error = new ConsentRequired({ description: "consent has to be asked for" })
-        return yield* new SentToClient({ redirectUri: request.redirectUri, state: request.state, error })
+        return yield* new ConsentRequired({ description: "consent has to be asked for" })
       }
-      const { cookies } = yield* HttpServerRequest.HttpServerRequest
-      const known = cookies[cookie.name]
-      const browserId = ConsentForm.isBrowserId(known) ? known : ConsentForm.newBrowserId()
-      const fields = ConsentForm.fieldsOf(transaction, key, browserId)
-      const response = Pages.consent(request, catalogue.current(), fields)
-      return {
-        _tag: "Asked",
-        response: HttpServerResponse.setCookieUnsafe(response, cookie.name, browserId, cookie.options)
-      } satisfies Outcome
+      const sent = yield* HttpServerRequest.HttpServerRequest
+      const browserId = ConsentForm.newBrowserId()
+      const page = Pages.consent(request, catalogue.current(), ConsentForm.fieldsOf(transaction, key, browserId))
+      const response = cookies.give(page, ConsentForm.shortId(transaction), browserId, sent.cookies)
+      return { _tag: "Asked", response } satisfies Outcome
     })
 
     const resume = Effect.fn("demo.resume")(function* (answer: Parameters) {
       const request = yield* HttpServerRequest.HttpServerRequest
-      const browserId = request.cookies[cookie.name]
-      if (!postedByUs(config, request) || !ConsentForm.isBrowserId(browserId)) {
-        return yield* new ShownToUser({ reason: "form_foreign" })
-      }
+      if (!postedByUs(config, request)) return yield* new ShownToUser({ reason: "form_foreign" })
       const decision = answer.get("decision")
       if (decision !== "approve" && decision !== "deny") {
         return yield* new InvalidRequest({ description: "decision is neither approve nor deny" })
       }
-      const form = {
-        transaction: answer.get("transaction") ?? "",
-        csrfToken: answer.get("csrf_token") ?? "",
-        browserId
-      }
-      const read = ConsentForm.read(form, keys.byId)
+      const form = { transaction: answer.get("transaction") ?? "", csrfToken: answer.get("csrf_token") ?? "" }
+      const browserIdOf = (shortId: string) => request.cookies[cookies.nameOf(shortId)]
+      const read = ConsentForm.read(form, browserIdOf, keys.byId)
       if (Option.isNone(read)) return yield* new ShownToUser({ reason: "form_foreign" })
       if (read.value.expires_at < (yield* Clock.currentTimeMillis)) {
         return yield* new ShownToUser({ reason: "form_expired" })
       }
-      return decisionOf(read.value, decision === "approve")
+      return decisionOf(read.value, decision === "approve", Redacted.make(form.csrfToken))
     })
 
     return Interaction.of({ begin, resume })

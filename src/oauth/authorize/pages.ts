@@ -61,7 +61,8 @@ const REFUSALS: Readonly<
   form_answered: {
     status: 410,
     title: "Already answered",
-    explanation: "This request was answered before. Start again from the app if it is not connected."
+    explanation:
+      "This request was answered before, and the first answer counts. Start again from the app if it is not connected."
   }
 }
 
@@ -70,6 +71,15 @@ export const refusal = (reason: RefusalReason) => {
   const { status, title, explanation } = REFUSALS[reason]
   return problem(status, title, explanation)
 }
+
+/** What is wrong with a request of an app that nobody has let in yet, in the words that the app would have got. */
+export const keptFromClient = ({ _tag, description }: { readonly _tag: string; readonly description: string }) =>
+  problem(
+    400,
+    "The app asked wrongly",
+    `The app's request cannot be granted: ${description} (${_tag}). Nothing was sent to the app, since nobody ` +
+      "has connected it here at that address. Start again from the app; if it goes on, tell its makers."
+  )
 
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (

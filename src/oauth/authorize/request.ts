@@ -13,6 +13,7 @@ import * as RedirectUri from "../clients/redirectUri.ts"
 import {
   type AuthorizationError,
   InvalidRequest,
+  KeptFromClient,
   RequestNotSupported,
   RequestUriNotSupported,
   SentToClient,
@@ -20,6 +21,7 @@ import {
   UnauthorizedClient,
   UnsupportedResponseType
 } from "../errors.ts"
+import { TokenStore } from "../grants/TokenStore.ts"
 import { type Collected, collect, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
@@ -162,13 +164,26 @@ const echoable = ({ parameters, repeated }: Collected) => {
   return repeated.has("state") || isTooLong(state) ? undefined : state
 }
 
+/**
+ * Sends an error back to the client; to one that registered itself, or describes itself, only once a person has let it in
+ * at this address. Anybody can make up such a client, and its errors would lead people from here to wherever it likes
+ * without any of them having done a thing (RFC 9700 §4.11.2).
+ */
+export const sendBack = Effect.fn("authorize.sendBack")(function* (
+  { client, redirectUri, state }: Pick<AuthorizationRequest, "client" | "redirectUri" | "state">,
+  error: AuthorizationError
+) {
+  const store = yield* TokenStore
+  const isVouchedFor = client.origin === "configured" || (yield* store.hasSession(client.clientId, redirectUri))
+  return yield* isVouchedFor ? new SentToClient({ redirectUri, state, error }) : new KeptFromClient({ error })
+})
+
 /** Checks an authorization request from the pairs of its query or form. */
 export const validate = Effect.fn("authorize.validate")(function* (pairs: Iterable<readonly [string, string]>) {
   const sent = collect(pairs)
   const once = (name: string) => (sent.repeated.has(name) ? undefined : sent.parameters.get(name))
   const matched = yield* matchClient(once("client_id"), once("redirect_uri"))
-  const { redirectUri } = matched
   return yield* checkRequest(matched, sent).pipe(
-    Effect.mapError((error: AuthorizationError) => new SentToClient({ redirectUri, state: echoable(sent), error }))
+    Effect.catch((error: AuthorizationError) => sendBack({ ...matched, state: echoable(sent) }, error))
   )
 })

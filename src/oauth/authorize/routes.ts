@@ -9,19 +9,26 @@ import { endpoint } from "../../web/endpoint.ts"
 import { PAGE_HEADERS, problem } from "../../web/page.ts"
 import { RETRY_AFTER_SECONDS } from "../../web/respond.ts"
 import { withParameters } from "../clients/redirectUri.ts"
-import type { InvalidRequest, SentToClient, ShownToUser, SlowDown } from "../errors.ts"
+import type { InvalidRequest, KeptFromClient, SentToClient, ShownToUser, SlowDown } from "../errors.ts"
 import { collect, readForm } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
 import { conclude } from "./answer.ts"
 import { Interaction } from "./Interaction.ts"
 import * as Pages from "./pages.ts"
-import { validate } from "./request.ts"
+import { sendBack, validate } from "./request.ts"
 
 const redirect = (location: string) =>
   // 303 and never 307: the browser must not post the form again to the client (OAuth 2.1 §7.5.3).
   HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
 
-type PageError = ShownToUser | SentToClient | InvalidRequest | PayloadTooLarge | SlowDown | StoreUnavailable
+type PageError =
+  | ShownToUser
+  | SentToClient
+  | KeptFromClient
+  | InvalidRequest
+  | PayloadTooLarge
+  | SlowDown
+  | StoreUnavailable
 
 const render = Effect.fnUntraced(function* (error: PageError) {
   switch (error._tag) {
@@ -36,6 +43,8 @@ const render = Effect.fnUntraced(function* (error: PageError) {
         })
       )
     }
+    case "KeptFromClient":
+      return Pages.keptFromClient(error.error)
     case "ShownToUser":
       return Pages.refusal(error.reason)
     case "invalid_request":
@@ -64,7 +73,10 @@ const query = Effect.map(
 
 const authorize = Effect.fnUntraced(function* (pairs: Iterable<readonly [string, string]>) {
   const interaction = yield* Interaction
-  const outcome = yield* interaction.begin(yield* validate(pairs))
+  const request = yield* validate(pairs)
+  const outcome = yield* Effect.catchTag(interaction.begin(request), "consent_required", (error) =>
+    sendBack(request, error)
+  )
   return outcome._tag === "Asked" ? outcome.response : redirect(yield* conclude(outcome.decision))
 })
 

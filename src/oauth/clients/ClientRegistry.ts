@@ -2,7 +2,7 @@
 
 import { Clock, Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { operation, StoreUnavailable } from "../../database/query.ts"
+import { operation, type StoreUnavailable } from "../../database/query.ts"
 import { EVERYTHING, Revocations } from "../tokens/Revocations.ts"
 import type { Client } from "./client.ts"
 import { makeClients, type Registration } from "./clients.sql.ts"
@@ -18,15 +18,10 @@ export class ClientRegistry extends Context.Service<
     /** Registers a client, or replaces what is known of it. Its sessions go on. */
     readonly save: (client: Client) => Effect.Effect<void, StoreUnavailable>
     /**
-     * Keeps what a person consented to of a client that is known by its document, together with what `issue` writes: when
-     * that answers `false`, nothing is written. A `snapshot` stands in for the document and replaces nothing that is
-     * known.
+     * Keeps what a document said of a client to whom somebody has just consented; `snapshot` is the day of the copy that
+     * stood in for it. A copy replaces nothing that is known, and no document what the operator or the client wrote.
      */
-    readonly remember: (
-      client: Client,
-      snapshot: string | undefined,
-      issue: Effect.Effect<boolean, StoreUnavailable>
-    ) => Effect.Effect<boolean, StoreUnavailable>
+    readonly remember: (client: Client, snapshot: string | undefined) => Effect.Effect<void, StoreUnavailable>
     /** Registers a client dynamically; when the database says that it did. */
     readonly register: (
       client: Client,
@@ -91,11 +86,8 @@ export class ClientRegistry extends Context.Service<
         save: Effect.fn("ClientRegistry.save")((client) =>
           operation(clients.save(client)).pipe(Effect.asVoid, changing(client.clientId))
         ),
-        remember: Effect.fn("ClientRegistry.remember")((client, snapshot, issue) =>
-          clients.remember(client, snapshot !== undefined, issue).pipe(
-            Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),
-            changing(client.clientId)
-          )
+        remember: Effect.fn("ClientRegistry.remember")((client, snapshot) =>
+          operation(clients.remember(client, snapshot !== undefined)).pipe(Effect.asVoid, changing(client.clientId))
         ),
         register: Effect.fn("ClientRegistry.register")((client, metadata, tokenHash) =>
           Effect.uninterruptible(operation(clients.register(client, metadata, tokenHash)))

@@ -9,7 +9,7 @@ import { InvalidClient, InvalidRequest } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import * as ClientAssertion from "./assertion.ts"
 import { ClientRegistry } from "./ClientRegistry.ts"
-import type { TokenEndpointAuthMethod } from "./client.ts"
+import type { Client, TokenEndpointAuthMethod } from "./client.ts"
 import * as ClientSecret from "./secret.ts"
 
 /** Who one claims to be, and the secret or the assertion that should prove it. */
@@ -85,6 +85,12 @@ const readCredentials = Effect.fnUntraced(function* (parameters: Parameters, aut
   } satisfies Credentials
 })
 
+/** A client, and how it proved to be this one. */
+export interface Authenticated {
+  readonly client: Client
+  readonly method: TokenEndpointAuthMethod
+}
+
 /** The client, if this proves that it is asking by a method of its own; and by which. */
 const prove = Effect.fnUntraced(function* (sent: TokenEndpointAuthMethod, { clientId, proof }: Claim) {
   const registry = yield* ClientRegistry
@@ -99,24 +105,21 @@ const prove = Effect.fnUntraced(function* (sent: TokenEndpointAuthMethod, { clie
   return isProven ? { client, method } : undefined
 })
 
-const authenticated = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
+/** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
+export const authenticate = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
   const { method, claims } = yield* readCredentials(parameters, authorization)
   for (const claim of claims) {
     const proven = yield* prove(method, claim)
-    if (proven !== undefined) return proven
+    if (proven !== undefined) return proven satisfies Authenticated
   }
   return yield* failed(method === "client_secret_basic")
 })
-
-/** The authenticated client. Reads nothing but the client; writes nothing but the use of an assertion. */
-export const authenticate = (parameters: Parameters, authorization: string | undefined) =>
-  Effect.map(authenticated(parameters, authorization), ({ client }) => client)
 
 /** An authenticated client that proved who it is: `none` proves nothing. */
 export const authenticateConfidential = Effect.fnUntraced(function* (
   parameters: Parameters,
   authorization: string | undefined
 ) {
-  const { client, method } = yield* authenticated(parameters, authorization)
-  return method === "none" ? yield* failed(authorization !== undefined) : client
+  const proven = yield* authenticate(parameters, authorization)
+  return proven.method === "none" ? yield* failed(authorization !== undefined) : proven
 })

@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { firstRow, type StoreUnavailable } from "../../database/query.ts"
+import { firstRow } from "../../database/query.ts"
 import { AUTH_METHODS, type Client, GRANT_TYPES } from "./client.ts"
 import { KeySet } from "./keySet.ts"
 import type { EffectiveMetadata } from "./metadata.ts"
@@ -36,9 +36,6 @@ const decodeRegistration = firstRow(
     created_at: Schema.Date
   })
 )
-/** What a client was to be remembered for was not written. */
-class NotIssued extends Schema.TaggedError<NotIssued>()("NotIssued", {}) {}
-
 const decodeIssued = firstRow(Schema.Struct({ created_at: Schema.Date }))
 
 const toClient = (row: typeof ClientRow.Type): Client => ({
@@ -107,15 +104,8 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
   const save = (client: Client) => sql`${insert(client)} ${replacing}`
 
   /** A copy of ours may be older than what is known, so it replaces nothing; a document replaces an older one. */
-  const remember = Effect.fnUntraced(
-    function* (client: Client, isCopy: boolean, issue: Effect.Effect<boolean, StoreUnavailable>) {
-      yield* sql`${insert(client)} ${replacing} where oauth_clients.origin = 'document' and ${!isCopy}`
-      // Codes refer to clients, so the client comes first, and goes again when there is no code.
-      return (yield* issue) || (yield* new NotIssued())
-    },
-    sql.withTransaction,
-    Effect.catchTag("NotIssued", () => Effect.succeed(false))
-  )
+  const remember = (client: Client, isCopy: boolean) =>
+    sql`${insert(client)} ${replacing} where oauth_clients.origin = 'document' and ${!isCopy}`
 
   const register = Effect.fnUntraced(function* (client: Client, metadata: EffectiveMetadata, tokenHash: Uint8Array) {
     const row = yield* decodeIssued(sql`${insert(client, { metadata, tokenHash })} returning created_at`)

@@ -9,7 +9,7 @@
  * who hangs up must not undo a rotation, and even less a compromise.
  */
 
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { operation, type StoreUnavailable } from "../../database/query.ts"
@@ -23,10 +23,20 @@ import { makeSweep, type Swept } from "./sweep.sql.ts"
 export class TokenStore extends Context.Service<
   TokenStore,
   {
-    /** Closes an approved form for good and stores its code. `false` when it was answered before: nothing is written. */
-    readonly issueCode: (form: AnswerOnce, code: AuthorizationCode) => Effect.Effect<boolean, StoreUnavailable>
-    /** Closes a denied form for good. `false` when it was answered before. */
-    readonly closeForm: (form: AnswerOnce) => Effect.Effect<boolean, StoreUnavailable>
+    /**
+     * Closes an approved form for good and stores its code, with whatever `along` writes, all or nothing. The code to
+     * answer with is the one that this very consent got before, while that is neither redeemed nor expired; there is
+     * none when the form was answered otherwise, and nothing is written then.
+     */
+    readonly issueCode: (
+      form: AnswerOnce,
+      code: AuthorizationCode,
+      along: Effect.Effect<void, StoreUnavailable>
+    ) => Effect.Effect<Redacted.Redacted | undefined, StoreUnavailable>
+    /** Closes a denied form for good. `false` when it was approved before. */
+    readonly denyForm: (form: AnswerOnce) => Effect.Effect<boolean, StoreUnavailable>
+    /** Whether a client has a live session that began with this very redirect URI: then a person has let it in there. */
+    readonly hasSession: (clientId: string, redirectUri: string) => Effect.Effect<boolean, StoreUnavailable>
     /** Redeems a code once. A second redemption by the same client revokes the session of the first. */
     readonly redeem: (request: RedeemRequest) => Effect.Effect<Redemption, StoreUnavailable>
     /** Rotates, replays or condemns: `rotation.ts` decides which. */
@@ -55,8 +65,9 @@ export class TokenStore extends Context.Service<
       const ended = ({ sessionId }: PresentedToken) => Effect.sync(() => tell(sessionId))
 
       return TokenStore.of({
-        issueCode: (form, code) => operation(codes.issueCode(form, code)),
-        closeForm: (form) => operation(codes.closeForm(form)),
+        issueCode: (form, code, along) => operation(codes.issueCode(form, code, along)),
+        denyForm: (form) => operation(codes.denyForm(form)),
+        hasSession: (clientId, redirectUri) => operation(sessions.hasSession(clientId, redirectUri)),
         redeem: (request) =>
           Effect.tap(operation(codes.redeem(request)), ({ _tag }) =>
             _tag === "Replayed" ? ended(request.code) : Effect.void

@@ -3,11 +3,12 @@
  * writes nothing unless everything fits; only what did not is looked into.
  */
 
-import { Effect, Schema } from "effect"
+import { Effect, Option, type Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
-import { firstRow } from "../../database/query.ts"
+import { firstRow, type StoreUnavailable } from "../../database/query.ts"
 import type { MintedToken, PresentedToken } from "../tokens/opaqueToken.ts"
+import { openCode, sealCode } from "./seal.ts"
 import { endSession, type Presenter } from "./sessions.sql.ts"
 
 /** A form that is to be answered once. Its id, a UUID, becomes the id of the session that its code begins. */
@@ -15,11 +16,12 @@ export interface AnswerOnce {
   readonly id: string
   /** For how long it may be answered, and so for how long it is remembered that it was. */
   readonly lifetimeSeconds: number
+  /** What is posted with the form and known to its browser alone: its code is kept under this. None: nobody can repeat. */
+  readonly secret: Redacted.Redacted | undefined
 }
 
-/** What a person granted, and what the code for it is bound to (RFC 6749 §4.1.3, RFC 7636 §4.4). */
-export interface AuthorizationCode {
-  readonly hash: Uint8Array
+/** A code, what a person granted with it, and what it is bound to (RFC 6749 §4.1.3, RFC 7636 §4.4). */
+export interface AuthorizationCode extends MintedToken {
   readonly clientId: string
   readonly subject: string
   readonly scopes: ReadonlyArray<string>
@@ -47,29 +49,52 @@ export type Redemption =
   | { readonly _tag: "Replayed" }
 
 const decodeRedeemed = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+const decodeKept = firstRow(Schema.Struct({ sealed_code: Schema.NullOr(Schema.Uint8Array) }))
 const decodeSpent = firstRow(Schema.Struct({ is_presenters: Schema.Boolean }))
 
 export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
-  const close = ({ id, lifetimeSeconds }: AnswerOnce) => sql`
-    insert into mcp.oauth_decisions (id, expires_at)
-    values (${id}, clock_timestamp() + make_interval(secs => ${lifetimeSeconds}))
-    on conflict (id) do nothing returning id`
+  /** Of many at once one closes it; the others wait until that is committed. */
+  const close = ({ id, lifetimeSeconds }: AnswerOnce, approved: boolean, sealedCode: Uint8Array | null) =>
+    Effect.map(
+      sql`
+        insert into mcp.oauth_decisions (id, approved, sealed_code, expires_at)
+        values (${id}, ${approved}, ${sealedCode}, clock_timestamp() + make_interval(secs => ${lifetimeSeconds}))
+        on conflict (id) do nothing returning id`,
+      (closed) => closed.length > 0
+    )
 
-  const closeForm = Effect.fn("TokenStore.closeForm")(function* (form: AnswerOnce) {
-    return (yield* close(form)).length > 0
+  const denyForm = Effect.fn("TokenStore.denyForm")(function* (form: AnswerOnce) {
+    if (yield* close(form, false, null)) return true
+    return (yield* sql`select from mcp.oauth_decisions where id = ${form.id} and not approved`).length > 0
   }, Effect.uninterruptible)
 
-  const issueCode = Effect.fn("TokenStore.issueCode")(function* (form: AnswerOnce, code: AuthorizationCode) {
-    const issued = yield* sql`
-      with closed as (${close(form)})
-      insert into mcp.oauth_authorization_codes
-        (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
-      select ${code.hash}, id, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
-             ${code.redirectUri}, ${code.codeChallenge},
-             clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode})
-      from closed returning session_id`
-    return issued.length > 0
-  }, Effect.uninterruptible)
+  /** The code that the same decision was answered with, while it is good. */
+  const issuedBefore = Effect.fnUntraced(function* ({ id, secret }: AnswerOnce, code: AuthorizationCode) {
+    const kept = yield* decodeKept(sql`
+      select d.sealed_code
+      from mcp.oauth_decisions d join mcp.oauth_authorization_codes c on c.session_id = d.id
+      where d.id = ${id} and c.expires_at > clock_timestamp()
+        and c.subject = ${code.subject} and c.scopes = ${code.scopes}`)
+    if (secret === undefined || !kept?.sealed_code) return undefined
+    return Option.getOrUndefined(openCode(secret, kept.sealed_code))
+  })
+
+  const issueCode = Effect.fn("TokenStore.issueCode")(
+    function* (form: AnswerOnce, code: AuthorizationCode, along: Effect.Effect<void, StoreUnavailable>) {
+      const sealed = form.secret === undefined ? null : sealCode(form.secret, code.secret)
+      if (!(yield* close(form, true, sealed))) return yield* issuedBefore(form, code)
+      yield* along
+      yield* sql`
+        insert into mcp.oauth_authorization_codes
+          (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
+        values (${code.hash}, ${form.id}, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
+                ${code.redirectUri}, ${code.codeChallenge},
+                clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode}))`
+      return code.secret
+    },
+    sql.withTransaction,
+    Effect.uninterruptible
+  )
 
   /** The conditions on a row of codes, or on the session that a code began. */
   const isPresenters = ({ by, redirectUri, codeChallenge }: RedeemRequest) => sql`
@@ -77,7 +102,7 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     and redirect_uri = coalesce(${redirectUri ?? null}, redirect_uri)`
 
   const redeemNow = Effect.fnUntraced(function* (request: RedeemRequest) {
-    const { code, access, refresh } = request
+    const { code, by, access, refresh } = request
     const expiresIn = Math.min(lifetimes.accessToken, lifetimes.session)
     const redeemed = yield* decodeRedeemed(sql`
       with code as (
@@ -86,9 +111,10 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
         returning *, clock_timestamp() as now
       ), session as (
         insert into mcp.mcp_sessions
-          (id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, created_at, expires_at)
-        select session_id, client_id, subject, scopes, resource, code_hash, redirect_uri, code_challenge, now,
-               now + make_interval(secs => ${lifetimes.session})
+          (id, client_id, auth_method, subject, scopes, resource, code_hash, redirect_uri, code_challenge, created_at,
+           expires_at)
+        select session_id, client_id, ${by.method}, subject, scopes, resource, code_hash, redirect_uri, code_challenge,
+               now, now + make_interval(secs => ${lifetimes.session})
         from code
       ), refresh as (
         insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, created_at, expires_at)
@@ -118,5 +144,5 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     return (yield* redeemNow(request)) ?? (yield* condemn(request))
   }, Effect.uninterruptible)
 
-  return { closeForm, issueCode, redeem }
+  return { denyForm, issueCode, redeem }
 }

@@ -7,6 +7,7 @@ import { Array as Arr, Effect, Redacted, Schema, Semaphore } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
 import { firstRow, rows } from "../../database/query.ts"
+import { AUTH_METHODS, type TokenEndpointAuthMethod } from "../clients/client.ts"
 import * as Scope from "../scope.ts"
 import { type MintedToken, type PresentedToken, sha256 } from "../tokens/opaqueToken.ts"
 import { decide, type RotationDecision, type SessionState } from "./rotation.ts"
@@ -26,7 +27,7 @@ export interface RefreshRequest {
 
 export type Rotation =
   | (Successor & { readonly _tag: "Rotated"; readonly expiresIn: number; readonly scopes: ReadonlyArray<string> })
-  /** No session of this client has such a token. */
+  /** No session of this client, as it authenticated, has such a token. */
   | { readonly _tag: "Unknown" }
   /** More was asked for than was granted. */
   | { readonly _tag: "ScopeExceeded" }
@@ -34,6 +35,7 @@ export type Rotation =
 
 const SessionRow = Schema.Struct({
   client_id: Schema.String,
+  is_proven: Schema.Boolean,
   scopes: Schema.Array(Schema.String),
   resource: Schema.String,
   status: Schema.Literals(["active", "revoked", "compromised"]),
@@ -58,10 +60,21 @@ const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String
 /** As much of a refresh as the statement needs. Hashes are SHA-256 digests of tokens. */
 interface RotationValues {
   readonly token: Omit<PresentedToken, "secret">
-  readonly by: Pick<Presenter, "clientId">
+  readonly by: Pick<Presenter, "clientId" | "method">
   readonly requested: RefreshRequest["requested"]
   readonly refresh: Pick<MintedToken, "hash">
 }
+
+/**
+ * By how it authenticates, what a client may go on with: a session that began with a proof is not worth less than one, or
+ * whoever has its refresh token would say that there is no proof to give.
+ */
+const GOES_ON_WITH = {
+  none: ["none"],
+  client_secret_basic: ["none", "client_secret_basic", "client_secret_post"],
+  client_secret_post: ["none", "client_secret_basic", "client_secret_post"],
+  private_key_jwt: AUTH_METHODS
+} satisfies Record<TokenEndpointAuthMethod, ReadonlyArray<TokenEndpointAuthMethod>>
 
 /**
  * Answers and writes nothing, unless the token is the live head of an active session of the client, and the session
@@ -79,6 +92,7 @@ export const rotation = (
   with head as (
     update mcp.mcp_sessions s set head_generation = ${generation + 1}, confirmed_at = null
     where s.id = ${sessionId} and s.client_id = ${by.clientId} and s.status = 'active'
+      and coalesce(s.auth_method = any(${GOES_ON_WITH[by.method]}), true)
       and s.head_generation = ${generation} and s.expires_at > clock_timestamp()
       and coalesce(${requested ?? null}::text[] <@ s.scopes, true)
       and exists (
@@ -169,9 +183,10 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     // The clock is read outside the locking part, so it is read after the lock is held.
     const row = yield* decodeSession(sql`
         with session as materialized (select * from mcp.mcp_sessions where id = ${token.sessionId} for update)
-        select client_id, scopes, resource, status, head_generation, confirmed_at, expires_at, clock_timestamp() as now
+        select client_id, coalesce(auth_method = any(${GOES_ON_WITH[by.method]}), true) as is_proven,
+               scopes, resource, status, head_generation, confirmed_at, expires_at, clock_timestamp() as now
         from session`)
-    if (row?.client_id !== by.clientId) return { _tag: "Unknown" } satisfies Rotation
+    if (row?.client_id !== by.clientId || !row.is_proven) return { _tag: "Unknown" } satisfies Rotation
     const scopes = Scope.narrowed(row.scopes, request.requested)
     if (scopes === undefined) return { _tag: "ScopeExceeded" } satisfies Rotation
 

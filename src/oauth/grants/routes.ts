@@ -16,26 +16,34 @@ import type { TokenError } from "../errors.ts"
 import { type Parameters, readParameters } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
 import { answerErrors } from "../respond.ts"
+import type { ScopeCatalogue } from "../scope.ts"
 import type { AccessTokens } from "../tokens/AccessTokens.ts"
 import type { ServerKeys } from "../tokens/ServerKeys.ts"
 import { introspect } from "./introspect.ts"
 import { revoke } from "./revoke.ts"
+import type { Presenter } from "./sessions.sql.ts"
 import type { TokenStore } from "./TokenStore.ts"
 import { grant } from "./token.ts"
 
-type Services = ServerConfig | AccessTokens | ClientDocuments | ClientRegistry | ServerKeys | TokenStore
+type Services =
+  | ServerConfig
+  | AccessTokens
+  | ClientDocuments
+  | ClientRegistry
+  | ScopeCatalogue
+  | ServerKeys
+  | TokenStore
 
-/** An answer to an authenticated client. `address` is for the audit trail. */
+/** An answer to an authenticated client. */
 type Serve = (
   client: Client,
   parameters: Parameters,
-  address: string
+  by: Presenter
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, TokenError | StoreUnavailable, Services>
 
-const token: Serve = (client, parameters, address) =>
-  Effect.map(grant(client, parameters, address), (tokens) => json(tokens))
-const revocation: Serve = (client, parameters, address) =>
-  Effect.as(revoke(client, parameters, address), HttpServerResponse.empty({ status: 200, headers: NO_STORE }))
+const token: Serve = (client, parameters, by) => Effect.map(grant(client, parameters, by), (tokens) => json(tokens))
+const revocation: Serve = (_, parameters, by) =>
+  Effect.as(revoke(parameters, by), HttpServerResponse.empty({ status: 200, headers: NO_STORE }))
 const introspection: Serve = (client, parameters) => Effect.map(introspect(client, parameters), (facts) => json(facts))
 
 export const TokenRoutes = HttpRouter.use(
@@ -48,9 +56,10 @@ export const TokenRoutes = HttpRouter.use(
       Effect.gen(function* () {
         const request = yield* HttpServerRequest.HttpServerRequest
         const parameters = yield* readParameters
-        const client = yield* authenticated(parameters, request.headers.authorization)
+        const { client, method } = yield* authenticated(parameters, request.headers.authorization)
         yield* limits.client(client.clientId)
-        return yield* serve(client, parameters, yield* callerAddress)
+        const by = { clientId: client.clientId, method, address: yield* callerAddress }
+        return yield* serve(client, parameters, by)
       }).pipe(limits.failures, answerErrors, admitOrigin)
 
     yield* endpoint(router, "/token", { POST: forClients(token) }, cors)

@@ -1,7 +1,7 @@
 /**
- * The answer of a rotation, kept on the retired token's row for a repeat inside the grace.
+ * Answers that are kept for a repeat: of a rotation on the retired token's row, of a consent form on the decision's.
  *
- * Encrypted under a key that only the presented token yields (HKDF, then AES-256-GCM), so the database, which holds
+ * Encrypted under a key that only what was presented yields (HKDF, then AES-256-GCM), so the database, which holds
  * hashes alone, can repeat an answer that it cannot read.
  */
 
@@ -18,31 +18,48 @@ export type Successor = typeof Successor.Type
 const SuccessorJson = Schema.fromJsonString(Successor)
 const [SALT, IV, TAG] = [16, 12, 16] as const
 
-const keyOf = (token: Redacted.Redacted, salt: Uint8Array) =>
-  Buffer.from(hkdfSync("sha256", Redacted.value(token), salt, "gatehouse successor v1", 32))
+/** A seal made for one purpose does not open for another. */
+type Purpose = "successor" | "code"
+
+const keyOf = (purpose: Purpose, secret: Redacted.Redacted, salt: Uint8Array) =>
+  Buffer.from(hkdfSync("sha256", Redacted.value(secret), salt, `gatehouse ${purpose} v1`, 32))
 
 /** Layout: salt 16 | iv 12 | ciphertext | tag 16. */
-export const seal = (token: Redacted.Redacted, successor: Successor): Uint8Array => {
+const encrypt = (purpose: Purpose, secret: Redacted.Redacted, text: string): Uint8Array => {
   const [salt, iv] = [randomBytes(SALT), randomBytes(IV)]
-  const cipher = createCipheriv("aes-256-gcm", keyOf(token, salt), iv)
-  const content = cipher.update(Schema.encodeSync(SuccessorJson)(successor), "utf8")
+  const cipher = createCipheriv("aes-256-gcm", keyOf(purpose, secret, salt), iv)
+  const content = cipher.update(text, "utf8")
   return Buffer.concat([salt, iv, content, cipher.final(), cipher.getAuthTag()])
 }
 
-/** `None` when the seal was not made for this token. */
-export const open = (token: Redacted.Redacted, sealed: Uint8Array): Option.Option<Successor> =>
+const decrypt = (purpose: Purpose, secret: Redacted.Redacted, sealed: Uint8Array): Option.Option<string> =>
   Result.getSuccess(
     Result.try(() => {
       const decipher = createDecipheriv(
         "aes-256-gcm",
-        keyOf(token, sealed.subarray(0, SALT)),
+        keyOf(purpose, secret, sealed.subarray(0, SALT)),
         sealed.subarray(SALT, SALT + IV)
       )
       decipher.setAuthTag(sealed.subarray(-TAG))
       const content = decipher.update(sealed.subarray(SALT + IV, -TAG))
       return Buffer.concat([content, decipher.final()]).toString("utf8")
     })
-  ).pipe(Option.flatMap(Schema.decodeOption(SuccessorJson)))
+  )
+
+export const seal = (token: Redacted.Redacted, successor: Successor): Uint8Array =>
+  encrypt("successor", token, Schema.encodeSync(SuccessorJson)(successor))
+
+/** `None` when the seal was not made for this token. */
+export const open = (token: Redacted.Redacted, sealed: Uint8Array): Option.Option<Successor> =>
+  Option.flatMap(decrypt("successor", token, sealed), Schema.decodeOption(SuccessorJson))
+
+/** The code that a form was answered with, for whoever posts the same form again. */
+export const sealCode = (form: Redacted.Redacted, code: Redacted.Redacted): Uint8Array =>
+  encrypt("code", form, Redacted.value(code))
+
+/** `None` when the seal was not made for this form. */
+export const openCode = (form: Redacted.Redacted, sealed: Uint8Array): Option.Option<Redacted.Redacted> =>
+  Option.map(decrypt("code", form, sealed), (code) => Redacted.make(code))
 
 /** Follows the seals of a chain, each of which yields the key of the next, to the last answer; nothing if one is not there. */
 export const openAll = (token: Redacted.Redacted, seals: ReadonlyArray<Uint8Array | null>): Successor | undefined => {

@@ -3,11 +3,13 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow } from "../../database/query.ts"
+import type { TokenEndpointAuthMethod } from "../clients/client.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 
 /** Who presented a token: what the audit trail records. */
 export interface Presenter {
   readonly clientId: string
+  readonly method: TokenEndpointAuthMethod
   readonly address: string
 }
 
@@ -81,6 +83,14 @@ export const makeSessions = (sql: SqlClient.SqlClient) => {
     } satisfies TokenFacts
   })
 
+  const hasSession = Effect.fn("TokenStore.hasSession")(function* (clientId: string, redirectUri: string) {
+    const found = yield* sql`
+      select from mcp.mcp_sessions
+      where client_id = ${clientId} and redirect_uri = ${redirectUri}
+        and status = 'active' and expires_at > clock_timestamp() limit 1`
+    return found.length > 0
+  })
+
   const revokeSession = Effect.fn("TokenStore.revokeSession")(
     function* (token: PresentedToken, by: Presenter) {
       const owner = yield* decodeOwner(sql`
@@ -97,5 +107,5 @@ export const makeSessions = (sql: SqlClient.SqlClient) => {
     Effect.uninterruptible
   )
 
-  return { inspect, revokeSession }
+  return { hasSession, inspect, revokeSession }
 }

@@ -15,6 +15,7 @@ import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
 import * as OpaqueToken from "../tokens/opaqueToken.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
+import type { Presenter } from "./sessions.sql.ts"
 import { TokenStore } from "./TokenStore.ts"
 
 /** RFC 6749 §5.1. */
@@ -45,7 +46,7 @@ const response = (issued: {
   scope: Scope.format(issued.scopes)
 })
 
-const authorizationCode = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+const authorizationCode = Effect.fnUntraced(function* (client: Client, parameters: Parameters, by: Presenter) {
   const presented = yield* requiredSecret(parameters, "code")
   const verifier = yield* required(parameters, "code_verifier")
   if (!Pkce.isVerifier(verifier)) {
@@ -65,7 +66,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
   const store = yield* TokenStore
   const redemption = yield* store.redeem({
     code,
-    by: { clientId: client.clientId, address },
+    by,
     redirectUri: parameters.get("redirect_uri"),
     codeChallenge: Pkce.challengeOf(verifier),
     access,
@@ -89,9 +90,10 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
   }
 })
 
-const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Parameters, by: Presenter) {
   const presented = yield* requiredSecret(parameters, "refresh_token")
-  const requested = yield* Scope.asked(parameters.get("scope"))
+  const { current } = yield* Scope.ScopeCatalogue
+  const requested = yield* Scope.asked(current(), parameters.get("scope"))
   yield* requestedResource(parameters)
 
   const keys = yield* ServerKeys
@@ -101,7 +103,7 @@ const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Pa
   const store = yield* TokenStore
   const rotation = yield* store.refresh({
     token,
-    by: { clientId: client.clientId, address },
+    by,
     requested,
     refresh: OpaqueToken.mint("refresh", keys.signing(), token.sessionId, token.generation + 1),
     mintAccess: (generation) => OpaqueToken.mint("access", keys.signing(), token.sessionId, generation)
@@ -137,8 +139,8 @@ const GRANTS = { authorization_code: authorizationCode, refresh_token: refreshTo
   unknown
 >
 
-/** RFC 6749 §3.2: exchanges a grant of an authenticated client for tokens. `address` is for the audit trail. */
-export const grant = Effect.fnUntraced(function* (client: Client, parameters: Parameters, address: string) {
+/** RFC 6749 §3.2: exchanges a grant of an authenticated client for tokens. */
+export const grant = Effect.fnUntraced(function* (client: Client, parameters: Parameters, by: Presenter) {
   const grantType = yield* required(parameters, "grant_type")
   if (grantType !== "authorization_code" && grantType !== "refresh_token") {
     return yield* new UnsupportedGrantType({ description: "grant_type is not authorization_code or refresh_token" })
@@ -147,5 +149,5 @@ export const grant = Effect.fnUntraced(function* (client: Client, parameters: Pa
     return yield* new UnauthorizedClient({ description: "this client is not registered for that grant_type" })
   }
   if (client.disabled) return yield* invalidGrant(grantType === "refresh_token" ? "refresh_token" : "code")
-  return yield* GRANTS[grantType](client, parameters, address)
+  return yield* GRANTS[grantType](client, parameters, by)
 })

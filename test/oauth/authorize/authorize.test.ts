@@ -1,15 +1,21 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option, Redacted } from "effect"
+import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import * as ConsentForm from "../../../src/oauth/authorize/consentForm.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
+import { openCode } from "../../../src/oauth/grants/seal.ts"
+import { ServerKeys } from "../../../src/oauth/tokens/ServerKeys.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
   type Answer,
   authorizeParameters,
   decide,
+  exchange,
   formOf,
   getAuthorize,
   locationOf,
   newPkce,
+  obtainTokens,
   postForm,
   REDIRECT_URI,
   request,
@@ -188,15 +194,18 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
   )
 
   it.effect(
-    "AZ14 a scope outside the grammar or unknown altogether is invalid_scope, a partly known one is narrowed",
+    "F15 AZ14 a scope outside the grammar is invalid_scope, unknown ones are dropped, and none left is the default",
     () =>
       Effect.gen(function* () {
-        for (const bad of ['a"b', "a\\b", "a\u00a0b", "mcp.tools.call\n", "ａ", "unknown"]) {
+        for (const bad of ['a"b', "a\\b", "a\u00a0b", "mcp.tools.call\n", "ａ", "mcp.tools.call,offline_access"]) {
           yield* isSent(yield* ask({ scope: bad }), "invalid_scope")
         }
-        const page = yield* ask({ scope: "openid mcp.tools.call" })
-        isPage(page, 200)
-        assert.include(page.text, "tools on your behalf")
+        for (const scope of ["openid mcp.tools.call", "unknown", " "]) {
+          const page = yield* ask({ scope })
+          isPage(page, 200)
+          assert.include(page.text, "tools on your behalf")
+          assert.strictEqual((yield* obtainTokens({ scope })).scope, "mcp.tools.call")
+        }
       })
   )
 
@@ -212,6 +221,29 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       const pairs = authorizeParameters(challenge, { response_type: "token" })
       yield* isSent(yield* getAuthorize([...pairs, ["iss", "https://evil.example"]]), "unsupported_response_type")
+    })
+  )
+
+  it.effect("F5, F16 AZ17 a resource may be repeated and spelt in any case; each has to be ours", () =>
+    Effect.gen(function* () {
+      const { baseUrl, port } = yield* TestApp
+      const pairs = authorizeParameters(challenge)
+      const resource = `${baseUrl}/mcp`
+      for (const good of [[resource, resource], [resource, "", `${baseUrl}/`], [`HTTP://LocalHost:${port}/mcp/`]]) {
+        isPage(yield* getAuthorize([...pairs, ...good.map((uri) => ["resource", uri] as const)]), 200)
+      }
+      for (const bad of [
+        [resource, "https://other.example/mcp"],
+        ["https://other.example/mcp", resource],
+        [`${baseUrl}/MCP`],
+        [resource.replace("http:", "https:")],
+        [`http://user@localhost:${port}/mcp`],
+        [`http:/localhost:${port}/mcp`],
+        [`${baseUrl}/x/../mcp`]
+      ]) {
+        const answer = yield* getAuthorize([...pairs, ...bad.map((uri) => ["resource", uri] as const)])
+        yield* isSent(answer, "invalid_target")
+      }
     })
   )
 
@@ -364,27 +396,180 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
-  it.effect("UI12 a form is answered once, whether it was allowed or denied", () =>
+  it.effect("F3 UI12 the same decision again leads to the same place, another one to a page, and neither writes", () =>
     Effect.gen(function* () {
-      for (const first of ["approve", "deny"]) {
+      for (const [first, other] of [
+        ["approve", "deny"],
+        ["deny", "approve"]
+      ] as const) {
         const form = formOf(yield* ask())
-        assert.strictEqual((yield* decide(form, first)).status, 303)
+        const answer = yield* decide(form, first)
+        assert.strictEqual(answer.status, 303)
         const before = yield* rowCounts()
-        for (const again of ["approve", "deny"]) isPage(yield* decide(form, again), 410)
+        for (let count = 0; count < 3; count++) {
+          assert.strictEqual(locationOf(yield* decide(form, first)).href, locationOf(answer).href)
+          const page = yield* decide(form, other)
+          isPage(page, 410)
+          assert.include(page.text, "the first answer counts")
+        }
+        isPage(yield* decide({ ...form, cookie: "" }, first), 403)
         assert.deepStrictEqual(yield* rowCounts(), before)
       }
     })
   )
 
-  it.effect("UI12 of many decisions at once exactly one makes a code", () =>
+  it.effect("F3 UI12 once its code is redeemed or expired, a form was answered and that is all", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const pkce = newPkce()
+      const form = formOf(yield* getAuthorize(authorizeParameters(pkce.challenge)))
+      const code = locationOf(yield* decide(form, "approve")).searchParams.get("code") ?? ""
+      assert.strictEqual((yield* exchange({ code, verifier: pkce.verifier })).status, 200)
+      const late = formOf(yield* ask())
+      assert.strictEqual((yield* decide(late, "approve")).status, 303)
+      yield* sql`update mcp.oauth_authorization_codes set expires_at = clock_timestamp()`.pipe(Effect.orDie)
+      const before = yield* rowCounts()
+      for (const answered of [form, late]) {
+        for (const decision of ["approve", "deny"]) isPage(yield* decide(answered, decision), 410)
+      }
+      assert.deepStrictEqual(yield* rowCounts(), before)
+    })
+  )
+
+  it.effect("F3 the database cannot read the code that it keeps for a repeat", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const keys = yield* ServerKeys
+      const form = formOf(yield* ask())
+      const code = locationOf(yield* decide(form, "approve")).searchParams.get("code") ?? ""
+      const [row] = yield* sql<{ id: string; sealed_code: Uint8Array }>`
+        select id, sealed_code from mcp.oauth_decisions where sealed_code is not null
+        order by expires_at desc limit 1`.pipe(Effect.orDie)
+      const sealed = row?.sealed_code ?? new Uint8Array()
+      assert.isFalse(Buffer.from(sealed).includes(code))
+      const opens = (secret: string) => Option.getOrUndefined(openCode(Redacted.make(secret), sealed))
+      const opened = opens(form.csrf_token)
+      assert.strictEqual(opened && Redacted.value(opened), code)
+      for (const known of ["", row?.id ?? "", form.transaction, keys.signing().consentKey.export().toString("hex")]) {
+        assert.isUndefined(opens(known))
+      }
+    })
+  )
+
+  for (const decision of ["approve", "deny"]) {
+    it.effect(`F3 UI12 of many decisions at once (${decision}) all lead to the same place, with one code in all`, () =>
+      Effect.gen(function* () {
+        const form = formOf(yield* ask())
+        const before = yield* rowCounts()
+        const answers = yield* Effect.all(
+          Array.from({ length: 50 }, () => decide(form, decision)),
+          { concurrency: "unbounded" }
+        )
+        assert.lengthOf([...new Set(answers.map((answer) => locationOf(answer).href))], 1)
+        assert.isTrue(answers.every(({ status }) => status === 303))
+        const after = yield* rowCounts()
+        assert.strictEqual(Number(after?.decisions), Number(before?.decisions) + 1)
+        assert.strictEqual(Number(after?.codes), Number(before?.codes) + (decision === "approve" ? 1 : 0))
+      })
+    )
+  }
+
+  it.effect("F3 UI12 of opposite decisions at once one is carried out and the other told", () =>
     Effect.gen(function* () {
       const form = formOf(yield* ask())
       const answers = yield* Effect.all(
-        Array.from({ length: 20 }, () => decide(form, "approve")),
+        Array.from({ length: 20 }, (_, count) => decide(form, count % 2 === 0 ? "approve" : "deny")),
         { concurrency: "unbounded" }
       )
-      assert.strictEqual(answers.filter(({ status }) => status === 303).length, 1)
-      assert.strictEqual(answers.filter(({ status }) => status === 410).length, 19)
+      assert.strictEqual(answers.filter(({ status }) => status === 303).length, 10)
+      assert.strictEqual(answers.filter(({ status }) => status === 410).length, 10)
+    })
+  )
+
+  it.effect("F13 pages that a fresh browser opens at once can each be answered", () =>
+    Effect.gen(function* () {
+      const forms = (yield* Effect.all([ask(), ask(), ask()], { concurrency: "unbounded" })).map(formOf)
+      // One jar, in which a later cookie of the same name replaces an earlier one.
+      const jar = new Map(forms.map(({ cookie }) => cookie.split("=") as [string, string]))
+      const cookie = [...jar].map(([name, value]) => `${name}=${value}`).join("; ")
+      for (const form of forms) assert.strictEqual((yield* decide({ ...form, cookie }, "approve")).status, 303)
+    })
+  )
+
+  it.effect("F13 a browser keeps the cookies of the latest ten forms, and each no longer than its form lives", () =>
+    Effect.gen(function* () {
+      const sent = Array.from({ length: 12 }, (_, count) => `gatehouse-0000000${count.toString(16)}=${"a".repeat(43)}`)
+      const page = yield* getAuthorize(authorizeParameters(challenge), { cookie: `other=1; ${sent.join("; ")}` })
+      const [fresh = "", ...gone] = page.headers.getSetCookie()
+      assert.match(fresh, /^gatehouse-[0-9a-f]{8}=[A-Za-z0-9_-]{43};.*Max-Age=600/)
+      assert.deepStrictEqual(
+        gone.map((cookie) => cookie.slice(0, 20)),
+        ["gatehouse-00000000=;", "gatehouse-00000001=;", "gatehouse-00000002=;"]
+      )
+      for (const cookie of gone) assert.include(cookie, "Max-Age=0")
+      // What anybody may have put there is left alone.
+      const odd = Array.from({ length: 12 }, (_, count) => `gatehouse-(${count}"ü=x`).join("; ")
+      const other = yield* getAuthorize(authorizeParameters(challenge), { cookie: Buffer.from(odd).toString("latin1") })
+      isPage(other, 200)
+      assert.lengthOf(other.headers.getSetCookie(), 1)
+    })
+  )
+
+  it.effect("T UI1 a form of this browser with the cookie of another is refused", () =>
+    Effect.gen(function* () {
+      const [form, other] = [formOf(yield* ask()), formOf(yield* ask())]
+      const [name] = form.cookie.split("=")
+      const [, value] = other.cookie.split("=")
+      const before = yield* rowCounts()
+      for (const cookie of [`${name}=${value}`, `${name}=${"a".repeat(43)}`, `${name}=`, `${name}=x`, other.cookie]) {
+        isPage(yield* decide({ ...form, cookie }, "approve"), 403)
+      }
+      assert.deepStrictEqual(yield* rowCounts(), before)
+      assert.strictEqual((yield* decide(form, "approve")).status, 303)
+    })
+  )
+
+  it.effect("T a consent form expires", () =>
+    Effect.gen(function* () {
+      const keys = yield* ServerKeys
+      const registry = yield* ClientRegistry
+      const { resource } = yield* ServerConfig
+      const client = (yield* registry.find("demo")) ?? (yield* Effect.die(new Error("no demo client")))
+      const checked = {
+        client,
+        snapshot: undefined,
+        redirectUri: REDIRECT_URI,
+        state: undefined,
+        scopes: ["mcp.tools.call"],
+        resource,
+        codeChallenge: challenge,
+        prompt: []
+      }
+      const old = (seconds: number) => {
+        const transaction = ConsentForm.begin(checked, keys.signing(), Date.now() - 1000 * seconds)
+        const browserId = ConsentForm.newBrowserId()
+        const cookie = `gatehouse-${ConsentForm.shortId(transaction)}=${browserId}`
+        return { ...ConsentForm.fieldsOf(transaction, keys.signing(), browserId), cookie }
+      }
+      const before = yield* rowCounts()
+      for (const decision of ["approve", "deny"]) isPage(yield* decide(old(601), decision), 410)
+      assert.deepStrictEqual(yield* rowCounts(), before)
+      assert.strictEqual((yield* decide(old(300), "approve")).status, 303)
+    })
+  )
+
+  it.effect("T the redirect URI is matched again at the decision", () =>
+    Effect.gen(function* () {
+      yield* save("moving", ["https://c.example/cb"])
+      const asked = () => ask({ client_id: "moving", redirect_uri: "https://c.example/cb" })
+      const [form, allowed] = [formOf(yield* asked()), formOf(yield* asked())]
+      assert.strictEqual((yield* decide(allowed, "approve")).status, 303)
+      yield* save("moving", ["https://c.example/other"])
+      const before = yield* rowCounts()
+      for (const decision of ["approve", "deny"]) isPage(yield* decide(form, decision), 400)
+      // Nor is an answer repeated there.
+      isPage(yield* decide(allowed, "approve"), 400)
+      assert.deepStrictEqual(yield* rowCounts(), before)
     })
   )
 })
@@ -397,10 +582,30 @@ layer(
   }),
   { excludeTestServices: true, timeout: "60 seconds" }
 )("/authorize behind TLS", (it) => {
+  it.effect("F16 the port that https implies may be named, and no other", () =>
+    Effect.gen(function* () {
+      for (const resource of [
+        "HTTPS://Gate.Example:443/mcp",
+        "https://gate.example:443",
+        "https://gate.example/mcp/"
+      ]) {
+        isPage(yield* ask({ resource }), 200)
+      }
+      for (const resource of [
+        "https://gate.example:80/mcp",
+        "https://gate.example:/mcp",
+        "https://gate.example:4430/mcp"
+      ]) {
+        const answer = yield* ask({ resource })
+        assert.strictEqual(locationOf(answer).searchParams.get("error"), "invalid_target", resource)
+      }
+    })
+  )
+
   it.effect("UI6 the cookie has the __Host- prefix and is Secure", () =>
     Effect.gen(function* () {
       const cookie = (yield* ask()).headers.get("set-cookie") ?? ""
-      assert.match(cookie, /^__Host-gatehouse=/)
+      assert.match(cookie, /^__Host-gatehouse-[0-9a-f]{8}=/)
       assert.include(cookie, "Secure")
     })
   )

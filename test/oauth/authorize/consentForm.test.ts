@@ -32,7 +32,11 @@ describe("consent forms", () => {
     const transaction = ConsentForm.begin({ ...request, state: state.toWellFormed() }, key, 0)
     const browserId = ConsentForm.newBrowserId()
     const fields = ConsentForm.fieldsOf(transaction, key, browserId)
-    const read = ConsentForm.read({ transaction: fields.transaction, csrfToken: fields.csrf_token, browserId }, byId)
+    const read = ConsentForm.read(
+      { transaction: fields.transaction, csrfToken: fields.csrf_token },
+      () => browserId,
+      byId
+    )
     assert.deepStrictEqual(Option.getOrUndefined(read), transaction)
   })
 
@@ -41,7 +45,7 @@ describe("consent forms", () => {
     const one = ConsentForm.fieldsOf(ConsentForm.begin(request, key, 0), key, mine)
     const other = ConsentForm.fieldsOf(ConsentForm.begin(request, key, 0), key, mine)
     const passes = (transaction: string, csrfToken: string, browserId: string) =>
-      Option.isSome(ConsentForm.read({ transaction, csrfToken, browserId }, byId))
+      Option.isSome(ConsentForm.read({ transaction, csrfToken }, () => browserId, byId))
     assert.isTrue(passes(one.transaction, one.csrf_token, mine))
     assert.isFalse(passes(one.transaction, one.csrf_token, theirs))
     assert.isFalse(passes(one.transaction, other.csrf_token, mine))

@@ -517,14 +517,19 @@ describe("private_key_jwt", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("CM1 a document that lists none as well may use either, as ChatGPT's does", () =>
+  it.live("CM1 B9 a document that lists none as well may use either, as ChatGPT's does, but not the weaker later", () =>
     Effect.gen(function* () {
       const { web, client_id, sign } = yield* signingClient("RS256", ["none", "private_key_jwt"])
       yield* Effect.gen(function* () {
         const { baseUrl } = yield* TestApp
         assert.strictEqual((yield* redeem(yield* obtainCode({ client_id }), { client_id })).status, 200)
         const proof = asserted(yield* sign({ aud: baseUrl }))
-        assert.strictEqual((yield* redeem(yield* obtainCode({ client_id }), { client_id, ...proof })).status, 200)
+        const proven = yield* redeem(yield* obtainCode({ client_id }), { client_id, ...proof })
+        assert.strictEqual(proven.status, 200, proven.text)
+        // B9: what began with a signature does not go on without.
+        assert.strictEqual((yield* refresh(proven.body.refresh_token, { client_id })).body.error, "invalid_grant")
+        const signed = asserted(yield* sign({ aud: baseUrl }))
+        assert.strictEqual((yield* refresh(proven.body.refresh_token, { client_id, ...signed })).status, 200)
       }).pipe(withApp(web.layer))
     }).pipe(Effect.scoped)
   )

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted, Schedule } from "effect"
@@ -7,9 +6,7 @@ import { RevocationFeed } from "../../../src/database/connect.ts"
 import { migrate } from "../../../src/database/migrations.sql.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import type { Client } from "../../../src/oauth/clients/client.ts"
-import { TokenStore } from "../../../src/oauth/grants/TokenStore.ts"
 import { TestApp, testApp } from "../../support/app.ts"
-import { rowCounts } from "../../support/client.ts"
 import { freshDatabaseUrl, onBothDatabases } from "../../support/postgres.ts"
 
 const clientOf = (clientId: string, over: Partial<Client> = {}): Client => ({
@@ -30,7 +27,6 @@ onBothDatabases((name, database) => {
     `what is remembered of a consent, on ${name}`,
     (it) => {
       const copy = "2026-09-24"
-      const issued = Effect.succeed(true)
 
       it.effect("B3 a copy that stands in for a document replaces nothing that is known; a document does", () =>
         Effect.gen(function* () {
@@ -41,11 +37,11 @@ onBothDatabases((name, database) => {
             authMethods: ["private_key_jwt"],
             keys: { _tag: "Remote", jwksUri: "https://vendor.example/jwks.json" }
           })
-          assert.isTrue(yield* registry.remember(clientOf(id), copy, issued))
+          yield* registry.remember(clientOf(id), copy)
           assert.deepStrictEqual(yield* registry.find(id), clientOf(id))
-          assert.isTrue(yield* registry.remember(keyed, undefined, issued))
+          yield* registry.remember(keyed, undefined)
           assert.deepStrictEqual(yield* registry.find(id), keyed)
-          assert.isTrue(yield* registry.remember(clientOf(id, { name: "Older" }), copy, issued))
+          yield* registry.remember(clientOf(id, { name: "Older" }), copy)
           assert.deepStrictEqual(yield* registry.find(id), keyed)
         })
       )
@@ -55,38 +51,8 @@ onBothDatabases((name, database) => {
           const registry = yield* ClientRegistry
           const ours = clientOf("https://vendor.example/ours.json", { origin: "configured", name: "Ours" })
           yield* registry.save(ours)
-          yield* registry.remember({ ...ours, origin: "document", name: "Theirs" }, undefined, issued)
+          yield* registry.remember({ ...ours, origin: "document", name: "Theirs" }, undefined)
           assert.deepStrictEqual(yield* registry.find(ours.clientId), ours)
-        })
-      )
-
-      it.effect("B3 a form that is refused writes nothing: no client, and no change of one", () =>
-        Effect.gen(function* () {
-          const registry = yield* ClientRegistry
-          const store = yield* TokenStore
-          const id = "https://vendor.example/refused.json"
-          const form = { id: randomUUID(), lifetimeSeconds: 600 }
-          const code = {
-            hash: Buffer.from(randomUUID()),
-            clientId: id,
-            subject: "demo",
-            scopes: [],
-            resource: "https://resource.example/mcp",
-            redirectUri: "https://app.example/cb",
-            codeChallenge: "x".repeat(43)
-          }
-          const issue = (hash: string) => store.issueCode(form, { ...code, hash: Buffer.from(hash) })
-          yield* store.closeForm(form)
-          const before = yield* rowCounts()
-          assert.isFalse(yield* registry.remember(clientOf(id), undefined, issue("one")))
-          assert.deepStrictEqual(yield* rowCounts(), before)
-          assert.isUndefined(yield* registry.find(id))
-          const fresh = { id: randomUUID(), lifetimeSeconds: 600 }
-          const first = store.issueCode(fresh, { ...code, hash: Buffer.from("two") })
-          assert.isTrue(yield* registry.remember(clientOf(id), undefined, first))
-          const again = store.issueCode(fresh, { ...code, hash: Buffer.from("three") })
-          assert.isFalse(yield* registry.remember(clientOf(id, { name: "Changed" }), undefined, again))
-          assert.strictEqual((yield* registry.find(id))?.name, "A described app")
         })
       )
     }
@@ -162,7 +128,7 @@ describe("clients in memory", () => {
         assert.strictEqual(yield* nameNow, "Updated")
         yield* remembered(url, one, client)
         yield* sqlAt(url, "update mcp.oauth_clients set origin = 'document'")
-        yield* one.registry.remember({ ...client, name: "Remembered" }, undefined, Effect.succeed(true))
+        yield* one.registry.remember({ ...client, name: "Remembered" }, undefined)
         assert.strictEqual(yield* nameNow, "Remembered")
         yield* remembered(url, one, client)
         yield* one.registry.remove("dynamic", "for this test")

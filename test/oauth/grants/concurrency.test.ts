@@ -7,7 +7,7 @@ import { Logging } from "../../../src/app/logging.ts"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { revoke } from "../../../src/oauth/grants/revoke.ts"
-import { newCode, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
+import { newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
 import { onBothDatabases } from "../../support/postgres.ts"
 
 const all = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
@@ -66,7 +66,7 @@ onBothDatabases((name, database) => {
           const token = first?.refresh_token ?? ""
           const race = [
             tokens("one", refreshRequest(token)),
-            revoke(publicClient("one"), new Map([["token", token]]), "192.0.2.1").pipe(Effect.orDie)
+            revoke(new Map([["token", token]]), presenter("one")).pipe(Effect.orDie)
           ]
           yield* Effect.all(round % 2 === 0 ? race : race.reverse(), { concurrency: "unbounded" })
           const live = yield* sql`

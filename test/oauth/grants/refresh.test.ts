@@ -129,11 +129,28 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect(
+    "F15 RF6 unknown scopes are dropped at a refresh too, and a known one that was not granted is refused",
+    () =>
+      Effect.gen(function* () {
+        const { refresh_token } = yield* obtainTokens({ scope: "mcp.tools.call openid" })
+        const widened = yield* refresh(refresh_token, { scope: "mcp.tools.call offline_access openid" })
+        assert.strictEqual(widened.body.error, "invalid_scope")
+        const commas = yield* refresh(refresh_token, { scope: "mcp.tools.call,openid" })
+        assert.strictEqual(commas.body.error, "invalid_scope")
+        assert.include(commas.body.error_description, "not by commas")
+        const some = isRotated(yield* refresh(refresh_token, { scope: "mcp.tools.call openid" }))
+        assert.strictEqual(some.scope, "mcp.tools.call")
+        const none = isRotated(yield* refresh(some.refresh_token, { scope: "openid" }))
+        assert.strictEqual(none.scope, "mcp.tools.call")
+      })
+  )
+
   it.effect("RF6 scope may narrow, comes back in full, and never widens", () =>
     Effect.gen(function* () {
       const { refresh_token } = yield* obtainTokens()
       const before = yield* rowCounts()
-      for (const scope of ["mcp.tools.call admin", "admin", '"']) {
+      for (const scope of ["mcp.tools.call mcp.web.read", "mcp.web.read", '"']) {
         const answer = yield* refresh(refresh_token, { scope })
         assert.strictEqual(answer.status, 400)
         assert.strictEqual(answer.body.error, "invalid_scope")

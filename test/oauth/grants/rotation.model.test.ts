@@ -14,7 +14,7 @@ import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { revoke } from "../../../src/oauth/grants/revoke.ts"
 import type { TokenResponse } from "../../../src/oauth/grants/token.ts"
 import * as Bearer from "../../../src/oauth/tokens/bearer.ts"
-import { newCode, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
+import { newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
 import { onBothDatabases } from "../../support/postgres.ts"
 
 const ACCESS_TTL = 3600
@@ -231,7 +231,7 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
         const all = [...refreshes, ...accesses]
         const seen = at(all)
         if (seen === undefined) break
-        yield* revoke(publicClient(who), new Map([["token", seen.token]]), "192.0.2.1")
+        yield* revoke(new Map([["token", seen.token]]), presenter(who))
         if (seen.session.client !== who) break
         if ("generation" in seen) end(seen.session, "revoked", now)
         else {

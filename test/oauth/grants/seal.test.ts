@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Redacted, Schema } from "effect"
-import { open, seal } from "../../../src/oauth/grants/seal.ts"
+import { open, openCode, seal, sealCode } from "../../../src/oauth/grants/seal.ts"
 
 const successor = {
   refreshToken: Redacted.make("mcp_rt_next"),
@@ -10,6 +10,17 @@ const successor = {
 
 // Tokens are ASCII. (Two lone surrogates are different strings, and the same three bytes of UTF-8.)
 const Token = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{0,40}$/))
+
+describe("sealed codes", () => {
+  it.prop("F3 only the form that sealed opens, and no seal of another purpose", [Token, Token], ([one, other]) => {
+    const sealed = sealCode(Redacted.make(one), Redacted.make("mcp_ac_x"))
+    const opened = Option.getOrUndefined(openCode(Redacted.make(one), sealed))
+    assert.strictEqual(opened && Redacted.value(opened), "mcp_ac_x")
+    assert.strictEqual(Option.isSome(openCode(Redacted.make(other), sealed)), one === other)
+    assert.isTrue(Option.isNone(openCode(Redacted.make(one), seal(Redacted.make(one), successor))))
+    assert.isFalse(Buffer.from(sealed).includes("mcp_"))
+  })
+})
 
 describe("sealed successors", () => {
   it.prop("only the token that sealed opens", [Token, Token], ([one, other]) => {

@@ -103,6 +103,38 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect(
+    "F5, F16 TK3 resource alone may be repeated: each has to be ours, in whatever case its host is written",
+    () =>
+      Effect.gen(function* () {
+        const { baseUrl } = yield* TestApp
+        const resource = `${baseUrl}/mcp`
+        const pairsOf = (code: { readonly code: string; readonly verifier: string }) => [
+          ...Object.entries({
+            grant_type: "authorization_code",
+            client_id: "demo",
+            code: code.code,
+            code_verifier: code.verifier
+          }),
+          ["resource", resource] as const
+        ]
+        const foreign = ["resource", "https://other.example/mcp"] as const
+        yield* spendsNothing((code) => postForm("/token", [...pairsOf(code), foreign]), 400, "invalid_target")
+        yield* spendsNothing((code) => postForm("/token", [foreign, ...pairsOf(code)]), 400, "invalid_target")
+        const again = ["resource", resource.replace("http://localhost", "HTTP://LOCALHOST")] as const
+        const answer = yield* postForm("/token", [...pairsOf(yield* obtainCode()), again])
+        assert.strictEqual(answer.status, 200, answer.text)
+        const refreshed = yield* postForm("/token", [
+          ["grant_type", "refresh_token"],
+          ["client_id", "demo"],
+          ["refresh_token", answer.body.refresh_token],
+          ["resource", resource],
+          again
+        ])
+        assert.strictEqual(refreshed.status, 200, refreshed.text)
+      })
+  )
+
   it.effect("TK4 without the right verifier there is no token, and the right one still works afterwards", () =>
     Effect.gen(function* () {
       yield* spendsNothing((code) => exchange(code, { code_verifier: "" }), 400, "invalid_request")
