@@ -16,6 +16,12 @@ export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("body_u
 export const mediaType = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
   request.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase()
 
+/** Whether the body is compressed, or coded in another way that nobody here undoes (RFC 9110 §8.4). */
+export const isEncoded = (request: HttpServerRequest.HttpServerRequest): boolean => {
+  const coding = request.headers["content-encoding"]
+  return coding !== undefined && !/^(\s*identity\s*)?$/i.test(coding)
+}
+
 // Made once: an error collects its stack when it is made.
 const unreadable = new BodyUnreadable({ description: "the body could not be read" })
 const notUtf8 = new BodyUnreadable({ description: "the body is not UTF-8" })
