@@ -5,6 +5,7 @@ import { HttpServerRequest } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { mediaType, readText } from "../web/body.ts"
 import { InvalidRequest, InvalidTarget } from "./errors.ts"
+import { isResource } from "./resource.ts"
 
 /** Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. */
 export type Parameters = ReadonlyMap<string, string>
@@ -39,17 +40,14 @@ export const required = (parameters: Parameters, name: string): Effect.Effect<st
 export const requiredSecret = (parameters: Parameters, name: string) =>
   Effect.map(required(parameters, name), (value) => Redacted.make(value))
 
-/**
- * The resource that a request is for (RFC 8707 §2). This server protects one: absence means it, and so do a trailing slash
- * and the bare origin.
- */
+/** The resource that a request is for (RFC 8707 §2). There is one here: absence means it, and so does each of its names. */
 export const requestedResource = Effect.fnUntraced(function* (parameters: Parameters) {
-  const { issuer, resource } = yield* ServerConfig
-  const names = [undefined, resource, `${resource}/`, issuer, `${issuer}/`]
-  if (!names.includes(parameters.get("resource"))) {
+  const config = yield* ServerConfig
+  const named = parameters.get("resource")
+  if (named !== undefined && named !== config.resource && !isResource(config, named)) {
     return yield* new InvalidTarget({ description: "resource is not one that this server protects" })
   }
-  return resource
+  return config.resource
 })
 
 const MAX_BYTES = 64 * 1024

@@ -1,4 +1,7 @@
-/** One path, its methods, its CORS policy: what is not served answers 405 with `Allow` (RFC 9110 §15.5.6), a compressed body 415. */
+/**
+ * One path, its methods, its CORS policy: what is not served answers 405 with `Allow` (RFC 9110 §15.5.6), a compressed body
+ * 415 (§15.5.16).
+ */
 
 import { Effect } from "effect"
 import { HttpMiddleware, type HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"

@@ -35,12 +35,20 @@ describe("scopes (RFC 6749 §3.3)", () => {
   it.effect("AZ14 unknown scopes are dropped; when none is left it is an error; absence means the default", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, "openid mcp.tools.call email"), ["mcp.tools.call"])
-      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, undefined), ["mcp.tools.call"])
+      assert.deepStrictEqual(yield* Scope.requested(CATALOGUE, undefined), Scope.defaultScopes(CATALOGUE))
       assert.strictEqual((yield* Effect.flip(Scope.requested(CATALOGUE, "openid")))._tag, "invalid_scope")
       assert.strictEqual(
         (yield* Effect.flip(Scope.requested(CATALOGUE, "constructor __proto__")))._tag,
         "invalid_scope"
       )
+    })
+  )
+
+  it.effect("F4 the default is all that the tools need, and not to stay", () =>
+    Effect.gen(function* () {
+      const catalogue = Scope.catalogueOf([{ name: "mcp.web.read", consent: "Read." }])
+      assert.deepStrictEqual(Scope.defaultScopes(catalogue), ["mcp.tools.call", "mcp.web.read"])
+      assert.deepStrictEqual(yield* Scope.requested(catalogue, undefined), ["mcp.tools.call", "mcp.web.read"])
     })
   )
 
