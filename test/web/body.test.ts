@@ -97,6 +97,8 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
           assert.strictEqual(answer.headers.get("accept-encoding"), "identity")
         }
       }
+      const onTheWay = yield* send(head("Transfer-Encoding: gzip, chunked"), "2\r\nab\r\n0\r\n\r\n")
+      assert.match(onTheWay, /^HTTP\/1\.1 415 /)
       assert.deepStrictEqual(yield* rowCounts(), before)
       const plain = yield* request("/token", {
         method: "POST",
