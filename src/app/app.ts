@@ -3,6 +3,7 @@
 import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
+import { ElsewhereRoute } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
 import { DemoInteraction } from "../oauth/authorize/demo.ts"
@@ -35,6 +36,7 @@ const Routes = Layer.mergeAll(
   TokenRoutes,
   RegistrationRoutes,
   McpRoute,
+  ElsewhereRoute,
   HealthRoutes,
   Front
 )

@@ -2,10 +2,8 @@
 
 import type { Tool as Listing, ServerCapabilities } from "@modelcontextprotocol/server"
 import { Effect } from "effect"
-import type { ServerConfigShape } from "../config/ServerConfig.ts"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
-import * as Bearer from "../oauth/tokens/bearer.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
 import type { Tool } from "../toolsets/tool.ts"
 
@@ -43,7 +41,24 @@ const listingOf = (tool: Tool): Listing & { readonly securitySchemes: unknown } 
 /** `tools/list`, in its order. */
 export const listingsOf = ({ tools, more }: Offering): Array<Listing> => [...tools.map(listingOf), ...more.listings]
 
-const failed = (message: string) => ({ isError: true, content: [{ type: "text" as const, text: message }] })
+const failed = (message: string) => ({
+  isError: true,
+  content: [{ type: "text" as const, text: message.toWellFormed() }]
+})
+
+/**
+ * What a tool read elsewhere may hold half a surrogate pair. JSON writes it as an escape, which strict readers refuse with
+ * the whole message, so it becomes the replacement character. Escapes are read two characters at a time: `\\ud800` is a
+ * backslash and letters. The plain case is a look for what is not there.
+ */
+const wellFormed = (structuredContent: Record<string, unknown>) => {
+  const text = JSON.stringify(structuredContent)
+  if (!text.includes("\\ud")) return { structuredContent, text }
+  const mended = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (read) => (read.length > 2 ? "\ufffd" : read))
+  if (mended === text) return { structuredContent, text }
+  // Its own text, but for a few characters: still an object.
+  return { structuredContent: JSON.parse(mended) as Record<string, unknown>, text: mended }
+}
 
 export interface CallResult {
   readonly [member: string]: unknown
@@ -55,10 +70,10 @@ export interface CallResult {
 /** A call's result on the wire. A tool's own failure is for the model to read, a defect is for the log alone. */
 export const call = (tool: Tool, args: unknown): Effect.Effect<CallResult> =>
   Effect.suspend(() => tool.call(args)).pipe(
-    Effect.map((structuredContent) => ({
-      structuredContent,
-      content: [{ type: "text" as const, text: JSON.stringify(structuredContent) }]
-    })),
+    Effect.map((result) => {
+      const { structuredContent, text } = wellFormed(result)
+      return { structuredContent, content: [{ type: "text" as const, text }] }
+    }),
     Effect.catch((failure) => Effect.succeed(failed(failure.message))),
     Effect.catchDefect((defect) =>
       Effect.as(
@@ -69,7 +84,7 @@ export const call = (tool: Tool, args: unknown): Effect.Effect<CallResult> =>
   )
 
 /** The result of a call that needs more than was granted, for clients that read it there (OpenAI Apps SDK, "Auth"). */
-export const challenged = (config: ServerConfigShape, lacking: InsufficientScope): CallResult => ({
-  ...failed(`This tool needs a permission that was not given: ${lacking.scope}.`),
-  _meta: { "mcp/www_authenticate": [Bearer.challenge(config, lacking)] }
+export const challenged = ({ missing }: InsufficientScope, challenge: string): CallResult => ({
+  ...failed(`This tool needs a permission that was not given: ${missing}.`),
+  _meta: { "mcp/www_authenticate": [challenge] }
 })

@@ -8,10 +8,9 @@
 
 import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
-import type { ServerConfigShape } from "../config/ServerConfig.ts"
-import type { InsufficientScope } from "../oauth/errors.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
-import { type CallResult, call, capabilitiesOf, challenged, LISTS, listingsOf, SERVER } from "./answers.ts"
+import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
+import { asJson } from "./framing.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
 
 const MODERN = "2026-07-28"
@@ -27,7 +26,6 @@ const VERSION = `${ENVELOPE}protocolVersion`
 const CLIENT_CAPABILITIES = `${ENVELOPE}clientCapabilities`
 const CLIENT_INFO = `${ENVELOPE}clientInfo`
 
-const AS_JSON = { contentType: "application/json" }
 const ACCEPTED = HttpServerResponse.empty({ status: 202 })
 
 const isText = (value: unknown) => typeof value === "string"
@@ -61,20 +59,17 @@ const isModernMeta = (meta: unknown): meta is Members =>
     (key) => !key.startsWith(ENVELOPE) || key === VERSION || key === CLIENT_CAPABILITIES || key === CLIENT_INFO
   )
 
-const acceptsBoth = (accept: string | undefined) =>
-  accept?.includes("application/json") === true && accept.includes("text/event-stream")
-
-/** A request as the gate hands it on. `lacking` is what its call of a tool needs and was not granted. */
+/** A request as the gate hands it on. `denied` is the result of its call of a tool when that needs more than was granted. */
 export interface Passed {
   readonly message: unknown
   readonly headers: Headers.Headers
-  readonly lacking: InsufficientScope | undefined
+  readonly denied: CallResult | undefined
 }
 
 type Id = string | number
 
 /** The fast lane over what is offered. It answers a plain request, and nothing when that is one for the SDK. */
-export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
+export const makeFastLane = (offering: Offering) => {
   const tools = new Map<unknown, Offering["tools"][number]>(offering.tools.map((tool) => [tool.name, tool]))
   const { instructions } = offering
   const capabilities = capabilitiesOf(offering)
@@ -103,10 +98,7 @@ export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
     })
 
   const respond = (id: Id, result: string) =>
-    HttpServerResponse.text(
-      `{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`,
-      AS_JSON
-    )
+    asJson(`{"jsonrpc":"2.0","id":${typeof id === "number" ? id : JSON.stringify(id)},"result":${result}}`)
 
   /** A call's result as the 2026 era wants it. */
   const inModernWords = (result: CallResult) =>
@@ -116,15 +108,15 @@ export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
       : JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
 
   /** Calls a tool of ours; nothing when the call is not plain. */
-  const called = (id: Id, params: Members, lacking: InsufficientScope | undefined, modern: boolean) => {
+  const called = (id: Id, params: Members, denied: CallResult | undefined, modern: boolean) => {
     const tool = tools.get(params.name)
     const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
     if (tool === undefined || !isPlain) return undefined
-    const result = lacking === undefined ? call(tool, params.arguments) : Effect.succeed(challenged(config, lacking))
+    const result = denied === undefined ? call(tool, params.arguments) : Effect.succeed(denied)
     return Effect.map(result, (result) => respond(id, modern ? inModernWords(result) : JSON.stringify(result)))
   }
 
-  const legacy = (id: Id | undefined, method: unknown, params: Members, { lacking }: Passed) => {
+  const legacy = (id: Id | undefined, method: unknown, params: Members, { denied }: Passed) => {
     if (!isPlainMeta(params._meta)) return undefined
     if (id === undefined) {
       const isNotification = method === "notifications/initialized" && hasOnly(params, LIST)
@@ -132,7 +124,7 @@ export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
     }
     switch (method) {
       case "tools/call":
-        return called(id, params, lacking, false)
+        return called(id, params, denied, false)
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED)) : undefined
       case "ping":
@@ -149,11 +141,11 @@ export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
     }
   }
 
-  const modern = (id: Id | undefined, method: unknown, params: Members, { headers, lacking }: Passed) => {
+  const modern = (id: Id | undefined, method: unknown, params: Members, { headers, denied }: Passed) => {
     if (id === undefined || headers["mcp-method"] !== method || !isModernMeta(params._meta)) return undefined
     switch (method) {
       case "tools/call":
-        return headers["mcp-name"] === params.name ? called(id, params, lacking, true) : undefined
+        return headers["mcp-name"] === params.name ? called(id, params, denied, true) : undefined
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED_MODERN)) : undefined
       case "server/discover":
@@ -169,7 +161,7 @@ export const makeFastLane = (config: ServerConfigShape, offering: Offering) => {
     const { id, method, params = {} } = message
     if (!(id === undefined || typeof id === "string" || (typeof id === "number" && Number.isSafeInteger(id))))
       return undefined
-    if (!isObject(params) || !acceptsBoth(headers.accept)) return undefined
+    if (!isObject(params)) return undefined
     const version = headers["mcp-protocol-version"]
     if (version === MODERN) return modern(id, method, params, request)
     return version === undefined || LEGACY.includes(version) ? legacy(id, method, params, request) : undefined

@@ -4,21 +4,25 @@
  */
 
 import { Effect, Option, type Scope } from "effect"
-import { type Headers, HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../database/query.ts"
 import type { BearerError } from "../oauth/errors.ts"
+import { resourceFor } from "../oauth/resource.ts"
+import { ScopeCatalogue } from "../oauth/scope.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import * as Bearer from "../oauth/tokens/bearer.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
-import { type BodyUnreadable, mediaType, type PayloadTooLarge, readText } from "../web/body.ts"
+import { type Accepted, acceptedBy } from "../web/accept.ts"
+import { type BodyUnreadable, isEncoded, mediaType, type PayloadTooLarge, readText } from "../web/body.ts"
 import { derived } from "../web/derived.ts"
 import * as StrictJson from "../web/json.ts"
 import { admitOrigin, originAllowed } from "../web/origins.ts"
-import { unavailable } from "../web/respond.ts"
-import { scopesOf } from "./answers.ts"
+import { UNENCODED, unavailable } from "../web/respond.ts"
+import { challenged, scopesOf } from "./answers.ts"
+import * as Batch from "./batch.ts"
 import { makeFastLane } from "./fastLane.ts"
-import { envelopeOf, INVALID_REQUEST, type Members, PARSE_ERROR, rpcError } from "./message.ts"
+import { envelopeOf, forgiven, INVALID_REQUEST, type Members, PARSE_ERROR, rpcError } from "./message.ts"
 import { makeSdkLane } from "./sdkLane.ts"
 import { makeWhileTokenLives } from "./streams.ts"
 
@@ -30,9 +34,18 @@ type Reply = Effect.Effect<
 >
 
 const MAX_BYTES = 1024 * 1024
-const PATH = "/mcp"
+/** People type a slash at the end, and a redirect would lose the token, or the body. */
+const PATHS = ["/mcp", "/mcp/"] as const
+const JSON_ALONE: Accepted = { json: true, stream: false }
+
+type Request = HttpServerRequest.HttpServerRequest
 
 const refused = (status: number, code: number, message: string) => Effect.succeed(rpcError(status, code, message))
+
+const compressed = Effect.map(refused(415, INVALID_REQUEST, "The body must not be compressed"), (answer) =>
+  HttpServerResponse.setHeaders(answer, UNENCODED)
+)
+const notAcceptable = refused(406, INVALID_REQUEST, "Answers are application/json or text/event-stream")
 
 /** Clients that read a challenge in a tool's result, and make nothing of a 403. */
 const readsInBand = (principal: Principal, meta: Members) =>
@@ -48,32 +61,63 @@ export const McpRoute = HttpRouter.use(
     // The gate closes over its services, where other handlers ask the request's context for theirs: it is every call's way.
     const config = yield* ServerConfig
     const { current } = yield* Toolset
+    const { current: catalogue } = yield* ScopeCatalogue
     const authenticate = yield* Bearer.makeAuthenticate()
     const needed = derived(current, needsByTool)
-    const fastLane = config.fastLane
-      ? derived(current, (offering) => makeFastLane(config, offering))
-      : () => () => undefined
+    const fastLane = config.fastLane ? derived(current, makeFastLane) : () => () => undefined
     const sdkLane = yield* makeSdkLane()
+    const elsewhere = refused(
+      421,
+      INVALID_REQUEST,
+      `This server is known as ${config.resource}: use that address, or set BASE_URL to the one that you use`
+    )
     const whileTokenLives = yield* makeWhileTokenLives(authenticate)
 
-    const answer = (principal: Principal, headers: Headers.Headers, text: string): Reply => {
-      const read = StrictJson.parse(text)
-      if (Option.isNone(read)) return refused(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
-      const message = read.value
-      if (Array.isArray(message)) return refused(400, INVALID_REQUEST, "Batches are not supported")
+    const challenge = (request: Request, error: BearerError) =>
+      Bearer.challenge(resourceFor(config, request) ?? config.resource, catalogue(), error)
+
+    const answer = (principal: Principal, request: Request, accepted: Accepted, received: unknown): Reply => {
+      const message = forgiven(received)
       const { method, params, meta } = envelopeOf(message)
       const lacking = method === "tools/call" ? Bearer.insufficient(principal.scopes, needed()(params.name)) : undefined
       if (lacking !== undefined && !readsInBand(principal, meta)) return Effect.fail(lacking)
-      const plain = fastLane()({ message, headers, lacking })
+      const denied = lacking && challenged(lacking, challenge(request, lacking))
+      const plain = accepted.json ? fastLane()({ message, headers: request.headers, denied }) : undefined
       if (plain !== undefined) return plain
-      const response = sdkLane(principal, message, lacking)
-      return method === "subscriptions/listen"
-        ? Effect.flatMap(response, (stream) => whileTokenLives(principal, stream))
-        : response
+      if (method !== "subscriptions/listen") return sdkLane(principal, message, accepted, denied)
+      return accepted.stream
+        ? Effect.flatMap(sdkLane(principal, message, accepted, denied), (stream) => whileTokenLives(principal, stream))
+        : notAcceptable
+    }
+
+    /** Refused before any of it is done when a member needs more than was granted. */
+    const answerAll = (
+      principal: Principal,
+      request: Request,
+      accepted: Accepted,
+      batch: ReadonlyArray<unknown>
+    ): Reply => {
+      const refusal = Batch.refusalOf(batch, request.headers["mcp-protocol-version"])
+      if (refusal !== undefined) return refused(400, INVALID_REQUEST, refusal)
+      const all = batch
+        .map(envelopeOf)
+        .filter(({ method, meta }) => method === "tools/call" && !readsInBand(principal, meta))
+      const needs = new Set(all.flatMap(({ params }) => needed()(params.name)))
+      const lacking = Bearer.insufficient(principal.scopes, [...needs])
+      if (lacking !== undefined) return Effect.fail(lacking)
+      return Batch.answerBatch(batch, accepted, (message) => answer(principal, request, JSON_ALONE, message))
+    }
+
+    const read = (principal: Principal, request: Request, accepted: Accepted, text: string): Reply => {
+      const parsed = StrictJson.parse(text)
+      if (Option.isNone(parsed)) return refused(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
+      return Array.isArray(parsed.value)
+        ? answerAll(principal, request, accepted, parsed.value)
+        : answer(principal, request, accepted, parsed.value)
     }
 
     // Plain functions, and few steps for the fiber.
-    const serve = (request: HttpServerRequest.HttpServerRequest) =>
+    const serve = (request: Request) =>
       Effect.flatMap(authenticate(request.headers.authorization), (principal): Reply => {
         if (request.method !== "POST") {
           return Effect.succeed(HttpServerResponse.empty({ status: 405, headers: { allow: "POST" } }))
@@ -81,10 +125,13 @@ export const McpRoute = HttpRouter.use(
         if (mediaType(request) !== "application/json") {
           return refused(415, INVALID_REQUEST, "Content-Type must be application/json")
         }
-        return Effect.flatMap(readText(request, MAX_BYTES), (text) => answer(principal, request.headers, text))
+        if (isEncoded(request)) return compressed
+        const types = acceptedBy(request.headers.accept)
+        if (!types.json && !types.stream) return notAcceptable
+        return Effect.flatMap(readText(request, MAX_BYTES), (text) => read(principal, request, types, text))
       })
 
-    const answerError = (error: Refusal) => {
+    const answerError = (request: Request, error: Refusal) => {
       switch (error._tag) {
         case "StoreUnavailable":
           return Effect.as(Effect.logError("the database did not answer", error), unavailable)
@@ -93,12 +140,14 @@ export const McpRoute = HttpRouter.use(
         case "body_unreadable":
           return refused(400, PARSE_ERROR, `Parse error: ${error.description}`)
         default: {
+          // Metadata of another address would lead a new client astray, so this is the place to say it.
+          if (error._tag === "missing_token" && resourceFor(config, request) === undefined) return elsewhere
           const status = error._tag === "insufficient_scope" ? 403 : 401
           const body = error._tag === "missing_token" ? {} : { error: error._tag, error_description: error.description }
           return Effect.succeed(
             HttpServerResponse.jsonUnsafe(body, {
               status,
-              headers: { "www-authenticate": Bearer.challenge(config, error) }
+              headers: { "www-authenticate": challenge(request, error) }
             })
           )
         }
@@ -111,10 +160,12 @@ export const McpRoute = HttpRouter.use(
       exposedHeaders: ["WWW-Authenticate"],
       maxAge: 86_400
     })
-    const served = (request: HttpServerRequest.HttpServerRequest) => Effect.catch(serve(request), answerError)
+    const served = (request: Request) => Effect.catch(serve(request), (error) => answerError(request, error))
     const forPages = HttpServerRequest.HttpServerRequest.use(served).pipe(admitOrigin, withCors)
-    yield* router.add("*", PATH, (request) =>
-      request.headers.origin === undefined && request.method !== "OPTIONS" ? served(request) : forPages
-    )
+    for (const path of PATHS) {
+      yield* router.add("*", path, (request) =>
+        request.headers.origin === undefined && request.method !== "OPTIONS" ? served(request) : forPages
+      )
+    }
   })
 )

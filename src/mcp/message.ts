@@ -26,8 +26,24 @@ export const envelopeOf = (message: unknown) => {
 }
 
 /** JSON-RPC 2.0 §5.1. */
-export const [PARSE_ERROR, INVALID_REQUEST, INTERNAL_ERROR] = [-32700, -32600, -32603] as const
+export const [PARSE_ERROR, INVALID_REQUEST, INVALID_PARAMS, INTERNAL_ERROR] = [-32700, -32600, -32602, -32603] as const
 
 /** JSON-RPC 2.0 §5.1: an error about a request that was not read has no id. */
 export const rpcError = (status: number, code: number, message: string) =>
   HttpServerResponse.jsonUnsafe({ jsonrpc: "2.0", id: null, error: { code, message } }, { status })
+
+/** A message with what clients write for "nothing" taken away: `null` params, arguments, cursor or `_meta`. */
+export const forgiven = (message: unknown): unknown => {
+  if (!isObject(message)) return message
+  const { params } = message
+  if (params === null) {
+    const { params: _, ...rest } = message
+    return rest
+  }
+  if (!isObject(params) || (params.arguments !== null && params.cursor !== null && params._meta !== null))
+    return message
+  const kept = Object.entries(params).filter(
+    ([name, value]) => value !== null || !["arguments", "cursor", "_meta"].includes(name)
+  )
+  return { ...message, params: Object.fromEntries(kept) }
+}

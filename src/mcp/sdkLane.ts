@@ -7,12 +7,15 @@ import { createMcpHandler, McpServer } from "@modelcontextprotocol/server"
 import { Cause, Effect, Exit, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { InsufficientScope } from "../oauth/errors.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import { onePage } from "../toolsets/onePage.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
+import type { Accepted } from "../web/accept.ts"
 import { derived } from "../web/derived.ts"
-import { call, capabilitiesOf, challenged, LISTS, listingsOf, SERVER } from "./answers.ts"
+import { serverError } from "../web/respond.ts"
+import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
+import { asEvents, asJson, lastOf } from "./framing.ts"
+import { speakPlainly } from "./plainWords.ts"
 
 const CACHE_HINTS = {
   "server/discover": LISTS,
@@ -21,6 +24,8 @@ const CACHE_HINTS = {
   "resources/templates/list": LISTS,
   "resources/read": LISTS
 } as const
+
+const ACCEPT = "application/json, text/event-stream"
 
 /** The tool checks its own arguments, so that both are told in the same words: the SDK only needs the JSON Schema. */
 const advertise = (schema: Record<string, unknown>) => ({
@@ -32,10 +37,13 @@ const advertise = (schema: Record<string, unknown>) => ({
   }
 })
 
-/** What the SDK gets of a request: never the token, which is of no use to a tool. */
+/**
+ * What the SDK gets of a request: never the token, which is of no use to a tool. It reads `Accept` by words of its own, so
+ * it is told that both types are taken, and its answer is put into the one that is.
+ */
 const toWeb = (request: HttpServerRequest.HttpServerRequest, url: string, signal: AbortSignal) => {
   const { authorization: _authorization, cookie: _cookie, ...headers } = request.headers
-  return new Request(url, { method: "POST", headers, signal })
+  return new Request(url, { method: "POST", headers: { ...headers, accept: ACCEPT }, signal })
 }
 
 const fromWeb = (response: Response) => {
@@ -44,6 +52,23 @@ const fromWeb = (response: Response) => {
   if (body === null) return HttpServerResponse.empty({ status: response.status, headers })
   const stream = Stream.fromReadableStream({ evaluate: () => body, onError: (cause) => cause })
   return HttpServerResponse.stream(stream, { status: response.status, headers })
+}
+
+/** An answer for a client that does not take both types. What went wrong is told in JSON to everybody. */
+const framed = (response: Response, accepted: Accepted) => {
+  const isStream = response.headers.get("content-type")?.startsWith("text/event-stream") === true
+  const isTaken = accepted.stream && (isStream || accepted.json)
+  if (response.body === null || isTaken) return Effect.succeed(fromWeb(response))
+  return Effect.map(
+    Effect.promise(() => response.text()),
+    (text) => {
+      const message = isStream ? lastOf(text) : text
+      if (message === undefined) return serverError
+      return response.ok && !accepted.json
+        ? asEvents([message])
+        : HttpServerResponse.setStatus(asJson(message), response.status)
+    }
+  )
 }
 
 /** Makes the lane; the SDK's handler is closed with the scope. */
@@ -69,9 +94,9 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       const server = new McpServer(SERVER, options)
       for (const { tool, schemas } of tools) {
         server.registerTool(tool.name, schemas, (args: unknown, { mcpReq, http }) => {
-          const lacking = http?.authInfo?.extra?.lacking
-          const result =
-            lacking instanceof InsufficientScope ? Effect.succeed(challenged(config, lacking)) : call(tool, args)
+          // Put there below, and by nobody else.
+          const denied = http?.authInfo?.extra?.denied as CallResult | undefined
+          const result = denied === undefined ? call(tool, args) : Effect.succeed(denied)
           // Only an interruption is left as a failure: the caller hung up and waits for nothing.
           return runExit(result, { signal: mcpReq.signal }).then((exit) =>
             Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))
@@ -79,6 +104,7 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
         })
       }
       offering.more.register(server)
+      speakPlainly(server)
       server.server.setRequestHandler("tools/list", listed)
       return server
     }
@@ -88,11 +114,12 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
   const handler = createMcpHandler(() => newServer()())
   yield* Effect.addFinalizer(() => Effect.promise(() => handler.close()))
 
-  /** Answers any message. `lacking` is what its call of a tool needs and was not granted. */
+  /** Answers any message. `denied` is the result of its call of a tool when that needs more than was granted. */
   return Effect.fn("mcp.sdkLane")(function* (
     principal: Principal,
     message: unknown,
-    lacking: InsufficientScope | undefined
+    accepted: Accepted,
+    denied: CallResult | undefined
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Scope.Scope> {
     const request = yield* HttpServerRequest.HttpServerRequest
     // Closed with the request, whichever way it ends: a caller who hangs up interrupts the tool.
@@ -106,9 +133,10 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       scopes: [...principal.scopes],
       expiresAt: Math.floor(+principal.expiresAt / 1000),
       resource: new URL(principal.resource),
-      extra: { lacking }
+      extra: { denied }
     }
     const web = toWeb(request, config.resource, controller.signal)
-    return fromWeb(yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message })))
+    const answer = yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message }))
+    return yield* framed(answer, accepted)
   })
 })

@@ -97,10 +97,12 @@ export type AuthorizationError =
 export class MissingToken extends Schema.TaggedError<MissingToken>()("missing_token", {}) {}
 /** RFC 6750 §3.1. */
 export class InvalidToken extends Schema.TaggedError<InvalidToken>()("invalid_token", fields) {}
-/** RFC 6750 §3.1. `scope` is everything that the operation needs. */
+/** RFC 6750 §3.1. `scope` is everything to ask for: what was granted and what the operation needs. */
 export class InsufficientScope extends Schema.TaggedError<InsufficientScope>()("insufficient_scope", {
   ...fields,
-  scope: Schema.String
+  scope: Schema.String,
+  /** What the operation needs and was not granted: for people and models, who cannot tell it from `scope`. */
+  missing: Schema.String
 }) {}
 
 /** What `/mcp` answers to a caller whom it does not let in. */

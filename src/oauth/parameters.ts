@@ -5,6 +5,7 @@ import { HttpServerRequest } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { mediaType, readText } from "../web/body.ts"
 import { InvalidRequest, InvalidTarget } from "./errors.ts"
+import { isResource } from "./resource.ts"
 
 /**
  * Parameters by name, no name twice, no value empty. A `Map`, so that no name reaches a prototype. `resource` alone may be
@@ -43,32 +44,18 @@ export const required = (parameters: Parameters, name: string): Effect.Effect<st
 export const requiredSecret = (parameters: Parameters, name: string) =>
   Effect.map(required(parameters, name), (value) => Redacted.make(value))
 
-const DEFAULT_PORTS: Readonly<Record<string, string>> = { "http:": ":80", "https:": ":443" }
-
 /**
- * A URI with its scheme and host in lower case and without the port that its scheme implies (RFC 3986 §6.2.2.1, §6.2.3).
- * Nothing else is alike that is not written alike.
- */
-const normalized = (uri: string): string => {
-  const [, scheme = "", authority = "", rest = ""] = /^([a-z]+:)\/\/([^/?#]*)(.*)$/i.exec(uri) ?? []
-  const [protocol, host] = [scheme.toLowerCase(), authority.toLowerCase()]
-  const port = DEFAULT_PORTS[protocol]
-  return `${protocol}//${port !== undefined && host.endsWith(port) ? host.slice(0, -port.length) : host}${rest}`
-}
-
-/**
- * The resource that a request is for (RFC 8707 §2). This server protects one: absence means it, and so do a trailing slash
- * and the bare origin. Of several, each has to be it.
+ * The resource that a request is for (RFC 8707 §2). There is one here: absence means it, and so does each of its names. Of
+ * several that are sent, each has to be one of those.
  */
 export const requestedResource = Effect.fnUntraced(function* (parameters: Parameters) {
-  const { issuer, resource } = yield* ServerConfig
+  const config = yield* ServerConfig
   const sent = parameters.get("resource")
-  if (sent === undefined || sent === resource) return resource
-  const names = [resource, `${resource}/`, issuer, `${issuer}/`]
-  if (!sent.split(" ").every((uri) => names.includes(normalized(uri)))) {
+  if (sent === undefined || sent === config.resource) return config.resource
+  if (!sent.split(" ").every((name) => isResource(config, name))) {
     return yield* new InvalidTarget({ description: "resource is not one that this server protects" })
   }
-  return resource
+  return config.resource
 })
 
 const MAX_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ export interface Scope {
   readonly consent: string
 }
 
-/** Needed to call any tool on `/mcp`, and what a client gets that asks for nothing in particular. */
+/** Needed to call any tool on `/mcp`. */
 export const TOOLS_CALL: Scope = {
   name: "mcp.tools.call",
   consent: "Use this server's tools on your behalf and read their results."
@@ -22,14 +22,19 @@ export const OFFLINE_ACCESS: Scope = {
   consent: "Stay connected when you are away, until you disconnect it."
 }
 
-export const DEFAULT_SCOPES: ReadonlyArray<string> = [TOOLS_CALL.name]
-
 /** Every scope of a server by its name, in the order in which they are listed. */
 export type Catalogue = ReadonlyMap<string, Scope>
 
 /** The catalogue of a server whose tools declare these. */
 export const catalogueOf = (declared: ReadonlyArray<Scope>): Catalogue =>
   new Map([TOOLS_CALL, ...declared, OFFLINE_ACCESS].map((scope) => [scope.name, scope]))
+
+/**
+ * What the first challenge asks for, and what a client gets that asks for nothing in particular: all that the listed tools
+ * need. Most clients never ask a second time, so what is not offered here is a tool that they can never call.
+ */
+export const defaultScopes = (catalogue: Catalogue): ReadonlyArray<string> =>
+  [...catalogue.keys()].filter((scope) => scope !== OFFLINE_ACCESS.name)
 
 /** The catalogue as it is now: tools may come and go while the server runs, and their scopes with them. */
 export class ScopeCatalogue extends Context.Service<ScopeCatalogue, { readonly current: () => Catalogue }>()(
@@ -61,7 +66,7 @@ const named = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string) 
 
 /** What is granted of a request (RFC 6749 §3.3): the known scopes that it names, the default if it names none. */
 export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope = "") {
-  return (yield* named(catalogue, scope)) ?? DEFAULT_SCOPES
+  return (yield* named(catalogue, scope)) ?? defaultScopes(catalogue)
 })
 
 /** The scopes that a refresh asks for. It asks for all of the grant by naming none (RFC 6749 §6). */

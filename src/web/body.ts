@@ -16,6 +16,13 @@ export class BodyUnreadable extends Schema.TaggedError<BodyUnreadable>()("body_u
 export const mediaType = (request: HttpServerRequest.HttpServerRequest): string | undefined =>
   request.headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase()
 
+/** Whether a coding, if one is named, is one that is undone when we read. */
+const isUndone = (coding: string | undefined, known: RegExp) => coding === undefined || known.test(coding.trim())
+
+/** Whether the body is compressed, as content (RFC 9110 §8.4) or on the way (RFC 9112 §7), where Node undoes chunks alone. */
+export const isEncoded = ({ headers }: HttpServerRequest.HttpServerRequest): boolean =>
+  !isUndone(headers["content-encoding"], /^(identity)?$/i) || !isUndone(headers["transfer-encoding"], /^chunked$/i)
+
 // Made once: an error collects its stack when it is made.
 const unreadable = new BodyUnreadable({ description: "the body could not be read" })
 const notUtf8 = new BodyUnreadable({ description: "the body is not UTF-8" })

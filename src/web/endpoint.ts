@@ -1,7 +1,12 @@
-/** One path, its methods, its CORS policy: what is not served answers 405 with `Allow` (RFC 9110 §15.5.6). */
+/**
+ * One path, its methods, its CORS policy: what is not served answers 405 with `Allow` (RFC 9110 §15.5.6), a compressed body
+ * 415 (§15.5.16).
+ */
 
 import { Effect } from "effect"
 import { HttpMiddleware, type HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { isEncoded } from "./body.ts"
+import { unsupportedEncoding } from "./respond.ts"
 
 type Method = "GET" | "POST" | "PUT" | "DELETE"
 type Handler<R> = Effect.Effect<HttpServerResponse.HttpServerResponse, never, R>
@@ -29,7 +34,8 @@ export const endpoint = <R = never>(
   const allow = allowOf(Object.keys(handlers))
   const dispatch = HttpServerRequest.HttpServerRequest.use((request): Handler<R> => {
     const handler = request.method === "HEAD" ? handlers.GET : handlers[request.method as Method]
-    return handler ?? Effect.succeed(methodNotAllowed(allow))
+    if (handler === undefined) return Effect.succeed(methodNotAllowed(allow))
+    return isEncoded(request) ? Effect.succeed(unsupportedEncoding) : handler
   })
   if (cors === undefined) return router.add("*", path, dispatch)
   const withCors = HttpMiddleware.cors({

@@ -52,6 +52,12 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServ
   )
 })
 
+/**
+ * Nothing here speaks another protocol, and a client that offers one takes no for an answer (RFC 9110 §7.8). Without a
+ * listener Node reads its request like any other; the adapter's leaves the body unread.
+ */
+const ignoreUpgrades = (server: HttpServer) => Effect.sync(() => server.removeAllListeners("upgrade"))
+
 /** Serves these routes at the configured address, until the scope closes. */
 export const listener = <E, R>(routes: Layer.Layer<never, E, R>) =>
   Layer.unwrap(
@@ -59,7 +65,7 @@ export const listener = <E, R>(routes: Layer.Layer<never, E, R>) =>
       const { host, port } = yield* ServerConfig
       const server = nodeServer()
       const address = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "10 seconds" })
-      return Layer.effectDiscard(drainOnShutdown(server)).pipe(
+      return Layer.effectDiscard(Effect.andThen(ignoreUpgrades(server), drainOnShutdown(server))).pipe(
         Layer.provide(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
         Layer.provide(address),
         Layer.provide(Draining.layer)

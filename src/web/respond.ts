@@ -29,6 +29,10 @@ export const unavailable = errorBody(503, "temporarily_unavailable", "try again 
 /** A defect: ours, and none of the caller's business. */
 export const serverError = errorBody(500, "server_error", "something went wrong on our side")
 
+/** RFC 9110 §15.5.16: what a body may be coded in is told along, and that is in nothing. */
+export const UNENCODED = { "accept-encoding": "identity" }
+export const unsupportedEncoding = errorBody(415, "invalid_request", "the body must not be compressed", UNENCODED)
+
 export const notFound = HttpServerResponse.jsonUnsafe(
   { error: "not_found", error_description: "there is nothing at this path" },
   { status: 404 }

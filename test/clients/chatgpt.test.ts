@@ -87,7 +87,10 @@ describe("ChatGPT", () => {
               }))
             )
         }
-        const tokens = yield* link(discovered, identity, { scope: scopesOf(discovered), resource: discovered.url })
+        // The challenge asks for all that the tools need; this person allowed less at first.
+        assert.strictEqual(discovered.challengeScope, "mcp.tools.call mcp.web.read")
+        const less = { scope: "mcp.tools.call offline_access", resource: discovered.url }
+        const tokens = yield* link(discovered, identity, less)
         acceptsTools(yield* useTools("openai-mcp", tokens))
 
         // A tool that needs more says so in its result; ChatGPT then asks its user for exactly that.

@@ -36,7 +36,8 @@ describe("Codex", () => {
       const discovered = yield* discover("codex-mcp-client", { challenge: true, server: OAUTH_FIRST })
       allowsDocuments(discovered)
       const identity = { client_id, redirect_uri: `http://127.0.0.1:${yield* freePort}/callback` }
-      const scope = discovered.resource.scopes_supported.join(" ")
+      // SEP-835: the scopes of the challenge, before those of the metadata.
+      const scope = discovered.challengeScope ?? ""
       const tokens = yield* link(discovered, identity, { scope, resource: discovered.url })
       // All tools work at once: this client would not ask again.
       assert.strictEqual(tokens.scope, "mcp.tools.call mcp.web.read")
@@ -321,7 +322,8 @@ describe("a client of 2025-03-26", () => {
       })
       const identity = { client_id, redirect_uri }
       const tokens = yield* link(discovered, identity, {})
-      assert.strictEqual(tokens.scope, "mcp.tools.call")
+      // It would not ask for more, so it gets what the tools need.
+      assert.strictEqual(tokens.scope, "mcp.tools.call mcp.web.read")
       yield* useTools("old", tokens, "2025-03-26")
       const listed = yield* send("tools/list", {}, { token: tokens.access_token })
       assert.isArray(messageOf(listed).result.tools)

@@ -121,7 +121,7 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
       ...(meta && { _meta: meta })
     })
 
-  it.effect("is a 403 that names what was granted and what is needed; asking for that is enough", () =>
+  it.effect("F4 is a 403 that names what was granted and what is needed; asking for that is enough", () =>
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens({ scope: "mcp.tools.call offline_access" })
       for (const answer of [yield* read(access_token), yield* modern(access_token, "tools/call", { name: "fetch" })]) {
@@ -130,6 +130,8 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
         assert.include(challenge, 'error="insufficient_scope"')
         assert.include(challenge, "resource_metadata=")
         assert.strictEqual(scopeOf(challenge), "mcp.tools.call mcp.web.read")
+        // What is missing, and not what there is already.
+        assert.match(answer.body.error_description, /needs: mcp\.web\.read$/)
       }
       const more = yield* obtainTokens({ scope: "mcp.tools.call mcp.web.read" })
       const { result } = messageOf(yield* read(more.access_token))
@@ -139,7 +141,7 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
     })
   )
 
-  it.effect("is a result with a challenge in it for ChatGPT, which makes nothing of a 403", () =>
+  it.effect("F4 is a result with a challenge in it for ChatGPT, which makes nothing of a 403", () =>
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens()
       const meta = { "openai/locale": "en" }
@@ -156,6 +158,7 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
         const { result } = messageOf(answer)
         assert.isTrue(result.isError)
         assert.notProperty(result, "structuredContent")
+        assert.strictEqual(result.content[0].text, "This tool needs a permission that was not given: mcp.web.read.")
         const [challenge] = result._meta["mcp/www_authenticate"]
         assert.match(challenge, /^Bearer resource_metadata="/)
         assert.include(challenge, 'error="insufficient_scope"')

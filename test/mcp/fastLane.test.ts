@@ -105,7 +105,7 @@ const CHOICES = {
   name: mostly<ReadonlyArray<unknown>>(2, "calculator", "fetch", "unknown", undefined, 7),
   arguments: args,
   meta: metas,
-  cursor: mostly<ReadonlyArray<unknown>>(1, undefined, "", "x", 7),
+  cursor: mostly<ReadonlyArray<unknown>>(1, undefined, "", "x", 7, null),
   protocolVersion: one<ReadonlyArray<unknown>>("2025-11-25", "2025-03-26", "1999-01-01", "2026-07-28", undefined, 7),
   capabilities,
   clientInfo: one<ReadonlyArray<unknown>>(
@@ -127,6 +127,10 @@ const CHOICES = {
     "application/json",
     "text/event-stream",
     "*/*",
+    "Application/JSON;q=0.1",
+    "text/*",
+    "application/json;q=0, */*",
+    "text/html",
     undefined
   ),
   token: one("all", "all", "few")

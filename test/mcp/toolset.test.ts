@@ -39,7 +39,7 @@ const namesOf = (answer: Parameters<typeof messageOf>[0]): ReadonlyArray<string>
 describe("a toolset that changes while the server runs", () => {
   for (const lane of ["on", "off"]) {
     const { layer, exchange } = exchanged()
-    it.live(`is listed, granted and called from the next request on, the fast lane ${lane}`, () =>
+    it.live(`F4 is listed, asked for, granted and called from the next request on, the fast lane ${lane}`, () =>
       Effect.gen(function* () {
         const { access_token: before } = yield* obtainTokens()
         assert.include(namesOf(yield* rpc(before, "tools/list")), "calculator")
@@ -53,6 +53,8 @@ describe("a toolset that changes while the server runs", () => {
         assert.deepStrictEqual(namesOf(yield* rpc(before, "tools/list")), ["echo"])
         const metadata = yield* request("/.well-known/oauth-protected-resource/mcp")
         assert.deepStrictEqual(metadata.body.scopes_supported, ["mcp.tools.call", "echo.say"])
+        const { headers } = yield* rpc(undefined, "tools/list")
+        assert.include(headers.get("www-authenticate"), 'scope="mcp.tools.call echo.say"')
         // What was granted before does not reach as far as the new tool.
         assert.strictEqual((yield* call(before, "echo", { words: "a" })).status, 403)
 

@@ -105,6 +105,18 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect("F6, MD4 with a slash after the path too: the same server, and the resource by that name", () =>
+    Effect.gen(function* () {
+      for (const name of ["oauth-authorization-server", "openid-configuration"]) {
+        const answer = yield* request(`/.well-known/${name}/mcp/`)
+        assert.deepStrictEqual(answer.body, (yield* request(`/.well-known/${name}`)).body)
+      }
+      const without = (yield* request("/.well-known/oauth-protected-resource/mcp")).body
+      const answer = yield* request("/.well-known/oauth-protected-resource/mcp/")
+      assert.deepStrictEqual(answer.body, { ...without, resource: `${without.resource}/` })
+    })
+  )
+
   it.effect("MD4 the OpenID form is the same document", () =>
     Effect.gen(function* () {
       const oauth = yield* request("/.well-known/oauth-authorization-server")

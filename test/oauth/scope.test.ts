@@ -71,6 +71,14 @@ describe("scopes (RFC 6749 §3.3)", () => {
     })
   )
 
+  it.effect("F4 the default is all that the tools need, and not to stay", () =>
+    Effect.gen(function* () {
+      const catalogue = Scope.catalogueOf([{ name: "mcp.web.read", consent: "Read." }])
+      assert.deepStrictEqual(Scope.defaultScopes(catalogue), ["mcp.tools.call", "mcp.web.read"])
+      assert.deepStrictEqual(yield* Scope.requested(catalogue, undefined), ["mcp.tools.call", "mcp.web.read"])
+    })
+  )
+
   it.prop("RF6 a refresh narrows and never widens", [Tokens, Tokens], ([granted, asked]) => {
     const scopes = Scope.narrowed(granted, asked)
     const isPart = asked.length > 0 && asked.every((scope) => granted.includes(scope))

@@ -1,8 +1,9 @@
 import { connect } from "node:net"
+import { gzipSync } from "node:zlib"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestApp, testApp } from "../support/app.ts"
-import { refresh } from "../support/client.ts"
+import { refresh, request, rowCounts } from "../support/client.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
 /** Sends the pieces one after the other, each after an answer or a moment, and returns all that came back. */
@@ -58,6 +59,53 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
       const piece = `4000\r\n${"a".repeat(0x4000)}\r\n`
       const answer = yield* send(head("Transfer-Encoding: chunked"), piece, piece, piece, piece, piece, piece)
       assert.match(answer, /^HTTP\/1\.1 413 /)
+    })
+  )
+
+  it.effect("B2 is read whatever protocol the client offers beside it", () =>
+    Effect.gen(function* () {
+      for (const offer of [
+        ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"],
+        [
+          "Connection: Upgrade",
+          "Upgrade: websocket",
+          "Sec-WebSocket-Version: 13",
+          "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+        ],
+        ["Upgrade: h2c"]
+      ]) {
+        const answer = yield* send(head(length, ...offer), ...(body.match(/.{1,25}/g) ?? []))
+        assert.match(answer, /^HTTP\/1\.1 400 /, offer[0])
+        assert.include(answer, '"error":"invalid_grant"', offer[0])
+      }
+    })
+  )
+
+  it.effect("B24, F24 that is compressed is 415 on every path that reads one, and told what would be read", () =>
+    Effect.gen(function* () {
+      const gzipped = gzipSync(body)
+      const headers = { "content-encoding": "gzip", "content-type": "application/x-www-form-urlencoded" }
+      const before = yield* rowCounts()
+      for (const path of ["/token", "/revoke", "/introspect", "/register", "/authorize/decision"]) {
+        for (const coding of ["gzip", "br", "gzip, identity", "GZIP"]) {
+          const answer = yield* request(path, {
+            method: "POST",
+            body: gzipped,
+            headers: { ...headers, "content-encoding": coding }
+          })
+          assert.strictEqual(answer.status, 415, `${path} ${coding}`)
+          assert.strictEqual(answer.headers.get("accept-encoding"), "identity")
+        }
+      }
+      const onTheWay = yield* send(head("Transfer-Encoding: gzip, chunked"), "2\r\nab\r\n0\r\n\r\n")
+      assert.match(onTheWay, /^HTTP\/1\.1 415 /)
+      assert.deepStrictEqual(yield* rowCounts(), before)
+      const plain = yield* request("/token", {
+        method: "POST",
+        body,
+        headers: { ...headers, "content-encoding": "identity" }
+      })
+      assert.strictEqual(plain.body.error, "invalid_grant")
     })
   )
 

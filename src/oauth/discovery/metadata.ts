@@ -3,7 +3,7 @@
 import type { ServerConfigShape } from "../../config/ServerConfig.ts"
 import { AUTH_METHODS, SIGNING_ALGORITHMS } from "../clients/client.ts"
 import { METHOD } from "../pkce.ts"
-import { type Catalogue, OFFLINE_ACCESS } from "../scope.ts"
+import { type Catalogue, defaultScopes } from "../scope.ts"
 
 const CONFIDENTIAL_METHODS = AUTH_METHODS.filter((method) => method !== "none")
 
@@ -31,11 +31,11 @@ export const authorizationServer = ({ issuer, registration }: ServerConfigShape,
   client_id_metadata_document_supported: registration.documents
 })
 
-/** RFC 9728 §2. `offline_access` is no scope of the resource, so it is absent here. */
-export const protectedResource = ({ issuer, resource }: ServerConfigShape, catalogue: Catalogue) => ({
+/** RFC 9728 §2, of the resource by one of its names. `offline_access` is no scope of the resource, so it is absent here. */
+export const protectedResource = ({ issuer }: ServerConfigShape, catalogue: Catalogue, resource: string) => ({
   resource,
   authorization_servers: [issuer],
-  scopes_supported: [...catalogue.keys()].filter((scope) => scope !== OFFLINE_ACCESS.name),
+  scopes_supported: defaultScopes(catalogue),
   bearer_methods_supported: ["header"],
   resource_name: "Gatehouse"
 })

@@ -1,10 +1,12 @@
 /** The metadata at well-known paths: public, and answered without the database (RFC 8414, RFC 9728). */
 
 import { Effect } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { derived } from "../../web/derived.ts"
 import { endpoint } from "../../web/endpoint.ts"
+import { notFound } from "../../web/respond.ts"
+import { resourceFor, resourceNames } from "../resource.ts"
 import { ScopeCatalogue } from "../scope.ts"
 import * as Metadata from "./metadata.ts"
 
@@ -14,18 +16,29 @@ export const DiscoveryRoutes = HttpRouter.use(
   Effect.fn("DiscoveryRoutes")(function* (router) {
     const config = yield* ServerConfig
     const { current } = yield* ScopeCatalogue
+    const asJson = (document: object) => HttpServerResponse.jsonUnsafe(document, { headers: CACHE })
+
+    const server = derived(current, (catalogue) => asJson(Metadata.authorizationServer(config, catalogue)))
+    const resources = derived(
+      current,
+      (catalogue) =>
+        new Map(
+          resourceNames(config).map((name) => [name, asJson(Metadata.protectedResource(config, catalogue, name))])
+        )
+    )
+    const resource = HttpServerRequest.HttpServerRequest.useSync(
+      (request) => resources().get(resourceFor(config, request) ?? config.resource) ?? notFound
+    )
     const metadata = {
-      "oauth-authorization-server": Metadata.authorizationServer,
-      "openid-configuration": Metadata.authorizationServer,
-      "oauth-protected-resource": Metadata.protectedResource
+      "oauth-authorization-server": Effect.sync(server),
+      "openid-configuration": Effect.sync(server),
+      "oauth-protected-resource": resource
     }
-    for (const [name, describe] of Object.entries(metadata)) {
-      const answer = derived(current, (catalogue) =>
-        HttpServerResponse.jsonUnsafe(describe(config, catalogue), { headers: CACHE })
-      )
+    for (const [name, answer] of Object.entries(metadata)) {
+      const known = `/.well-known/${name}` as const
       // At the root, with the path inserted (RFC 8414 §3.1, RFC 9728 §3.1), and with it in front, as some clients ask.
-      for (const path of [`/.well-known/${name}`, `/.well-known/${name}/mcp`, `/mcp/.well-known/${name}`] as const) {
-        yield* endpoint(router, path, { GET: Effect.sync(answer) }, { cors: "*" })
+      for (const path of [known, `${known}/mcp`, `${known}/mcp/`, `/mcp${known}`] as const) {
+        yield* endpoint(router, path, { GET: answer }, { cors: "*" })
       }
     }
     if (config.openaiAppsChallenge !== undefined) {

@@ -1,9 +1,10 @@
 /** The gate of `/mcp`: bearer token to principal, or a challenge (RFC 6750, RFC 9728 §5.1). */
 
 import { Effect, Redacted } from "effect"
-import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
+import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
 import { type BearerError, InsufficientScope, InvalidToken, MissingToken } from "../errors.ts"
+import { metadataOf } from "../resource.ts"
 import * as Scope from "../scope.ts"
 import { AccessTokens, type Principal } from "./AccessTokens.ts"
 import * as OpaqueToken from "./opaqueToken.ts"
@@ -57,19 +58,24 @@ export const insufficient = (
   needed: ReadonlyArray<string>
 ): InsufficientScope | undefined => {
   if (needed.every((scope) => granted.includes(scope))) return undefined
+  const missing = Scope.format(needed.filter((scope) => !granted.includes(scope)))
   // Clients of the first SDK ask for exactly this, so it repeats what they have.
   const scopes = [...new Set([...granted, ...needed])].filter((scope) => scope !== Scope.OFFLINE_ACCESS.name)
   return new InsufficientScope({
-    description: "the access token lacks a scope that this operation needs",
-    scope: Scope.format(scopes)
+    description: `the access token lacks what this operation needs: ${missing}`,
+    scope: Scope.format(scopes),
+    missing
   })
 }
 
-/** The `WWW-Authenticate` value. It names an error only when a token was sent (RFC 6750 §3.1). */
-export const challenge = (config: ServerConfigShape, error: BearerError): string => {
-  const scope = error._tag === "insufficient_scope" ? error.scope : Scope.format(Scope.DEFAULT_SCOPES)
+/**
+ * The `WWW-Authenticate` value, for a resource by the name that the caller knows. It asks for all that the tools need
+ * unless one is called already, and names an error only when a token was sent (RFC 6750 §3.1).
+ */
+export const challenge = (resource: string, catalogue: Scope.Catalogue, error: BearerError): string => {
+  const scope = error._tag === "insufficient_scope" ? error.scope : Scope.format(Scope.defaultScopes(catalogue))
   const attributes = [
-    ["resource_metadata", `${config.issuer}/.well-known/oauth-protected-resource/mcp`],
+    ["resource_metadata", metadataOf(resource)],
     ["scope", scope],
     ...(error._tag === "missing_token"
       ? []
