@@ -1,16 +1,20 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Deferred, Effect, LogLevel, References } from "effect"
+import { Cause, Clock, Deferred, Effect, LogLevel, Option, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { clientAddress } from "./clientAddress.ts"
+import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
 import { hostAllowed } from "./origins.ts"
 import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
 
 /** Probes come by address, not by name, and often. */
 const PROBES = new Set(["/healthz", "/readyz"])
+
+const FORGOTTEN_PROXY =
+  "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
+  "number of proxies (1 for a tunnel), or to their networks"
 
 const CLOSE = { connection: "close" }
 
@@ -46,6 +50,16 @@ export const Front = HttpRouter.middleware(
       return response
     })
 
+    // Told once. On this computer nobody else calls, and behind a number of proxies every peer is one.
+    let isProxyTold = config.isLocal || (config.trustedProxies._tag === "Hops" && config.trustedProxies.count > 0)
+    let vetted: string | undefined
+    const tellOfProxy = Effect.fnUntraced(function* (peer: string | undefined) {
+      vetted = peer
+      if (peer === undefined || !isForgottenProxy(config.trustedProxies, peer)) return
+      isProxyTold = true
+      yield* Effect.logWarning(FORGOTTEN_PROXY).pipe(Effect.annotateLogs({ peer }))
+    })
+
     return (app) => {
       const recovered = Effect.catchCause(app, recover)
       return HttpServerRequest.HttpServerRequest.use((request) => {
@@ -58,8 +72,11 @@ export const Front = HttpRouter.middleware(
             ? recovered
             : Effect.succeed(forbidden)
         const requestId = randomUUID()
+        const peer = isProxyTold ? vetted : Option.getOrUndefined(request.remoteAddress)
+        const isForwarded = peer !== vetted && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.
-        const seen = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        const reported = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        const seen = isForwarded ? Effect.andThen(tellOfProxy(peer), reported) : reported
         return Effect.provideService(
           Effect.map(seen, (response) =>
             HttpServerResponse.setHeaders(response, {
