@@ -6,7 +6,7 @@ import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } fr
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
-import { hostAllowed } from "./origins.ts"
+import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
 
 /** Probes come by address, not by name, and often. */
@@ -62,6 +62,8 @@ export const Front = HttpRouter.middleware(
 
     return (app) => {
       const recovered = Effect.catchCause(app, recover)
+      const preflighted = (request: HttpServerRequest.HttpServerRequest) =>
+        Effect.map(recovered, (response) => (isRefusedPreflight(request, response) ? forbidden : response))
       return HttpServerRequest.HttpServerRequest.use((request) => {
         const [path = ""] = request.url.split("?", 1)
         const isProbe = PROBES.has(path)
@@ -69,7 +71,9 @@ export const Front = HttpRouter.middleware(
         const answer = Deferred.isDoneUnsafe(draining)
           ? Effect.succeed(unavailable)
           : isAdmitted
-            ? recovered
+            ? request.method === "OPTIONS"
+              ? preflighted(request)
+              : recovered
             : Effect.succeed(forbidden)
         const requestId = randomUUID()
         const peer = isProxyTold ? vetted : Option.getOrUndefined(request.remoteAddress)

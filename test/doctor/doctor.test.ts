@@ -35,6 +35,11 @@ describe("doctor", () => {
           MCP_ALLOWED_ORIGINS: "https://app.example"
         })
         assert.deepStrictEqual(noBrowsers.failed, ["public", "cors"])
+        const inspector = yield* failedOf({
+          CORS_ORIGINS: "http://localhost:6274",
+          MCP_ALLOWED_ORIGINS: "https://x.example"
+        })
+        assert.deepStrictEqual(inspector.failed, ["public"])
         // Behind an address that the server does not know, its metadata leads elsewhere.
         const elsewhere = yield* failedOf({ BASE_URL: "http://localhost:1" })
         assert.includeMembers(elsewhere.failed, ["challenge", "resource-exact", "issuer-exact"])
