@@ -6,6 +6,7 @@ import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } fr
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
+import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
 
@@ -93,7 +94,7 @@ export const Front = HttpRouter.middleware(
             })
           ),
           References.CurrentLogAnnotations,
-          { request_id: requestId }
+          notesOf(requestId)
         )
       })
     }

@@ -1,7 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { testApp } from "../support/app.ts"
-import { request } from "../support/client.ts"
+import { postForm, request } from "../support/client.ts"
 import { capturedLogs } from "../support/logs.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
@@ -27,6 +27,51 @@ describe("front", () => {
         const told = lines.filter(isAboutProxy)
         assert.lengthOf(told, 1)
         assert.strictEqual(told[0]?.level, "WARN")
+      }).pipe(Effect.scoped)
+    )
+  })
+
+  layer(
+    testApp(TestDatabase.quick, { ...LOGS, RATE_LIMIT_ENABLED: "true", RATE_LIMIT_FAILURES_PER_MINUTE: "5" }),
+    options
+  )("of refusals", (it) => {
+    it.effect("B18 a refused request is one line that says why and of whom, and never what was presented", () =>
+      Effect.gen(function* () {
+        const { lines } = yield* capturedLogs
+        const secret = "canary-secret"
+        const answers = [
+          yield* postForm("/token", {
+            client_id: "nobody\u001b[2J",
+            grant_type: "refresh_token",
+            refresh_token: secret
+          }),
+          yield* postForm("/token", { client_id: "demo", grant_type: "refresh_token", refresh_token: secret }),
+          yield* postForm("/revoke", { client_id: "demo" }),
+          yield* postForm("/token?code=canary", {}),
+          yield* postForm("/introspect", { client_id: "x".repeat(500), client_secret: secret, token: secret }),
+          yield* postForm("/token", { client_id: "demo", grant_type: "canary" }),
+          yield* request("/register", { method: "POST", body: secret, headers: { "content-type": "application/json" } })
+        ]
+        const told = lines.map(({ annotations }) => annotations)
+        assert.deepStrictEqual(
+          told.map(({ path, status, error, error_description }) => ({ path, status, error, error_description })),
+          answers.map(({ status, body }, index) => ({
+            path: ["/token", "/token", "/revoke", "/token", "/introspect", "/token", "/register"][index],
+            status,
+            error: body.error,
+            error_description: body.error_description
+          }))
+        )
+        assert.deepStrictEqual(
+          told.map(({ client_id }) => client_id),
+          ["nobody\\u001b[2J", "demo", "demo", undefined, "x".repeat(200), "demo", undefined]
+        )
+        assert.strictEqual(answers[5]?.status, 429)
+        assert.notInclude(JSON.stringify(lines), "canary")
+
+        lines.length = 0
+        yield* request("/.well-known/oauth-authorization-server")
+        assert.notProperty(lines[0]?.annotations, "error")
       }).pipe(Effect.scoped)
     )
   })

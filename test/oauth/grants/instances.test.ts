@@ -129,7 +129,14 @@ describe("several instances on one database", () => {
         Effect.gen(function* () {
           const both = yield* instances(3, graceSeconds)
           const { refreshToken } = yield* both.one(login)
-          yield* contend(both, refreshed(refreshToken), refreshed(refreshToken))
+          let first: string | undefined
+          const held = Effect.map(refreshed(refreshToken), (answer) => {
+            first = answer?.refresh_token
+          })
+          const exit = yield* contend(both, held, refreshed(refreshToken))
+          assert.isDefined(first)
+          const second = exit._tag === "Success" ? exit.value?.refresh_token : "failed"
+          assert.strictEqual(second, graceSeconds === 0 ? undefined : first)
           const status = graceSeconds === 0 ? "compromised" : "active"
           assert.deepStrictEqual(yield* both.one(session), [{ status, head_generation: 1 }])
         }).pipe(Effect.scoped),
