@@ -57,6 +57,7 @@ export const watchConnections = (
   if (caps.most !== undefined) server.maxConnections = caps.most
   const connections = new Map<Socket, Connection>()
   const byAddress = new Map<string, Set<Connection>>()
+  let answered = () => {}
 
   server.on("drop", (data) => tell("refused", data?.remoteAddress ?? "unknown"))
   server.on("connection", (socket) => {
@@ -91,10 +92,15 @@ export const watchConnections = (
     connection.request = request
     response.once("close", () => {
       if (connection.request === request) connection.request = undefined
+      answered()
     })
   })
 
   return {
+    /** What is to be done after every response. */
+    onAnswered: (listener: () => void) => {
+      answered = listener
+    },
     /** Those that never asked for anything: browsers open some in advance. */
     unused: () => [...connections.values()].filter(({ isUsed }) => !isUsed).map(({ socket }) => socket)
   }

@@ -54,12 +54,14 @@ export const Front = HttpRouter.middleware(
     // Told once. On this computer nobody else calls, and behind a number of proxies every peer is one.
     let isProxyTold = config.isLocal || (config.trustedProxies._tag === "Hops" && config.trustedProxies.count > 0)
     let vetted: string | undefined
-    const tellOfProxy = Effect.fnUntraced(function* (peer: string | undefined) {
+    const tellOfProxy = (request: HttpServerRequest.HttpServerRequest) => {
+      const peer = Option.getOrUndefined(request.remoteAddress)
+      if (peer === undefined || peer === vetted) return Effect.void
       vetted = peer
-      if (peer === undefined || !isForgottenProxy(config.trustedProxies, peer)) return
+      if (!isForgottenProxy(config.trustedProxies, peer)) return Effect.void
       isProxyTold = true
-      yield* Effect.logWarning(FORGOTTEN_PROXY).pipe(Effect.annotateLogs({ peer }))
-    })
+      return Effect.logWarning(FORGOTTEN_PROXY).pipe(Effect.annotateLogs({ peer }))
+    }
 
     return (app) => {
       const recovered = Effect.catchCause(app, recover)
@@ -77,11 +79,10 @@ export const Front = HttpRouter.middleware(
               : recovered
             : Effect.succeed(forbidden)
         const requestId = randomUUID()
-        const peer = isProxyTold ? vetted : Option.getOrUndefined(request.remoteAddress)
-        const isForwarded = peer !== vetted && request.headers["x-forwarded-for"] !== undefined
+        const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.
         const reported = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
-        const seen = isForwarded ? Effect.andThen(tellOfProxy(peer), reported) : reported
+        const seen = isForwarded ? Effect.andThen(tellOfProxy(request), reported) : reported
         return Effect.provideService(
           Effect.map(seen, (response) =>
             HttpServerResponse.setHeaders(response, {

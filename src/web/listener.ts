@@ -36,10 +36,8 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (
   connections: ReturnType<typeof watchConnections>
 ) {
   const draining = yield* Draining
-  server.on("request", (_, response) => {
-    response.once("close", () => {
-      if (Deferred.isDoneUnsafe(draining)) setImmediate(() => server.closeIdleConnections())
-    })
+  connections.onAnswered(() => {
+    if (Deferred.isDoneUnsafe(draining)) setImmediate(() => server.closeIdleConnections())
   })
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -52,21 +50,24 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (
 
 const TELL_EVERY_MS = 60_000
 
-/** Tells of connections that were ended or refused, at most once a minute: whoever makes many does not make many lines. */
+const TOLD = {
+  ended: "too many idle connections of one address: the oldest are ended",
+  refused: "too many connections: new ones are refused (raise the limit of open files, ulimit -n)"
+}
+
+/** Tells of connections that were ended or refused, each at most once a minute: many connections do not make many lines. */
 const makeTell = Effect.gen(function* () {
   const run = Effect.runForkWith(yield* Effect.context<never>())
-  let last = Number.NEGATIVE_INFINITY
-  let count = 0
-  return (what: "ended" | "refused", address: string) => {
-    count++
-    if (performance.now() - last < TELL_EVERY_MS) return
-    const message =
-      what === "ended"
-        ? "too many idle connections of one address: the oldest are ended"
-        : "too many connections: new ones are refused (raise the limit of open files, ulimit -n)"
-    run(Effect.logWarning(message).pipe(Effect.annotateLogs({ address, connections: count })))
-    last = performance.now()
-    count = 0
+  const told = {
+    ended: { at: Number.NEGATIVE_INFINITY, count: 0 },
+    refused: { at: Number.NEGATIVE_INFINITY, count: 0 }
+  }
+  return (what: keyof typeof TOLD, address: string) => {
+    const last = told[what]
+    last.count++
+    if (performance.now() - last.at < TELL_EVERY_MS) return
+    run(Effect.logWarning(TOLD[what]).pipe(Effect.annotateLogs({ address, connections: last.count })))
+    told[what] = { at: performance.now(), count: 0 }
   }
 })
 
