@@ -1,6 +1,9 @@
-/** Structured logs: readable on a terminal, one JSON object a line elsewhere. */
+/**
+ * Structured logs: readable on a terminal, one JSON object a line elsewhere. What is logged may hold what a stranger wrote,
+ * so it is cleaned here, once for all lines: nothing steers the terminal, and no token of ours is readable.
+ */
 
-import { Effect, Layer, Logger, References } from "effect"
+import { Effect, Formatter, Layer, Logger, References } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 
 const LEVELS = {
@@ -13,12 +16,54 @@ const LEVELS = {
   none: "None"
 } as const
 
+/** A secret of ours by its prefix, also as a URL may spell it; the prefix stays, so that one knows what it was. */
+const SECRET = /mcp(?:_|%5f)(at|rt|ac|cs|reg)(?:_|%5f)[\w%.~-]+/gi
+/** What moves the cursor, starts a line or turns the text around: C0, C1, line separators, bidirectional controls. */
+const CONTROL = /[\p{Cc}\u2028\u2029\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/gu
+
+const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+const redacted = (text: string) => text.replace(SECRET, (_, kind: string) => `mcp_${kind.toLowerCase()}_[redacted]`)
+
+/** Text as it may be logged. */
+export const cleanText = (text: string): string => redacted(text).replace(CONTROL, escaped)
+
+/** A stack is several lines. */
+const cleanCause = (text: string) => text.split("\n").map(cleanText).join("\n")
+
+/** The same for every string in a value, names included. */
+const clean = (value: unknown): unknown => {
+  if (typeof value === "string") return cleanText(value)
+  if (Array.isArray(value)) return value.map(clean)
+  if (typeof value !== "object" || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [cleanText(name), clean(item)]))
+}
+
+const line = Logger.map(Logger.formatStructured, ({ message, cause, annotations, ...rest }) => ({
+  message: clean(message),
+  ...rest,
+  cause: cause === undefined ? undefined : cleanCause(cause),
+  annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [cleanText(name), clean(value)]))
+}))
+
+const told = (value: unknown) => (typeof value === "string" ? value : Formatter.formatJson(value))
+
+/** What belongs to a line stands below it and further in, so that no text can pass for a line of its own. */
+const pretty = Logger.map(line, ({ timestamp, level, message, cause, annotations, spans }) =>
+  [
+    `[${timestamp}] ${level}: ${told(message)}`,
+    ...(cause?.split("\n") ?? []),
+    ...Object.entries({ ...annotations, ...spans }).map(([name, value]) => `${name}: ${told(value)}`)
+  ].join("\n  ")
+)
+
 export const Logging = Layer.unwrap(
   Effect.gen(function* () {
     const { log } = yield* ServerConfig
-    const pretty = log.format === undefined ? process.stdout.isTTY === true : log.format === "pretty"
+    const isPretty = log.format === undefined ? process.stdout.isTTY === true : log.format === "pretty"
     return Layer.merge(
-      Logger.layer([pretty ? Logger.consolePretty() : Logger.consoleJson]),
+      Logger.layer([
+        Logger.withConsoleLog(isPretty ? pretty : Logger.map(line, (value) => Formatter.formatJson(value)))
+      ]),
       Layer.succeed(References.MinimumLogLevel, LEVELS[log.level])
     )
   })

@@ -82,8 +82,11 @@ export interface ServerConfigShape {
   readonly resource: string
   readonly isLocal: boolean
   readonly database: DatabaseConfig
+  /**
+   * Browser origins that may call the endpoints where bearer tokens count, and read what they answer. One list: to call
+   * without reading is no use to a page, and a preflight that says one thing of an origin must not be followed by another.
+   */
   readonly corsOrigins: ReadonlyArray<string>
-  readonly allowedOrigins: ReadonlyArray<string>
   readonly allowedHosts: ReadonlyArray<string>
   readonly trustedProxies: TrustedProxies
   readonly cleanup: { readonly enabled: boolean; readonly intervalMinutes: number }
@@ -170,8 +173,7 @@ const resolve = (env: Environment): ServerConfigShape => {
     resource: `${issuer}/mcp`,
     isLocal,
     database: databaseOf(env),
-    corsOrigins: env.CORS_ORIGINS ?? implied,
-    allowedOrigins: env.MCP_ALLOWED_ORIGINS ?? implied,
+    corsOrigins: [...new Set([issuer, ...(env.CORS_ORIGINS ?? implied), ...(env.MCP_ALLOWED_ORIGINS ?? implied)])],
     allowedHosts: (env.MCP_ALLOWED_HOSTS ?? (isLocal ? LOOPBACK : [baseUrl.host])).map((host) => host.toLowerCase()),
     trustedProxies: proxiesOf(env.TRUST_PROXY ?? "0"),
     // One of the workers is enough for it.

@@ -53,14 +53,34 @@ export const split = (value: string): ReadonlyArray<string> =>
 const parseUrl = (value: string) => (URL.canParse(value) ? new URL(value) : undefined)
 const isHttp = (url: URL | undefined): url is URL => url?.protocol === "http:" || url?.protocol === "https:"
 const isHttpUrl = (value: string) => isHttp(parseUrl(value))
-const isOrigin = (value: string) => isHttpUrl(value.replace(/:\*$/, "")) && /^https?:\/\/[^/?#@]+$/.test(value)
+const isOrigin = (value: string) =>
+  /^https?:/i.test(value)
+    ? isHttpUrl(value.replace(/:\*$/, "")) && /^https?:\/\/[^/?#@*]+(:\*)?$/i.test(value)
+    : isAppOrigin(value)
+/** The origin of an app's own scheme, such as `capacitor://localhost`; `*` where each of its pages has another one. */
+const isAppOrigin = (value: string) => {
+  const [, scheme = ""] = /^([a-z][a-z0-9+.-]*):\/\/(\*|[a-z0-9._-]+(:\d{1,5})?)$/i.exec(value) ?? []
+  return scheme !== "" && !FORBIDDEN_SCHEMES.includes(scheme.toLowerCase())
+}
+/** As a browser writes it: in lower case, without the port that the scheme implies. */
+const asSerialized = (origin: string) => (isHttpUrl(origin) ? new URL(origin).origin : origin.toLowerCase())
 const isHost = (value: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.test(value)
 const isNetwork = (value: string) => Result.isSuccess(IpNetwork.fromString(asNetwork(value)))
 export const asNetwork = (value: string) => (value.includes("/") ? value : `${value}/${value.includes(":") ? 128 : 32}`)
 
 const secret = Schema.RedactedFromValue(Schema.String)
 const httpUrl = text(isHttpUrl, "must be an http or https URL")
-const origins = listOf(isOrigin, "must list origins such as https://app.example, separated by commas; * is not one")
+const origins = listOf(
+  isOrigin,
+  "must list origins such as https://app.example, separated by commas; * is not one"
+).pipe(
+  Schema.decode(
+    SchemaTransformation.transform({
+      decode: (items: ReadonlyArray<string>): ReadonlyArray<string> => items.map(asSerialized),
+      encode: (items: ReadonlyArray<string>) => items
+    })
+  )
+)
 const hosts = listOf(isHost, "must list host names such as app.example or app.example:8443; * is not one")
 
 /** Schemes that run or show something in a browser, or are no private use at all. */

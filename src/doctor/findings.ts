@@ -27,7 +27,14 @@ const strings = (value: unknown): ReadonlyArray<string> => (Array.isArray(value)
 /** A proxy may well answer 200 with a page of its own. */
 const isMetadata = ({ status, headers }: Probe) =>
   status === 200 && /^application\/json\b/.test(headers["content-type"] ?? "")
-const isReadable = ({ headers }: Probe) => ["*", BROWSER].includes(headers["access-control-allow-origin"] ?? "")
+const isReadable = ({ status, headers }: Probe) =>
+  status >= 200 && status < 300 && ["*", BROWSER].includes(headers["access-control-allow-origin"] ?? "")
+/** What a client in a browser asks for, and may not read. */
+const unreadable = ({ corsDiscovery, corsRegister, corsToken, corsMcp, metadata }: Seen): ReadonlyArray<string> => {
+  const probes = typeof metadata.registration_endpoint === "string" ? { "/register": corsRegister } : {}
+  const asked = { "the metadata": corsDiscovery, ...probes, "/token": corsToken, "/mcp": corsMcp }
+  return Object.entries(asked).flatMap(([name, probed]) => (isReadable(probed) ? [] : [name]))
+}
 const challengedTo = ({ post }: Seen) => challengeParameter(post, "resource_metadata")
 const issuerOfResource = ({ resource }: Seen) => strings(resource.json.authorization_servers)[0]
 
@@ -166,10 +173,9 @@ const TABLE = [
   {
     id: "cors",
     title: "readable by browser clients",
-    ok: ({ corsDiscovery, corsToken, corsMcp }) => [corsDiscovery, corsToken, corsMcp].every(isReadable),
-    reason: ({ corsDiscovery }) =>
-      `a page of ${BROWSER} may not read ${isReadable(corsDiscovery) ? "/token or /mcp" : "the metadata"}`,
-    fix: `add ${BROWSER} to CORS_ORIGINS and MCP_ALLOWED_ORIGINS if browsers are to connect`
+    ok: (seen) => unreadable(seen).length === 0,
+    reason: (seen) => `a page of ${BROWSER} may not read ${unreadable(seen).join(", ")}`,
+    fix: `add ${BROWSER} to CORS_ORIGINS if browsers are to connect`
   },
   {
     id: "fast",

@@ -34,6 +34,7 @@ const probesOf = (base: string) => {
     suffixedServer: wellKnown("oauth-authorization-server/mcp"),
     corsDiscovery: wellKnown("oauth-protected-resource/mcp", { headers: { origin: BROWSER } }),
     corsToken: probe(`${base}/token`, PREFLIGHT),
+    corsRegister: probe(`${base}/register`, PREFLIGHT),
     corsMcp: probe(`${base}/mcp`, PREFLIGHT)
   }
 }

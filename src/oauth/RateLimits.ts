@@ -1,7 +1,10 @@
 /**
  * How often who may ask. Clients such as ChatGPT call from a few shared addresses, so an address is only charged for
- * failures: nobody is slowed down for what succeeds. A page for people is charged per address, a client for all that it
- * does.
+ * failures, and what succeeds is never refused, however many of its neighbours failed. A page for people is charged per
+ * address, a client for all that it does. An IPv6 address stands for its network.
+ *
+ * Guesses stay bounded: what is guessed at has 256 bits or more, and is judged by a MAC or one digest; the secret that a
+ * person chose is slow to check, one at a time. Beyond its allowance a guesser is told no reason any more.
  */
 
 import { Context, Effect, Layer } from "effect"
@@ -9,7 +12,7 @@ import type { HttpServerRequest } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../database/query.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
-import { callerAddress } from "../web/clientAddress.ts"
+import { callerAddress, networkOf } from "../web/clientAddress.ts"
 import { type Allowance, Limiter, type TooMany } from "../web/Limiter.ts"
 import { SlowDown } from "./errors.ts"
 import type { EndpointError } from "./respond.ts"
@@ -29,7 +32,7 @@ export class RateLimits extends Context.Service<
     readonly registration: Effect.Effect<void, SlowDown, Asked>
     /** Charges an authenticated client for a request. */
     readonly client: (clientId: string) => Effect.Effect<void, SlowDown>
-    /** Charges the caller's address for a failure of `handler`, and refuses to run it once too many have failed. */
+    /** Charges the caller's address for a failure of `handler`; once there were too many, that is all it is told. */
     readonly failures: <A, E extends Failure, R>(
       handler: Effect.Effect<A, E, R>
     ) => Effect.Effect<A, E | SlowDown, R | Asked>
@@ -56,24 +59,23 @@ export class RateLimits extends Context.Service<
 
       return RateLimits.of({
         authorize: Effect.flatMap(callerAddress, (address) =>
-          charge("authorize", address, { limit: rateLimit.authorizePerMinute })
+          charge("authorize", networkOf(address), { limit: rateLimit.authorizePerMinute })
         ),
         registration: Effect.flatMap(callerAddress, (address) =>
           Effect.andThen(
-            charge("registration", address, { limit: rateLimit.registrationsPerHour, window: "1 hour" }),
+            charge("registration", networkOf(address, "site"), {
+              limit: rateLimit.registrationsPerHour,
+              window: "1 hour"
+            }),
             charge("registrations", "all", { limit: REGISTRATIONS_PER_HOUR, window: "1 hour" })
           )
         ),
         client: (clientId) => charge("client", clientId, { limit: rateLimit.clientPerMinute }),
         failures: (handler) =>
-          Effect.flatMap(callerAddress, (address) =>
-            Effect.andThen(slowly(limiter.look("failures", address, failures)), handler).pipe(
-              Effect.tapError((error: Failure) =>
-                error._tag === "StoreUnavailable" || error._tag === "slow_down"
-                  ? Effect.void
-                  : Effect.ignore(limiter.take("failures", address, failures))
-              )
-            )
+          Effect.tapError(handler, (error: Failure) =>
+            error._tag === "StoreUnavailable" || error._tag === "slow_down"
+              ? Effect.void
+              : Effect.flatMap(callerAddress, (address) => charge("failures", networkOf(address), failures))
           )
       })
     })

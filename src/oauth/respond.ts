@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../database/query.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
+import { note } from "../web/notes.ts"
 import { errorBody, RETRY_AFTER_SECONDS, unavailable } from "../web/respond.ts"
 import type { RegistrationError, TokenError } from "./errors.ts"
 
@@ -49,12 +50,23 @@ const render = (error: EndpointError | PayloadTooLarge) =>
     ? errorBody(413, "invalid_request", "the body is too large")
     : errorBody(STATUS[error._tag], error._tag, error.description, headersOf(error))
 
-/** Answers every error of an OAuth endpoint. A new error type does not compile until it is given a status above. */
+/** What an operator may read of a refusal: our own words for it, and never what was presented. */
+const noted = (error: EndpointError | PayloadTooLarge) =>
+  note(
+    error._tag === "payload_too_large"
+      ? { error: error._tag }
+      : { error: error._tag, error_description: error.description }
+  )
+
+/**
+ * Answers every error of an OAuth endpoint, and says in the request's line of the log why it was refused. A new error type
+ * does not compile until it is given a status above.
+ */
 export const answerErrors = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, EndpointError | PayloadTooLarge | StoreUnavailable, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
   Effect.catch(handler, (error) =>
     error._tag === "StoreUnavailable"
       ? Effect.as(Effect.logError("the database did not answer", error), unavailable)
-      : Effect.succeed(render(error))
+      : Effect.as(noted(error), render(error))
   )

@@ -21,8 +21,6 @@ export class Limiter extends Context.Service<
   {
     /** Takes one of what `key` may have of a kind. */
     readonly take: (kind: string, key: string, allowance: Allowance) => Effect.Effect<void, TooMany>
-    /** Fails when nothing is left, and takes nothing. */
-    readonly look: (kind: string, key: string, allowance: Allowance) => Effect.Effect<void, TooMany>
   }
 >()("gatehouse/web/Limiter") {
   static readonly layer = Layer.effect(
@@ -34,24 +32,14 @@ export class Limiter extends Context.Service<
       const bucketOf = (key: string) =>
         String(createHash("sha256").update(salt).update(key).digest().readUInt32BE() % BUCKETS)
 
-      const tooMany = (retryAfter: Duration.Duration) =>
-        new TooMany({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(retryAfter))) })
-
-      const consume = (kind: string, key: string, { limit, window = "1 minute" }: Allowance, tokens: number) =>
-        limiter
-          .consume({ key: `${kind}:${bucketOf(key)}`, limit, window, tokens })
-          .pipe(
-            Effect.mapError(({ reason }) =>
-              tooMany(reason._tag === "RateLimitExceeded" ? reason.retryAfter : Duration.fromInputUnsafe(window))
-            )
-          )
-
       return Limiter.of({
-        take: (kind, key, allowance) => Effect.asVoid(consume(kind, key, allowance, 1)),
-        look: (kind, key, allowance) =>
-          // Taking nothing tells how much is left.
-          Effect.flatMap(consume(kind, key, allowance, 0), ({ remaining, resetAfter }) =>
-            remaining > 0 ? Effect.void : Effect.fail(tooMany(resetAfter))
+        take: (kind, key, { limit, window = "1 minute" }) =>
+          limiter.consume({ key: `${kind}:${bucketOf(key)}`, limit, window }).pipe(
+            Effect.mapError(({ reason }) => {
+              const wait = reason._tag === "RateLimitExceeded" ? reason.retryAfter : Duration.fromInputUnsafe(window)
+              return new TooMany({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(wait))) })
+            }),
+            Effect.asVoid
           )
       })
     })

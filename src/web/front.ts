@@ -1,16 +1,21 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Deferred, Effect, LogLevel, References } from "effect"
+import { Cause, Clock, Deferred, Effect, LogLevel, Option, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { clientAddress } from "./clientAddress.ts"
+import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
-import { hostAllowed } from "./origins.ts"
+import { notesOf } from "./notes.ts"
+import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
 
 /** Probes come by address, not by name, and often. */
 const PROBES = new Set(["/healthz", "/readyz"])
+
+const FORGOTTEN_PROXY =
+  "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
+  "number of proxies (1 for a tunnel), or to their networks"
 
 const CLOSE = { connection: "close" }
 
@@ -46,8 +51,22 @@ export const Front = HttpRouter.middleware(
       return response
     })
 
+    // Told once. On this computer nobody else calls, and behind a number of proxies every peer is one.
+    let isProxyTold = config.isLocal || (config.trustedProxies._tag === "Hops" && config.trustedProxies.count > 0)
+    let vetted: string | undefined
+    const tellOfProxy = (request: HttpServerRequest.HttpServerRequest) => {
+      const peer = Option.getOrUndefined(request.remoteAddress)
+      if (peer === undefined || peer === vetted) return Effect.void
+      vetted = peer
+      if (!isForgottenProxy(config.trustedProxies, peer)) return Effect.void
+      isProxyTold = true
+      return Effect.logWarning(FORGOTTEN_PROXY).pipe(Effect.annotateLogs({ peer }))
+    }
+
     return (app) => {
       const recovered = Effect.catchCause(app, recover)
+      const preflighted = (request: HttpServerRequest.HttpServerRequest) =>
+        Effect.map(recovered, (response) => (isRefusedPreflight(request, response) ? forbidden : response))
       return HttpServerRequest.HttpServerRequest.use((request) => {
         const [path = ""] = request.url.split("?", 1)
         const isProbe = PROBES.has(path)
@@ -55,11 +74,15 @@ export const Front = HttpRouter.middleware(
         const answer = Deferred.isDoneUnsafe(draining)
           ? Effect.succeed(unavailable)
           : isAdmitted
-            ? recovered
+            ? request.method === "OPTIONS"
+              ? preflighted(request)
+              : recovered
             : Effect.succeed(forbidden)
         const requestId = randomUUID()
+        const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.
-        const seen = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        const reported = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
+        const seen = isForwarded ? Effect.andThen(tellOfProxy(request), reported) : reported
         return Effect.provideService(
           Effect.map(seen, (response) =>
             HttpServerResponse.setHeaders(response, {
@@ -72,7 +95,7 @@ export const Front = HttpRouter.middleware(
             })
           ),
           References.CurrentLogAnnotations,
-          { request_id: requestId }
+          notesOf(requestId)
         )
       })
     }

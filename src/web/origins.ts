@@ -12,29 +12,38 @@ export const hostAllowed = (allowed: ReadonlyArray<string>, host: string | undef
   return allowed.some((entry) => entry === given || entry === given.replace(/:\d{1,5}$/, ""))
 }
 
-/** An exact origin, or one whose port the entry leaves open as `*`. */
+/** An exact origin, one whose port the entry leaves open as `:*`, or any of an app's own scheme (`vscode-webview://*`). */
 export const originAllowed = (allowed: ReadonlyArray<string>, origin: string | undefined): boolean =>
   origin !== undefined &&
-  allowed.some((entry) => entry === origin || (entry.endsWith(":*") && entry === origin.replace(/(:\d{1,5})?$/, ":*")))
+  allowed.some(
+    (entry) =>
+      entry === origin ||
+      (entry.endsWith(":*") && entry === origin.replace(/(:\d{1,5})?$/, ":*")) ||
+      (entry.endsWith("://*") && entry === origin.replace(/:\/\/[a-z0-9._-]+(:\d{1,5})?$/, "://*"))
+  )
 
-/** The CORS policy of an endpoint that pages of the configured origins may read. */
+/** The CORS policy of an endpoint that pages of the configured origins may read: exactly those whom `admitOrigin` admits. */
 export const corsOf = ({ corsOrigins }: ServerConfigShape) => ({
   cors: (origin: string | undefined) => originAllowed(corsOrigins, origin)
 })
 
-/** Whether a request with this `Origin` may reach `/mcp` and the token endpoints. Programs send none. */
-const originAdmitted = (config: ServerConfigShape, origin: string | undefined): boolean =>
-  origin === undefined ||
-  origin === config.issuer ||
-  originAllowed(config.allowedOrigins, origin) ||
-  originAllowed(config.corsOrigins, origin)
-
-/** Keeps foreign origins from a handler. */
+/** Keeps foreign origins from a handler. Programs send none. */
 export const admitOrigin = <E, R>(handler: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
-    return originAdmitted(yield* ServerConfig, request.headers.origin) ? yield* handler : forbidden
+    const { origin } = request.headers
+    return origin === undefined || originAllowed((yield* ServerConfig).corsOrigins, origin) ? yield* handler : forbidden
   })
+
+/** Whether a preflight was answered without admitting its origin, by a `204` that a person would take for a yes. */
+export const isRefusedPreflight = (
+  request: HttpServerRequest.HttpServerRequest,
+  response: HttpServerResponse.HttpServerResponse
+): boolean =>
+  request.method === "OPTIONS" &&
+  response.status === 204 &&
+  request.headers.origin !== undefined &&
+  response.headers["access-control-allow-origin"] === undefined
 
 /** Whether a form was posted by a page of ours. A page under `no-referrer` sends `Origin: null`. */
 export const postedByUs = (config: ServerConfigShape, { headers }: HttpServerRequest.HttpServerRequest): boolean => {

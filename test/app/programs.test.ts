@@ -5,7 +5,7 @@ import { exchange, obtainCode } from "../support/client.ts"
 import { freshDatabaseUrl } from "../support/postgres.ts"
 import { ready, run, start, temporaryFolder } from "../support/program.ts"
 
-const options = { timeout: 90_000 }
+const options = { timeout: 300_000 }
 
 describe("programs of their own", () => {
   it.live(

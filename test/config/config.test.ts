@@ -80,12 +80,55 @@ describe("configuration", () => {
       const config = yield* configOf({ BASE_URL: "https://Abc.ngrok.example/", DEMO_CONSENT: "true" })
       assert.strictEqual(config.issuer, "https://abc.ngrok.example")
       assert.deepStrictEqual(config.allowedHosts, ["abc.ngrok.example"])
-      assert.deepStrictEqual(config.allowedOrigins, ["https://abc.ngrok.example"])
       assert.deepStrictEqual(config.corsOrigins, ["https://abc.ngrok.example"])
       for (const bad of ["https://a.example/path", "https://a.example?x", "https://u@a.example", "ftp://a.example"]) {
         assert.include(yield* problemsOf({ BASE_URL: bad, DEMO_CONSENT: "true" }), "BASE_URL")
       }
     })
+  )
+
+  it.effect(
+    "F23 the origins of apps may be listed, as browsers write them; what is no origin, or everybody's, may not",
+    () =>
+      Effect.gen(function* () {
+        const config = yield* configOf({
+          BASE_URL: "https://gate.example",
+          DEMO_CONSENT: "true",
+          CORS_ORIGINS: "http://localhost:6274, vscode-webview://*, capacitor://localhost",
+          MCP_ALLOWED_ORIGINS: "HTTPS://App.example:443, tauri://localhost"
+        })
+        assert.sameMembers(
+          [...config.corsOrigins],
+          [
+            "https://gate.example",
+            "http://localhost:6274",
+            "vscode-webview://*",
+            "capacitor://localhost",
+            "https://app.example",
+            "tauri://localhost"
+          ]
+        )
+        for (const bad of [
+          "*",
+          "null",
+          "https://*",
+          "http://*",
+          "https://*.app.example",
+          "https://a.example/",
+          "javascript://x",
+          "data://x",
+          "file://",
+          "file://x",
+          "about:blank",
+          "capacitor://",
+          "capacitor://a/b",
+          "*://localhost",
+          "localhost"
+        ]) {
+          assert.deepStrictEqual(yield* problemsOf({ CORS_ORIGINS: bad }), ["CORS_ORIGINS"], bad)
+          assert.deepStrictEqual(yield* problemsOf({ MCP_ALLOWED_ORIGINS: bad }), ["MCP_ALLOWED_ORIGINS"], bad)
+        }
+      })
   )
 
   it.effect("the pooler mode is read off the port, and may be said", () =>

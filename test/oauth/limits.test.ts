@@ -12,7 +12,9 @@ import {
   newPkce,
   obtainTokens,
   postForm,
-  refresh
+  refresh,
+  request,
+  revoke
 } from "../support/client.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
@@ -30,36 +32,72 @@ const junk = { code: "mcp_ac_junk", verifier: "x".repeat(43) }
 
 describe("rate limits", () => {
   layer(app({ RATE_LIMIT_FAILURES_PER_MINUTE: "3" }), options)("of failures", (it) => {
-    it.effect("OP6 an address that fails too often waits; a made-up X-Forwarded-For does not help it", () =>
-      Effect.gen(function* () {
-        // Success is never charged.
-        let { refresh_token } = yield* obtainTokens()
-        for (let round = 0; round < 5; round++) refresh_token = (yield* refresh(refresh_token)).body.refresh_token
-        for (let round = 0; round < 3; round++) {
-          assert.strictEqual((yield* exchange(junk, {}, from(`203.0.113.${round}`))).status, 400)
-        }
-        limited(yield* exchange(junk, {}, from("203.0.113.9")))
-        limited(yield* postForm("/revoke", { client_id: "nobody", token: "x" }, from("203.0.113.10")))
-      })
+    it.effect(
+      "B12 OP6 an address that fails too often waits with its failures; a made-up X-Forwarded-For does not help it",
+      () =>
+        Effect.gen(function* () {
+          // Success is never charged.
+          let { refresh_token } = yield* obtainTokens()
+          for (let round = 0; round < 5; round++) refresh_token = (yield* refresh(refresh_token)).body.refresh_token
+          for (let round = 0; round < 3; round++) {
+            assert.strictEqual((yield* exchange(junk, {}, from(`203.0.113.${round}`))).status, 400)
+          }
+          limited(yield* exchange(junk, {}, from("203.0.113.9")))
+          limited(yield* postForm("/revoke", { client_id: "nobody", token: "x" }, from("203.0.113.10")))
+
+          // B12: and never refused, however many have failed.
+          for (let round = 0; round < 5; round++) {
+            const refreshed = yield* refresh(refresh_token)
+            assert.strictEqual(refreshed.status, 200, refreshed.text)
+            refresh_token = refreshed.body.refresh_token
+          }
+          const tokens = yield* obtainTokens()
+          assert.strictEqual((yield* revoke(tokens.refresh_token)).status, 200)
+          limited(yield* refresh(tokens.refresh_token))
+        })
     )
   })
 
-  layer(app({ RATE_LIMIT_FAILURES_PER_MINUTE: "3", TRUST_PROXY: "127.0.0.0/8,::1" }), options)(
-    "behind a proxy",
-    (it) => {
-      it.effect("OP6 each address behind a trusted proxy is charged for itself", () =>
-        Effect.gen(function* () {
-          for (let round = 0; round < 3; round++) {
-            assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.1"))).status, 400)
-          }
-          limited(yield* exchange(junk, {}, from("203.0.113.1")))
-          // What stands further left was written by the client.
-          limited(yield* exchange(junk, {}, from("198.51.100.7, 203.0.113.1")))
-          assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.2"))).status, 400)
-        })
-      )
-    }
-  )
+  layer(
+    app({
+      RATE_LIMIT_FAILURES_PER_MINUTE: "3",
+      RATE_LIMIT_REGISTRATIONS_PER_HOUR: "2",
+      TRUST_PROXY: "127.0.0.0/8,::1"
+    }),
+    options
+  )("behind a proxy", (it) => {
+    it.effect("OP6 each address behind a trusted proxy is charged for itself", () =>
+      Effect.gen(function* () {
+        for (let round = 0; round < 3; round++) {
+          assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.1"))).status, 400)
+        }
+        limited(yield* exchange(junk, {}, from("203.0.113.1")))
+        // What stands further left was written by the client.
+        limited(yield* exchange(junk, {}, from("198.51.100.7, 203.0.113.1")))
+        assert.strictEqual((yield* exchange(junk, {}, from("203.0.113.2"))).status, 400)
+      })
+    )
+
+    it.effect("B13 OP6 the addresses of one IPv6 network are charged together", () =>
+      Effect.gen(function* () {
+        for (let round = 0; round < 3; round++) {
+          assert.strictEqual((yield* exchange(junk, {}, from(`2001:db8:0:1::${round}`))).status, 400)
+        }
+        limited(yield* exchange(junk, {}, from("2001:db8:0:1:ffff::1")))
+        assert.strictEqual((yield* exchange(junk, {}, from("2001:db8:0:2::1"))).status, 400)
+        const register = (address: string) =>
+          request("/register", {
+            method: "POST",
+            body: JSON.stringify({ redirect_uris: ["http://127.0.0.1/callback"], token_endpoint_auth_method: "none" }),
+            headers: { "content-type": "application/json", ...from(address) }
+          })
+        assert.strictEqual((yield* register("2001:db8:1:1::1")).status, 201)
+        assert.strictEqual((yield* register("2001:db8:1:2::1")).status, 201)
+        assert.strictEqual((yield* register("2001:db8:1:3::1")).status, 429)
+        assert.strictEqual((yield* register("2001:db8:2:1::1")).status, 201)
+      })
+    )
+  })
 
   layer(app({ RATE_LIMIT_CLIENT_PER_MINUTE: "3" }), options)("of clients", (it) => {
     it.effect("a client that asks too often waits, and loses nothing", () =>

@@ -8,7 +8,7 @@ import { inject } from "vitest"
 import * as Database from "../../src/database/connect.ts"
 import { migrate } from "../../src/database/migrations.sql.ts"
 
-const clientOf = (url: string, maxConnections = 10) => PgClient.make({ url: Redacted.make(url), maxConnections })
+export const clientOf = (url: string, maxConnections = 10) => PgClient.make({ url: Redacted.make(url), maxConnections })
 
 /** The URL of a new database in the real Postgres, dropped with the scope: empty, or a copy of `template`. */
 const newDatabaseUrl = Effect.fn("newDatabaseUrl")(
@@ -27,6 +27,8 @@ const newDatabaseUrl = Effect.fn("newDatabaseUrl")(
 )
 
 export const freshDatabaseUrl = newDatabaseUrl("template1")
+/** The same, migrated. */
+export const migratedDatabaseUrl = Effect.suspend(() => newDatabaseUrl(inject("template")))
 
 const postgres = Layer.effectDiscard(migrate).pipe(
   Layer.provideMerge(PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => clientOf(url)))),
@@ -34,14 +36,7 @@ const postgres = Layer.effectDiscard(migrate).pipe(
 )
 
 /** For suites that only need a database, and many of them: nothing is quicker. */
-const quick = Layer.orDie(
-  PgClient.layerFrom(
-    Effect.flatMap(
-      Effect.suspend(() => newDatabaseUrl(inject("template"))),
-      (url) => clientOf(url)
-    )
-  )
-)
+const quick = Layer.orDie(PgClient.layerFrom(Effect.flatMap(migratedDatabaseUrl, (url) => clientOf(url))))
 
 export const TestDatabase = {
   pglite: Layer.orDie(Database.layerMemory),

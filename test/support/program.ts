@@ -28,12 +28,19 @@ export const temporaryFolder = Effect.acquireRelease(
 export const start = (
   entry: string,
   environment: Readonly<Record<string, string>>,
-  options: { readonly runner?: "node" | "tsx"; readonly args?: ReadonlyArray<string> } = {}
+  options: {
+    readonly runner?: "node" | "tsx"
+    readonly args?: ReadonlyArray<string>
+    /** Files, and so connections, that it may have open. */
+    readonly openFiles?: number
+  } = {}
 ) =>
   Effect.acquireRelease(
     Effect.sync((): Program => {
       const runner = options.runner === "tsx" ? ["--import", TSX] : []
-      const child = spawn(process.execPath, [...runner, join(ROOT, "src", entry), ...(options.args ?? [])], {
+      const command = [process.execPath, ...runner, join(ROOT, "src", entry), ...(options.args ?? [])]
+      const limited = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles};`
+      const child = spawn("/bin/sh", ["-c", `${limited} exec "$@"`, "sh", ...command], {
         // Somewhere else than the checkout, so that no .env of a developer reaches the test.
         cwd: tmpdir(),
         env: { PATH: process.env.PATH ?? "", ...environment },
@@ -68,10 +75,13 @@ export const run = Effect.fn("test.run")(function* (
   return { code, output: program.output() }
 }, Effect.scoped)
 
-/** Waits until a server answers `/readyz` with 200. */
+/**
+ * Waits until a server answers `/readyz` with 200, for as long as its process lives: a busy machine may take half a minute,
+ * and how long is too long is for the test to say.
+ */
 export const ready = Effect.fn("test.ready")(function* (baseUrl: string, program: Program) {
-  for (let tries = 0; tries < 200; tries++) {
-    if (program.process.exitCode !== null) break
+  const { process: child } = program
+  while (child.exitCode === null && child.signalCode === null) {
     const status = yield* Effect.promise(() =>
       fetch(`${baseUrl}/readyz`).then(
         (response) => response.status,
@@ -82,4 +92,16 @@ export const ready = Effect.fn("test.ready")(function* (baseUrl: string, program
     yield* Effect.sleep("50 millis")
   }
   return yield* Effect.die(new Error(`the server did not get ready:\n${program.output()}`))
+})
+
+/** Waits until a program has said something, for as long as it lives; then what it said. */
+export const said = Effect.fn("test.said")(function* (program: Program, pattern: RegExp) {
+  const { process: child, output } = program
+  for (;;) {
+    const found = pattern.exec(output())
+    if (found !== null) return found
+    if (child.exitCode !== null || child.signalCode !== null) break
+    yield* Effect.sleep("20 millis")
+  }
+  return yield* Effect.die(new Error(`it ended without a word of ${pattern}:\n${output()}`))
 })

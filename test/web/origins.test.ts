@@ -51,4 +51,14 @@ describe("allow-lists", () => {
     assert.isTrue(originAllowed(["http://localhost:*"], "http://localhost"))
     assert.isFalse(originAllowed(["http://localhost:*"], `http://localhost.evil.example:${port}`))
   })
+
+  it("F23 an entry with an open scheme admits each page of that app alone", () => {
+    const webview = "vscode-webview://1qg0f5o4h2n7"
+    assert.isTrue(originAllowed(["vscode-webview://*"], webview))
+    assert.isTrue(originAllowed(["capacitor://localhost"], "capacitor://localhost"))
+    for (const other of ["vscode-webviewx://a", "https://a", "vscode-webview://", "vscode-webview://a/b", "null"]) {
+      assert.isFalse(originAllowed(["vscode-webview://*"], other), other)
+    }
+    assert.isFalse(originAllowed(["capacitor://localhost"], webview))
+  })
 })

@@ -6,6 +6,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
 import { callerAddress } from "../../web/clientAddress.ts"
 import { endpoint } from "../../web/endpoint.ts"
+import { note } from "../../web/notes.ts"
 import { admitOrigin, corsOf } from "../../web/origins.ts"
 import { json, NO_STORE } from "../../web/respond.ts"
 import { authenticate, authenticateConfidential } from "../clients/authentication.ts"
@@ -52,15 +53,17 @@ export const TokenRoutes = HttpRouter.use(
     const limits = yield* RateLimits
 
     /** A form, from an authenticated client, within its limits. */
-    const forClients = (serve: Serve, authenticated = authenticate) =>
-      Effect.gen(function* () {
+    const forClients = (serve: Serve, authenticated = authenticate) => {
+      const answer = Effect.fnUntraced(function* (parameters: Parameters) {
         const request = yield* HttpServerRequest.HttpServerRequest
-        const parameters = yield* readParameters
         const { client, method } = yield* authenticated(parameters, request.headers.authorization)
         yield* limits.client(client.clientId)
-        const by = { clientId: client.clientId, method, address: yield* callerAddress }
-        return yield* serve(client, parameters, by)
-      }).pipe(limits.failures, answerErrors, admitOrigin)
+        return yield* serve(client, parameters, { clientId: client.clientId, method, address: yield* callerAddress })
+      })
+      return Effect.flatMap(readParameters, (parameters) =>
+        Effect.tapError(answer(parameters), () => note({ client_id: parameters.get("client_id")?.slice(0, 200) }))
+      ).pipe(limits.failures, answerErrors, admitOrigin)
+    }
 
     yield* endpoint(router, "/token", { POST: forClients(token) }, cors)
     yield* endpoint(router, "/revoke", { POST: forClients(revocation) }, cors)

@@ -1,0 +1,13 @@
+/** What a handler has to say about a request, told with the line that the front logs of it: one line for one request. */
+
+import { Effect, References } from "effect"
+
+/** The annotations that the front gives each request, which is the one that reads them in the end. */
+export const notesOf = (requestId: string): Readonly<Record<string, unknown>> => ({ request_id: requestId })
+
+/** Adds to the line of this request. Never a secret; outside a request it is lost. */
+export const note = (notes: Readonly<Record<string, unknown>>): Effect.Effect<void> =>
+  Effect.map(References.CurrentLogAnnotations, (annotations) => {
+    // The record belongs to this request alone, and the front has made it for this.
+    if ("request_id" in annotations) Object.assign(annotations, notes)
+  })
