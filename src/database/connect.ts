@@ -9,7 +9,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { type DatabaseConfig, ServerConfig } from "../config/ServerConfig.ts"
-import { connect } from "./embedded.ts"
+import { connect, copyTemplate, openPGlite } from "./embedded.ts"
 import { lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { type Met, meet } from "./pooler.sql.ts"
@@ -87,10 +87,6 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
     )
   )
 
-/** Loaded where it is used: a server on a Postgres of its own starts sooner without it. */
-const openPGlite = (dataDir?: string): Promise<PGlite> =>
-  import("@electric-sql/pglite").then(({ PGlite }) => PGlite.create(dataDir))
-
 const embedded = Effect.fn("Database.embedded")(function* (open: () => Promise<PGlite>, where: string) {
   const db = yield* Effect.acquireRelease(
     Effect.tryPromise({
@@ -116,7 +112,12 @@ const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) 
     catch: (cause) => new DatabaseUnreachable({ where: dataDir, why: String(cause) })
   })
   yield* lockDataDir(dataDir)
-  return yield* embedded(() => openPGlite(join(dataDir, "postgres")), dataDir)
+  const home = join(dataDir, "postgres")
+  yield* Effect.try({
+    try: () => copyTemplate(home),
+    catch: (cause) => new DatabaseUnreachable({ where: dataDir, why: String(cause) })
+  })
+  return yield* embedded(() => openPGlite(home), dataDir)
 })
 
 const EMBEDDED: Met = { pooler: "none", startupParameters: {}, isLimited: false }

@@ -11,7 +11,7 @@ import { Stores } from "../../../src/app/app.ts"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { revoke } from "../../../src/oauth/grants/revoke.ts"
-import { newCode, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
+import { newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
 import { clientOf, migratedDatabaseUrl } from "../../support/postgres.ts"
 
 type Services = Layer.Success<typeof Stores> | ServerConfig | SqlClient.SqlClient
@@ -45,8 +45,7 @@ const login = Effect.gen(function* () {
   return { code, refreshToken: answer?.refresh_token ?? "" }
 })
 const refreshed = (token: string) => tokens("one", refreshRequest(token))
-const revoked = (token: string) =>
-  revoke(publicClient("one"), new Map([["token", token]]), "192.0.2.1").pipe(Effect.orDie)
+const revoked = (token: string) => revoke(new Map([["token", token]]), presenter("one")).pipe(Effect.orDie)
 
 const query = (build: (sql: SqlClient.SqlClient) => Effect.Effect<ReadonlyArray<object>, unknown>) =>
   Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.orDie(build(sql)))
