@@ -68,7 +68,9 @@ const Welcome = Layer.effectDiscard(
     yield* Effect.logInfo("listening").pipe(
       Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
     )
-    if (config.worker === 1) yield* Console.log(welcome(config))
+    const { current } = yield* Toolset
+    const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
+    if (config.worker === 1) yield* Console.log(welcome(config, scopes))
   })
 )
 

@@ -2,7 +2,7 @@
 
 import type { ServerConfigShape } from "../config/ServerConfig.ts"
 
-export const welcome = (config: ServerConfigShape): string => {
+export const welcome = (config: ServerConfigShape, scopes: Iterable<string>): string => {
   const { issuer, resource, seedClient } = config
   const database =
     config.database._tag === "Embedded"
@@ -23,7 +23,7 @@ export const welcome = (config: ServerConfigShape): string => {
     `  Authorization   ${issuer}/authorize`,
     `  Token           ${issuer}/token`,
     `  Revocation      ${issuer}/revoke`,
-    `  Scopes          mcp.tools.call offline_access`,
+    `  Scopes          ${[...scopes].join(" ")}`,
     ...client,
     `  Database        ${database}`,
     "",

@@ -61,8 +61,11 @@ const decodeVersions = rows(Schema.Struct({ version: Schema.String }))
 /** The versions that the database has, oldest first; none when it has never been migrated. */
 export const applied = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [ledger] = yield* sql<{ exists: boolean }>`select to_regclass('mcp.schema_migrations') is not null as exists`
-  if (ledger?.exists !== true) return []
+  // Read from the tables of the catalog: `to_regclass` answers from what this connection believed before it waited.
+  const ledger = yield* sql`
+    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = 'mcp' and c.relname = 'schema_migrations'`
+  if (ledger.length === 0) return []
   return (yield* decodeVersions(sql`select version from mcp.schema_migrations order by version`)).map(
     ({ version }) => version
   )

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
@@ -33,6 +34,33 @@ const description = Effect.gen(function* () {
     select relname, relrowsecurity, obj_description(oid) as comment from pg_class
     where relnamespace = 'mcp'::regnamespace and relkind = 'r' order by 1`
   return { columns, indexes, constraints, tables, versions: yield* applied }
+})
+
+describe("a migration that had to wait for another run", () => {
+  it.live(
+    "sees what that one did, whatever its connection believed before",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* freshDatabaseUrl
+        const clientOf = (maxConnections: number) =>
+          Effect.provide(PgClient.make({ url: Redacted.make(url), maxConnections }), Reactivity.layer)
+        const [one, other] = [yield* clientOf(2), yield* clientOf(1)]
+        const on = (sql: SqlClient.SqlClient) => Effect.provideService(SqlClient.SqlClient, sql)
+        assert.deepStrictEqual(yield* on(other)(applied), [])
+        const waiting = yield* one.withTransaction(
+          Effect.gen(function* () {
+            yield* on(one)(migrate)
+            const fiber = yield* Effect.forkScoped(on(other)(migrate))
+            yield* Effect.repeat(one`select from pg_locks where locktype = 'advisory' and not granted`, {
+              until: (rows) => rows.length > 0
+            })
+            return fiber
+          })
+        )
+        assert.deepStrictEqual(yield* Fiber.join(waiting), [])
+      }).pipe(Effect.scoped),
+    { timeout: 60_000 }
+  )
 })
 
 it.layer(emptyDatabase, { excludeTestServices: true })("migrations on an empty Postgres", (it) => {

@@ -6,6 +6,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
 import type { PayloadTooLarge } from "../../web/body.ts"
 import { endpoint } from "../../web/endpoint.ts"
+import { note } from "../../web/notes.ts"
 import { PAGE_HEADERS, problem } from "../../web/page.ts"
 import { RETRY_AFTER_SECONDS } from "../../web/respond.ts"
 import { withParameters } from "../clients/redirectUri.ts"
@@ -30,7 +31,23 @@ type PageError =
   | SlowDown
   | StoreUnavailable
 
+/** Why a request was refused, for the log: our own words. */
+const reasonOf = (error: PageError) => {
+  switch (error._tag) {
+    case "SentToClient":
+    case "KeptFromClient":
+      return { error: error.error._tag, error_description: error.error.description }
+    case "ShownToUser":
+      return { error: error.reason }
+    case "invalid_request":
+      return { error: error._tag, error_description: error.description }
+    default:
+      return { error: error._tag }
+  }
+}
+
 const render = Effect.fnUntraced(function* (error: PageError) {
+  yield* note(reasonOf(error))
   switch (error._tag) {
     case "SentToClient": {
       const { issuer } = yield* ServerConfig

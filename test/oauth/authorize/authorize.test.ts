@@ -200,11 +200,15 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         for (const bad of ['a"b', "a\\b", "a\u00a0b", "mcp.tools.call\n", "ａ", "mcp.tools.call,offline_access"]) {
           yield* isSent(yield* ask({ scope: bad }), "invalid_scope")
         }
-        for (const scope of ["openid mcp.tools.call", "unknown", " "]) {
+        for (const [scope, granted] of [
+          ["openid mcp.tools.call", "mcp.tools.call"],
+          ["unknown", "mcp.tools.call mcp.web.read"],
+          [" ", "mcp.tools.call mcp.web.read"]
+        ] as const) {
           const page = yield* ask({ scope })
           isPage(page, 200)
           assert.include(page.text, "tools on your behalf")
-          assert.strictEqual((yield* obtainTokens({ scope })).scope, "mcp.tools.call")
+          assert.strictEqual((yield* obtainTokens({ scope })).scope, granted)
         }
       })
   )
