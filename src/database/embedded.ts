@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { Duplex } from "node:stream"
 import { setFlagsFromString } from "node:v8"
 import type { PGlite } from "@electric-sql/pglite"
+import { Schema } from "effect"
 
 /** One session needs few pages in memory; the operating system keeps the files. The default would hold 128 MiB for good. */
 const SHARED_BUFFERS = ["-c", "shared_buffers=8MB"]
@@ -27,11 +28,12 @@ export const openPGlite = async (dataDir?: string): Promise<PGlite> => {
   })
 }
 
+const decodeManifest = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Struct({ version: Schema.String })))
+
 /** An empty database of this version of PGlite, beside the packages, where others than the installer cannot write. */
 const templateOf = () => {
   const manifest = readFileSync(new URL("../package.json", import.meta.resolve("@electric-sql/pglite")), "utf8")
-  const { version }: { readonly version: string } = JSON.parse(manifest)
-  return join(import.meta.dirname, `../../node_modules/.cache/gatehouse/postgres-${version}`)
+  return join(import.meta.dirname, `../../node_modules/.cache/gatehouse/postgres-${decodeManifest(manifest).version}`)
 }
 
 /** Makes the template, once: `initdb` takes seconds and 700 MB, which the first start is then spared. */

@@ -3,7 +3,7 @@
  * not plain, valid and complete is left to the SDK, so that there is one judge of what is wrong with a message. What is
  * answered here is what the SDK would have answered, which `test/mcp/fastLane.test.ts` holds against it.
  *
- * Answers are put together as text: the lists are serialised once, at start.
+ * Answers are put together as text: the lists are serialised once for what is offered.
  */
 
 import { Effect } from "effect"
