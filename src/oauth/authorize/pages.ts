@@ -1,7 +1,7 @@
 /** What a person sees who was sent here by an app: the question, or why there is none. */
 
-import { html } from "../../web/html.ts"
-import { page, problem } from "../../web/page.ts"
+import { html } from "../../html/html.ts"
+import { page, problem } from "../../html/page.ts"
 import { cleanName } from "../clients/metadata.ts"
 import { hostOf, isLocal } from "../clients/redirectUri.ts"
 import type { RefusalReason } from "../errors.ts"

@@ -2,8 +2,8 @@
 
 import { createHash } from "node:crypto"
 import { HttpServerResponse } from "effect/http"
+import { NO_STORE } from "../web/respond.ts"
 import { Html, html } from "./html.ts"
-import { NO_STORE } from "./respond.ts"
 
 const STYLE = `
 :root{color-scheme:light dark;--ink:#1c1e21;--soft:#5f6670;--line:#d9dde3;--paper:#fff;--wash:#f4f5f7;--accent:#0b5fff;--on-accent:#fff}
