@@ -49,7 +49,7 @@ export const within =
 const bounded = within(DEADLINE_MS)
 
 /** What an operation may refuse by itself, beside the failures of the database. */
-type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
+export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
 
 /**
  * A store operation as its callers see it: the database's failure, or its silence, is one typed error (503), and a row

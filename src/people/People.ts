@@ -4,13 +4,11 @@ import { Context, Effect, Layer, type Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { operation, type StoreUnavailable } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
+import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
 import { type Link, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, makePeople } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
-
-/** Of whoever connects while nobody has set the server up. */
-export const DEMO_SUBJECT = "demo"
 
 /** The link was used, has expired, or never was. */
 export class LinkSpent extends Schema.TaggedError<LinkSpent>()("LinkSpent", {}) {}

@@ -25,7 +25,9 @@ const Transaction = Schema.Struct({
   state: Schema.optionalKey(Schema.String),
   scopes: Schema.Array(Schema.String),
   resource: Schema.String,
-  code_challenge: Schema.String
+  code_challenge: Schema.String,
+  /** Who was asked; absent where nobody signs in. */
+  subject: Schema.optionalKey(Schema.String)
 })
 export type Transaction = typeof Transaction.Type
 
@@ -42,7 +44,8 @@ export const shortId = ({ id }: Pick<Transaction, "id">): string => id.slice(0, 
 export const isShortId = (value: string): boolean => /^[0-9a-f]{8}$/.test(value)
 
 /** A new transaction for a validated request. `now` in milliseconds. */
-export const begin = (request: AuthorizationRequest, key: ServerKey, now: number): Transaction => ({
+export const begin = (request: AuthorizationRequest, key: ServerKey, now: number, subject?: string): Transaction => ({
+  ...(subject === undefined ? {} : { subject }),
   id: randomUUID(),
   key_id: key.id,
   expires_at: now + 1000 * FORM_LIFETIME_SECONDS,
