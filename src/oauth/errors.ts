@@ -121,7 +121,8 @@ export const RefusalReason = Schema.Literals([
   "redirect_uri_unregistered",
   "form_foreign",
   "form_expired",
-  "form_answered"
+  "form_answered",
+  "signed_out"
 ])
 export type RefusalReason = typeof RefusalReason.Type
 

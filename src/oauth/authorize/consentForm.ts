@@ -8,8 +8,9 @@
  */
 
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
-import { Option, Schema } from "effect"
+import { Option, type Redacted, Schema } from "effect"
 import type { ServerKey } from "../tokens/ServerKeys.ts"
+import type { PendingRequest } from "./Interaction.ts"
 import type { AuthorizationRequest } from "./request.ts"
 
 /** Time to read and decide. */
@@ -55,6 +56,16 @@ export const begin = (request: AuthorizationRequest, key: ServerKey, now: number
   scopes: request.scopes,
   resource: request.resource,
   code_challenge: request.codeChallenge
+})
+
+/** What a form's answer is about. `secret` is what is posted with it, if it is posted. */
+export const pendingOf = (transaction: Transaction, secret: Redacted.Redacted | undefined): PendingRequest => ({
+  form: { id: transaction.id, lifetimeSeconds: FORM_LIFETIME_SECONDS, secret },
+  clientId: transaction.client_id,
+  redirectUri: transaction.redirect_uri,
+  state: transaction.state,
+  resource: transaction.resource,
+  codeChallenge: transaction.code_challenge
 })
 
 const mac = (key: ServerKey, purpose: string, ...parts: ReadonlyArray<string>) =>

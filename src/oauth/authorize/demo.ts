@@ -51,14 +51,7 @@ const decisionOf = (
   isApproved: boolean,
   secret: Redacted.Redacted | undefined
 ): Decision => ({
-  request: {
-    form: { id: transaction.id, lifetimeSeconds: ConsentForm.FORM_LIFETIME_SECONDS, secret },
-    clientId: transaction.client_id,
-    redirectUri: transaction.redirect_uri,
-    state: transaction.state,
-    resource: transaction.resource,
-    codeChallenge: transaction.code_challenge
-  },
+  request: ConsentForm.pendingOf(transaction, secret),
   consent: isApproved ? { subject: DEMO_SUBJECT, scopes: transaction.scopes, along: Effect.void } : undefined
 })
 
