@@ -3,6 +3,7 @@
 import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
+import { AssetRoutes } from "../html/assets.ts"
 import { ElsewhereRoute } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
@@ -32,6 +33,7 @@ import { isWorker, supervise } from "./workers.ts"
 
 const Routes = Layer.mergeAll(
   DiscoveryRoutes,
+  AssetRoutes,
   AuthorizeRoutes,
   TokenRoutes,
   RegistrationRoutes,
