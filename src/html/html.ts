@@ -17,10 +17,14 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 const escaped = (text: string) => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
 
-type Part = string | Html | ReadonlyArray<Html>
-const render = (part: Part): string =>
-  typeof part === "string" ? escaped(part) : part instanceof Html ? part.markup : part.map(render).join("")
+/** What stands in a template: text, markup, a list of both, or nothing (`false` and `undefined`). */
+export type Part = string | number | Html | false | undefined | ReadonlyArray<Part>
+const render = (part: Part): string => {
+  if (part === undefined || part === false) return ""
+  if (part instanceof Html) return part.markup
+  return typeof part === "object" ? part.map(render).join("") : escaped(String(part))
+}
 
 /** Everything put into the template is escaped unless it is `Html` itself. */
 export const html = (template: TemplateStringsArray, ...parts: ReadonlyArray<Part>): Html =>
-  new Html(template.map((text, index) => text + render(parts[index] ?? "")).join(""))
+  new Html(template.map((text, index) => text + render(parts[index])).join(""))

@@ -1,76 +1,146 @@
-/** What people see: one frame for every page, no scripts, no outside resources. */
+/** What people see: one frame for every page, no outside resources, and no script but on the pages that ask for it. */
 
-import { createHash } from "node:crypto"
-import { HttpServerResponse } from "effect/http"
+import { Effect } from "effect"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { requestId } from "../web/notes.ts"
 import { NO_STORE } from "../web/respond.ts"
+import { LOGO, PAGE_SCRIPT, PASSKEYS_SCRIPT, STYLE_SHEET } from "./assets.ts"
 import { Html, html } from "./html.ts"
 
-const STYLE = `
-:root{color-scheme:light dark;--ink:#1c1e21;--soft:#5f6670;--line:#d9dde3;--paper:#fff;--wash:#f4f5f7;--accent:#0b5fff;--on-accent:#fff}
-@media (prefers-color-scheme:dark){:root{--ink:#eceef1;--soft:#a4abb6;--line:#3a4049;--paper:#1f2329;--wash:#15181c;--accent:#7aa7ff;--on-accent:#0c1420}}
-*{box-sizing:border-box}
-body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem;background:var(--wash);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main{width:100%;max-width:27rem;padding:2rem;background:var(--paper);border:1px solid var(--line);border-radius:.75rem}
-h1{margin:0 0 1rem;font-size:1.35rem;line-height:1.3;overflow-wrap:anywhere}
-p{margin:.75rem 0}
-.soft{color:var(--soft);font-size:.9rem}
-ul{margin:1rem 0;padding:1rem 1rem 1rem 2.1rem;border:1px solid var(--line);border-radius:.5rem}
-li+li{margin-top:.5rem}
-dl{display:grid;grid-template-columns:auto 1fr;gap:.25rem .9rem;margin:1rem 0;font-size:.9rem}
-dt{color:var(--soft)}
-dd{margin:0;overflow-wrap:anywhere;font-weight:600}
-.warning{padding:.75rem 1rem;border-left:4px solid #c77700;background:var(--wash);font-size:.9rem}
-form{display:flex;gap:.75rem;margin-top:1.5rem}
-button{flex:1;padding:.7rem 1rem;border:1px solid var(--line);border-radius:.5rem;background:none;color:inherit;font:inherit;font-weight:600;cursor:pointer}
-button.primary{border-color:var(--accent);background:var(--accent);color:var(--on-accent)}
-button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
-`
+/**
+ * What the script of a page may do: `local` never talks to the server (copy buttons, times, a code from the address),
+ * `connect` may call it, `passkeys` brings the browser's part of them along.
+ */
+export type PageScript = "local" | "connect" | "passkeys"
 
 /**
  * No `form-action`: Chromium applies it to every redirect after the form too, so it would have to name wherever the
  * client's callback goes next. There is nothing on these pages that an attacker could write a form with.
  */
-const POLICY = [
-  "default-src 'none'",
-  `style-src 'sha256-${createHash("sha256").update(STYLE).digest("base64")}'`,
-  "frame-ancestors 'none'",
-  "base-uri 'none'"
-].join("; ")
+const policy = (script: PageScript | undefined) =>
+  [
+    "default-src 'none'",
+    "style-src 'self'",
+    "img-src 'self'",
+    ...(script === undefined ? [] : ["script-src 'self'", "require-trusted-types-for 'script'"]),
+    ...(script === undefined || script === "local" ? [] : ["connect-src 'self'"]),
+    "frame-ancestors 'none'",
+    "base-uri 'none'"
+  ].join("; ")
 
 /** What every page carries, redirects from one included. */
 export const PAGE_HEADERS = {
   ...NO_STORE,
-  "content-security-policy": POLICY,
+  "content-security-policy": policy(undefined),
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff"
 }
 
+/** Who looks at the page, and where in the house it stands. */
+export interface SignedIn {
+  readonly name: string
+  readonly role: "owner" | "member"
+  readonly current?: Place | undefined
+  /** For the button that signs out. */
+  readonly csrfToken: string
+}
+
+export type Place = "account" | "apps" | "admin"
+
+export interface PageOptions {
+  /** 200 if nothing is said. With 400 and above the page shows the id of the request. */
+  readonly status?: number
+  /** The heading, and what stands before "Gatehouse" in the browser's tab. */
+  readonly title: string
+  /** A sentence under the heading. */
+  readonly lead?: string | Html
+  readonly body: Html
+  /** For pages with tables; without it the page is a card. */
+  readonly wide?: boolean
+  readonly signedIn?: SignedIn | undefined
+  readonly script?: PageScript
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const PLACES: ReadonlyArray<readonly [Place, string, string]> = [
+  ["account", "/account", "Account"],
+  ["apps", "/account/apps", "Connected apps"],
+  ["admin", "/admin", "Admin"]
+]
+
+const navigation = ({ name, role, current, csrfToken }: SignedIn) => html`
+<nav aria-label="Main">
+<ul>
+${PLACES.filter(([place]) => place !== "admin" || role === "owner").map(
+  ([place, path, label]) =>
+    html`<li><a href="${path}"${current === place && html` aria-current="page"`}>${label}</a></li>\n`
+)}</ul>
+</nav>
+<form class="sign-out" method="post" action="/logout">
+<input type="hidden" name="csrf_token" value="${csrfToken}">
+<span class="who" title="Signed in as ${name}">${name}</span>
+<button class="quiet">Sign out</button>
+</form>`
+
+const scripts = (script: PageScript | undefined) => [
+  script === "passkeys" && html`<script defer src="${PASSKEYS_SCRIPT.url}"></script>\n`,
+  script !== undefined && html`<script type="module" src="${PAGE_SCRIPT.url}"></script>\n`
+]
+
 /** A page in the frame that all of them share. */
-export const page = (status: number, title: string, body: Html, headers: Readonly<Record<string, string>> = {}) =>
-  HttpServerResponse.html(
+export const page = Effect.fnUntraced(function* (options: PageOptions) {
+  const { status = 200, title, lead, body, wide = false, signedIn, script, headers } = options
+  const { host = "" } = (yield* HttpServerRequest.HttpServerRequest).headers
+  const id = status < 400 ? undefined : yield* requestId
+  return HttpServerResponse.html(
     html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${new Html(STYLE)}</style>
-</head>
-<body>
-<main>
+<meta name="color-scheme" content="light dark">
+<title>${title} · Gatehouse</title>
+<link rel="icon" href="${LOGO.url}" type="image/svg+xml">
+<link rel="stylesheet" href="${STYLE_SHEET.url}">
+${scripts(script)}</head>
+<body class="${wide ? "wide" : "narrow"}">
+<a class="skip" href="#main">Skip to content</a>
+<header>
+<a class="brand" href="/">${new Html(LOGO.text.replace("<svg ", '<svg aria-hidden="true" '))}Gatehouse</a>${signedIn && navigation(signedIn)}
+</header>
+<main id="main" tabindex="-1">
 <h1>${title}</h1>
+${lead && html`<p class="lead">${lead}</p>`}
 ${body}
 </main>
+<footer>
+<p>Gatehouse at <b>${host}</b></p>
+${id && html`<p>Request <code>${id}</code></p>`}
+</footer>
 </body>
 </html>
 `.markup
-  ).pipe(HttpServerResponse.setStatus(status), HttpServerResponse.setHeaders({ ...PAGE_HEADERS, ...headers }))
+  ).pipe(
+    HttpServerResponse.setStatus(status),
+    HttpServerResponse.setHeaders({ ...PAGE_HEADERS, "content-security-policy": policy(script), ...headers })
+  )
+})
 
-/** Says what went wrong to the person in front of the browser. */
-export const problem = (
-  status: number,
-  title: string,
-  explanation: string,
-  headers: Readonly<Record<string, string>> = {}
-) => page(status, title, html`<p>${explanation}</p>`, headers)
+export interface ProblemOptions {
+  readonly status: number
+  readonly title: string
+  readonly explanation: string
+  /** What a person can do now, where there is something. */
+  readonly next?: { readonly href: string; readonly label: string } | undefined
+  readonly signedIn?: SignedIn | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Says what went wrong to the person in front of the browser, and what to do next. */
+export const problem = ({ explanation, next, ...options }: ProblemOptions) =>
+  page({
+    ...options,
+    body: html`<p>${explanation}</p>
+${next && html`<p class="actions"><a class="button primary" href="${next.href}">${next.label}</a></p>`}`
+  })

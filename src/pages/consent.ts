@@ -22,6 +22,12 @@ import { postedByUs } from "../web/origins.ts"
 import { consentPage, isOptional, notSetUp, tickName } from "./consentPage.ts"
 import { loginPath, visit } from "./visitor.ts"
 
+/** What a request says of who answers it, and when they signed in (OpenID Connect Core §3.1.2.1). */
+const wishesOf = ({ sent, prompt }: AuthorizationRequest) => {
+  const maxAge = sent.get("max_age")
+  return { prompt, maxAge: maxAge === undefined ? undefined : Number(maxAge), loginHint: sent.get("login_hint") }
+}
+
 /** What binds a form to its browser, which keeps its session when its person signs in afresh. */
 const bindingOf = ({ id }: BrowserSession) => createHash("sha256").update(id).digest("base64url")
 
@@ -32,8 +38,8 @@ const signInFirst = (request: AuthorizationRequest, again: boolean): Outcome => 
   if (prompt === "") query.delete("prompt")
   else query.set("prompt", prompt)
   // Zero asks for what prompt=login does (OpenID Connect Core §3.1.2.1), and would ask for ever.
-  if (request.maxAge === 0) query.delete("max_age")
-  const location = loginPath(`/authorize?${query}`, { again, email: request.loginHint })
+  if (wishesOf(request).maxAge === 0) query.delete("max_age")
+  const location = loginPath(`/authorize?${query}`, { again, email: wishesOf(request).loginHint })
   return {
     _tag: "Asked",
     response: HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
@@ -61,8 +67,7 @@ export const PeopleInteraction = Layer.effect(
       visit === undefined ||
       request.prompt.includes("login") ||
       request.prompt.includes("select_account") ||
-      (request.maxAge !== undefined && visit.session.age > request.maxAge) ||
-      (request.hintedSubject !== undefined && request.hintedSubject !== visit.person.id)
+      visit.session.age > (wishesOf(request).maxAge ?? Number.POSITIVE_INFINITY)
 
     const decisionOf = (
       transaction: ConsentForm.Transaction,
@@ -79,9 +84,10 @@ export const PeopleInteraction = Layer.effect(
       // Whoever is known by a loopback address alone may be any program there, the next time.
       const remembered =
         scopes === undefined || isLocal(transaction.redirect_uri) ? Effect.void : consents.remember(asking, scopes)
-      const vouched = Effect.flatMap(people.vouch(person.id), (isGood) =>
-        isGood ? remembered : Effect.fail(new ShownToUser({ reason: "signed_out" }))
-      )
+      const vouched = Effect.gen(function* () {
+        if (!(yield* people.vouch(person.id))) return yield* new ShownToUser({ reason: "signed_out" })
+        yield* remembered
+      })
       return {
         request: ConsentForm.pendingOf(transaction, secret),
         consent: scopes && { subject: person.id, scopes, along: vouched }
@@ -91,7 +97,7 @@ export const PeopleInteraction = Layer.effect(
     const begin = Effect.fn("consent.begin")(function* (request: AuthorizationRequest) {
       if (!(yield* people.isSetUp)) {
         if (config.demoConsent) return yield* demo.begin(request)
-        return { _tag: "Asked", response: notSetUp } satisfies Outcome
+        return { _tag: "Asked", response: yield* notSetUp } satisfies Outcome
       }
       const visit = yield* visiting
       const isSilent = request.prompt.includes("none")
@@ -104,13 +110,18 @@ export const PeopleInteraction = Layer.effect(
       const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis, person.id)
       const asking = { personId: person.id, clientId: request.client.clientId, asked: request.scopes }
       const redirectHost = hostOf(request.redirectUri)
-      const allowed = request.prompt.includes("consent") ? undefined : yield* consents.recall({ ...asking, redirectHost })
+      const allowed = request.prompt.includes("consent")
+        ? undefined
+        : yield* consents.recall({ ...asking, redirectHost })
       if (allowed !== undefined) {
         return { _tag: "Decided", decision: decisionOf(transaction, visit, allowed, undefined) } satisfies Outcome
       }
       if (isSilent) return yield* new ConsentRequired({ description: "consent has to be asked for" })
       const fields = ConsentForm.fieldsOf(transaction, key, bindingOf(session))
-      return { _tag: "Asked", response: consentPage(request, catalogue.current(), person, fields) } satisfies Outcome
+      return {
+        _tag: "Asked",
+        response: yield* consentPage(request, catalogue.current(), person, fields)
+      } satisfies Outcome
     })
 
     const resume = Effect.fn("consent.resume")(function* (answer: Parameters) {

@@ -119,7 +119,10 @@ export const returnTo = (value: string | undefined): string => {
 }
 
 /** The sign-in page, which leads back to `path`; `again` also where somebody is signed in already. */
-export const loginPath = (path: string, { again = false, email }: { again?: boolean; email?: string } = {}): string => {
+export const loginPath = (
+  path: string,
+  { again = false, email }: { again?: boolean; email?: string | undefined } = {}
+): string => {
   const query = new URLSearchParams({ return_to: path })
   if (again) query.set("again", "1")
   if (email !== undefined) query.set("email", email)

@@ -11,3 +11,9 @@ export const note = (notes: Readonly<Record<string, unknown>>): Effect.Effect<vo
     // The record belongs to this request alone, and the front has made it for this.
     if ("request_id" in annotations) Object.assign(annotations, notes)
   })
+
+/** The id of this request, for a page that a person may read it from. Outside a request there is none. */
+export const requestId: Effect.Effect<string | undefined> = Effect.map(
+  References.CurrentLogAnnotations,
+  ({ request_id }) => (typeof request_id === "string" ? request_id : undefined)
+)

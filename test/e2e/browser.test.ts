@@ -111,7 +111,7 @@ describe.skipIf(executablePath === undefined)("a person at a real browser", () =
         const [tab] = tabs
         if (tab === undefined) return
         yield* Effect.promise(() => tab.goBack())
-        assert.strictEqual(yield* Effect.promise(() => tab.title()), "Connect Demo client?")
+        assert.strictEqual(yield* Effect.promise(() => tab.title()), "Connect Demo client? · Gatehouse")
         yield* allow(tab, pkces[0]?.verifier ?? "")
       }).pipe(Effect.scoped, Effect.provide(testApp(TestDatabase.quick))),
     { timeout: 60_000 }
@@ -138,7 +138,7 @@ describe.skipIf(executablePath === undefined)("a person at a real browser", () =
           const decide = Effect.fn("decide")(function* (challenge: string, button: string, screenshot: string) {
             const query = new URLSearchParams(authorizeParameters(challenge, { redirect_uri }))
             yield* Effect.promise(() => page.goto(`${app.baseUrl}/authorize?${query}`))
-            assert.strictEqual(yield* Effect.promise(() => page.title()), "Connect Demo client?")
+            assert.strictEqual(yield* Effect.promise(() => page.title()), "Connect Demo client? · Gatehouse")
             yield* shoot(page, screenshot)
             const overflow = yield* Effect.promise(() =>
               page.locator("main").evaluate((main) => main.scrollWidth > main.clientWidth)

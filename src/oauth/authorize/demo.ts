@@ -73,7 +73,7 @@ export const makeDemo = Effect.gen(function* () {
     }
     const sent = yield* HttpServerRequest.HttpServerRequest
     const browserId = ConsentForm.newBrowserId()
-    const page = Pages.consent(request, catalogue.current(), ConsentForm.fieldsOf(transaction, key, browserId))
+    const page = yield* Pages.consent(request, catalogue.current(), ConsentForm.fieldsOf(transaction, key, browserId))
     const response = cookies.give(page, ConsentForm.shortId(transaction), browserId, sent.cookies)
     return { _tag: "Asked", response } satisfies Outcome
   })

@@ -1,7 +1,9 @@
 /** What a person sees who was sent here by an app: the question, or why there is none. */
 
+import { form } from "../../html/form.ts"
 import { html } from "../../html/html.ts"
 import { page, problem } from "../../html/page.ts"
+import { definitions, notice } from "../../html/parts.ts"
 import { cleanName } from "../clients/metadata.ts"
 import { hostOf, isLocal } from "../clients/redirectUri.ts"
 import type { RefusalReason } from "../errors.ts"
@@ -72,19 +74,17 @@ const REFUSALS: Readonly<
 }
 
 /** Why nothing was sent to the app. */
-export const refusal = (reason: RefusalReason) => {
-  const { status, title, explanation } = REFUSALS[reason]
-  return problem(status, title, explanation)
-}
+export const refusal = (reason: RefusalReason) => problem(REFUSALS[reason])
 
 /** What is wrong with a request of an app that nobody has let in yet, in the words that the app would have got. */
 export const keptFromClient = ({ _tag, description }: { readonly _tag: string; readonly description: string }) =>
-  problem(
-    400,
-    "The app asked wrongly",
-    `The app's request cannot be granted: ${description} (${_tag}). Nothing was sent to the app, since nobody ` +
+  problem({
+    status: 400,
+    title: "The app asked wrongly",
+    explanation:
+      `The app's request cannot be granted: ${description} (${_tag}). Nothing was sent to the app, since nobody ` +
       "has connected it here at that address. Start again from the app; if it goes on, tell its makers."
-  )
+  })
 
 /** Asks a person for consent. It names who asks, for what, and where the answer goes (MCP security best practices). */
 export const consent = (
@@ -98,41 +98,35 @@ export const consent = (
     ...request.scopes.map((scope) => catalogue.get(scope)?.consent ?? scope),
     ...(staysConnected && !request.scopes.includes(OFFLINE_ACCESS.name) ? [OFFLINE_ACCESS.consent] : [])
   ]
-  return page(
-    200,
-    `Connect ${name}?`,
-    html`<p>${name} asks for permission to:</p>
+  return page({
+    title: `Connect ${name}?`,
+    body: html`<p>${name} asks for permission to:</p>
 <ul>
 ${sentences.map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
-<dl>
-<dt>Returns to</dt><dd>${hostOf(request.redirectUri)}</dd>
-${
-  request.client.origin === "document"
-    ? html`<dt>Described at</dt><dd>${new URL(request.client.clientId).host}</dd>
-`
-    : html``
-}<dt>Client id</dt><dd>${request.client.clientId}</dd>
-</dl>
-${
-  request.client.origin === "dynamic"
-    ? html`<p class="soft">The app registered itself and chose its own name; nobody has checked it.</p>`
-    : html``
+${definitions([
+  ["Returns to", hostOf(request.redirectUri)],
+  ...(request.client.origin === "document" ? [["Described at", new URL(request.client.clientId).host] as const] : []),
+  ["Client id", request.client.clientId]
+])}${
+  request.client.origin === "dynamic" &&
+  html`<p class="soft">The app registered itself and chose its own name; nobody has checked it.</p>\n`
 }${
-  request.snapshot === undefined
-    ? html``
-    : html`<p class="soft">The app's description could not be fetched just now. A copy of ${request.snapshot} is used.</p>`
-}
-${
-  isLocal(request.redirectUri)
-    ? html`<p class="warning">The answer goes to a program on this computer, and any program here could have asked. Allow it only if you started this yourself.</p>`
-    : html``
-}
-<form method="post" action="/authorize/decision">
-<input type="hidden" name="transaction" value="${fields.transaction}">
-<input type="hidden" name="csrf_token" value="${fields.csrf_token}">
-<button name="decision" value="deny">Deny</button>
-<button class="primary" name="decision" value="approve">Allow</button>
-</form>
-<p class="soft">This is the demo consent page: it does not ask you to sign in.</p>`
+  request.snapshot !== undefined &&
+  html`<p class="soft">The app's description could not be fetched just now. A copy of ${request.snapshot} is used.</p>\n`
+}${
+  isLocal(request.redirectUri) &&
+  notice(
+    "warning",
+    "The answer goes to a program on this computer, and any program here could have asked. Allow it only if you " +
+      "started this yourself."
   )
+}${form({
+  action: "/authorize/decision",
+  hidden: fields,
+  buttons: [
+    { label: "Deny", name: "decision", value: "deny" },
+    { label: "Allow", name: "decision", value: "approve", look: "primary" }
+  ]
+})}<p class="soft">This is the demo consent page: it does not ask you to sign in.</p>`
+  })
 }

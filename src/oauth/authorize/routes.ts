@@ -61,21 +61,35 @@ const render = Effect.fnUntraced(function* (error: PageError) {
       )
     }
     case "KeptFromClient":
-      return Pages.keptFromClient(error.error)
+      return yield* Pages.keptFromClient(error.error)
     case "ShownToUser":
-      return Pages.refusal(error.reason)
+      return yield* Pages.refusal(error.reason)
     case "invalid_request":
-      return problem(400, "Not understood", `The request is not valid: ${error.description}.`)
+      return yield* problem({
+        status: 400,
+        title: "Not understood",
+        explanation: `The request is not valid: ${error.description}.`
+      })
     case "payload_too_large":
-      return problem(413, "Too large", "The request is larger than this server accepts.")
+      return yield* problem({
+        status: 413,
+        title: "Too large",
+        explanation: "The request is larger than this server accepts."
+      })
     case "slow_down":
-      return problem(429, "Too many requests", "Wait a moment, then start again from the app.", {
-        "retry-after": String(error.retryAfterSeconds)
+      return yield* problem({
+        status: 429,
+        title: "Too many requests",
+        explanation: "Wait a moment, then start again from the app.",
+        headers: { "retry-after": String(error.retryAfterSeconds) }
       })
     case "StoreUnavailable":
       yield* Effect.logError("the database did not answer", error)
-      return problem(503, "Not available", "The server cannot reach its database. Try again in a moment.", {
-        "retry-after": String(RETRY_AFTER_SECONDS)
+      return yield* problem({
+        status: 503,
+        title: "Not available",
+        explanation: "The server cannot reach its database. Try again in a moment.",
+        headers: { "retry-after": String(RETRY_AFTER_SECONDS) }
       })
   }
 })
