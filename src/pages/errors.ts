@@ -12,3 +12,5 @@ export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
 export class FormForeign extends Schema.TaggedError<FormForeign>()("FormForeign", {}) {}
 /** What was asked for is not there, or not this person's. */
 export class NotThere extends Schema.TaggedError<NotThere>()("NotThere", {}) {}
+/** It cannot be done; `explanation` says why to the person. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { explanation: Schema.String }) {}
