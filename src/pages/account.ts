@@ -8,7 +8,7 @@ import { page } from "../html/page.ts"
 import { badge, confirmation, definitions, notice, section, table } from "../html/parts.ts"
 import { time } from "../html/time.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
-import { type BrowserSession, FRESH_SECONDS, type Visit } from "../people/browserSessions.sql.ts"
+import type { BrowserSession, Visit } from "../people/browserSessions.sql.ts"
 import { People } from "../people/People.ts"
 import { isId } from "../people/people.sql.ts"
 import { Name } from "../people/person.ts"
@@ -137,8 +137,6 @@ const signOutEverywhere = Effect.gen(function* () {
   yield* (yield* People).signOutEverywhere(visit.person.id, yield* actorOf(visit), visit.session.id)
   return goTo(PAGE)
 })
-
-export const isFresh = ({ session }: Visit): boolean => session.age <= FRESH_SECONDS
 
 export const AccountRoutes = HttpRouter.use(
   Effect.fn("AccountRoutes")(function* (router) {

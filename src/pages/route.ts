@@ -6,8 +6,8 @@ import type { StoreUnavailable } from "../database/query.ts"
 import { PAGE_HEADERS, type Place, problem } from "../html/page.ts"
 import type { InvalidRequest, SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, readForm } from "../oauth/parameters.ts"
-import type { LastOwner, LinkSpent } from "../people/People.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
+import type { LastOwner, LinkSpent } from "../people/People.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
 import { endpoint } from "../web/endpoint.ts"
 import { note } from "../web/notes.ts"
@@ -59,7 +59,8 @@ const PROBLEMS = {
   LinkSpent: {
     status: 410,
     title: "This link is used up",
-    explanation: "The link was used before, has expired, or a newer one took its place. Ask whoever sent it for another.",
+    explanation:
+      "The link was used before, has expired, or a newer one took its place. Ask whoever sent it for another.",
     next: { href: "/login", label: "Sign in" }
   },
   LastOwner: {
@@ -74,7 +75,11 @@ const PROBLEMS = {
 const explain = (error: PageError) => {
   switch (error._tag) {
     case "SignedOut":
-      return { status: 401, title: "Signed out", explanation: "You are not signed in any more. Sign in, then try again." }
+      return {
+        status: 401,
+        title: "Signed out",
+        explanation: "You are not signed in any more. Sign in, then try again."
+      }
     case "NotFresh":
       return { status: 401, title: "Confirm that it is you", explanation: "Sign in again, then try once more." }
     case "Refused":
@@ -128,11 +133,8 @@ const asJson = Effect.catch((error: PageError) => {
 })
 
 /** The posted form: each of its fields once, an empty one as if absent. */
-export const form: Effect.Effect<
-  Parameters,
-  InvalidRequest | PayloadTooLarge,
-  HttpServerRequest.HttpServerRequest
-> = Effect.map(readForm, (pairs) => collect(pairs).parameters)
+export const form: Effect.Effect<Parameters, InvalidRequest | PayloadTooLarge, HttpServerRequest.HttpServerRequest> =
+  Effect.map(readForm, (pairs) => collect(pairs).parameters)
 
 /** What stands behind the question mark. */
 export const query = Effect.map(

@@ -69,8 +69,9 @@ export const signedIn = Effect.gen(function* () {
 /** A person who has just signed in (ASVS 7.5.1): what they change here may lock somebody out, or let somebody in. */
 export const fresh = Effect.gen(function* () {
   const visit = yield* signedIn
-  return visit.session.age > FRESH_SECONDS ? yield* new NotFresh() : visit
+  return isFresh(visit) ? visit : yield* new NotFresh()
 })
+export const isFresh = ({ session }: Visit): boolean => session.age <= FRESH_SECONDS
 
 export const owner = Effect.gen(function* () {
   const visit = yield* signedIn
