@@ -45,6 +45,7 @@ export const linkButton = (href: string, label: string, look: "primary" | "plain
 export interface TableOptions {
   /** Says what the table is, to those who do not see it. */
   readonly caption: string
+  /** "" is the column of buttons. */
   readonly columns: ReadonlyArray<string>
   /** A cell for each column; the first one names the row. */
   readonly rows: ReadonlyArray<ReadonlyArray<string | Html>>
@@ -58,7 +59,7 @@ export const table = ({ caption, columns, rows, empty }: TableOptions) =>
     ? empty
     : html`<table role="table">
 <caption>${caption}</caption>
-<thead role="rowgroup"><tr role="row">${columns.map((column) => html`<th role="columnheader" scope="col">${column}</th>`)}</tr></thead>
+<thead role="rowgroup"><tr role="row">${columns.map((column) => html`<th role="columnheader" scope="col">${column || html`<span class="unseen">Actions</span>`}</th>`)}</tr></thead>
 <tbody role="rowgroup">
 ${rows.map(
   (cells) =>
