@@ -38,6 +38,10 @@ export const emptyState = (title: string, text: string | Html, action?: Html) =>
 ${action}</div>
 `
 
+/** Between ways of doing the same. */
+export const or = html`<p class="or">or</p>
+`
+
 /** A link that looks like a button. */
 export const linkButton = (href: string, label: string, look: "primary" | "plain" = "plain") =>
   html`<a class="button ${look}" href="${href}">${label}</a>`
@@ -93,7 +97,10 @@ export const confirmation = ({
   summary,
   explanation,
   ...options
-}: FormOptions & { readonly summary: string; readonly explanation: string | Html }) => html`<details class="confirm">
+}: FormOptions & {
+  readonly summary: string
+  readonly explanation: string | Html
+}) => html`<details class="confirm" name="confirm">
 <summary>${summary}</summary>
 <div class="panel">
 <p>${explanation}</p>

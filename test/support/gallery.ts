@@ -23,6 +23,7 @@ import {
   emptyState,
   linkButton,
   notice,
+  or,
   pager,
   section,
   table
@@ -42,6 +43,7 @@ const passkeyForm = (kind: "create" | "get", label: string, data: Readonly<Recor
     csrfToken: "canary",
     data: { passkey: kind, options: `/passkey/${kind}/options`, ...data },
     isHidden: true,
+    fields: kind === "create" ? [or] : [],
     buttons: [{ label }]
   })
 
@@ -59,8 +61,7 @@ const signIn = (errors: Readonly<Record<string, string>> = {}): PageOptions => (
     values: { email: "ada@example.com", password: "canary-password" },
     errors,
     buttons: [{ label: "Sign in", look: "primary" }]
-  })}<p class="or">or</p>
-${passkeyForm("get", "Sign in with a passkey", { autofill: "" })}${form({ action: "/login/upstream", buttons: [{ label: "Sign in with Google" }] })}
+  })}${or}${passkeyForm("get", "Sign in with a passkey", { autofill: "" })}${form({ action: "/login/upstream", buttons: [{ label: "Sign in with Google" }] })}
 <p class="soft" hidden data-passkey-missing>This browser knows no passkeys. Use another way in, or another browser.</p>
 <p class="soft"><a href="/recovery">Lost your way in?</a></p>`
 })
@@ -128,8 +129,7 @@ const PAGES: Readonly<Record<string, PageOptions>> = {
       problem: "This code is not valid any more.",
       errors: { email: "This is not an e-mail address.", password: "This password is too common." },
       buttons: [{ label: "Become the owner", look: "primary" }]
-    })}<p class="or">or</p>
-${passkeyForm("create", "Make a passkey")}`
+    })}${passkeyForm("create", "Make a passkey")}`
   },
   account: {
     title: "Account",
