@@ -70,8 +70,10 @@ export interface FormOptions {
   readonly problem?: string | undefined
   /** Keeps the ids of fields apart where one page has two forms for the same path. */
   readonly id?: string
-  /** Hooks for the script, as `data-passkey`. */
+  /** Hooks for the script, as `passkey` for `data-passkey`: see `script.js`. */
   readonly data?: Readonly<Record<string, string>>
+  /** Until the script shows it. */
+  readonly isHidden?: boolean
 }
 
 interface Shown {
@@ -152,7 +154,7 @@ export const form = (options: FormOptions): Html => {
   const { action, csrfToken, hidden = {}, fields = [], values = {}, errors = {}, problem, data = {} } = options
   const prefix = options.id ?? action.replace(/\W+/g, "-").replace(/^-/, "")
   const firstWrong = fields.find((field) => !(field instanceof Html) && errors[field.name] !== undefined)
-  return html`<form method="post" action="${action}"${Object.entries(data).map(([name, value]) => attribute(`data-${name}`, value))}>
+  return html`<form method="post" action="${action}"${Object.entries(data).map(([name, value]) => attribute(`data-${name}`, value))}${flag("hidden", options.isHidden)}>
 ${problem !== undefined && html`<div class="notice danger" role="alert"><p>${problem}</p></div>\n`}${
   csrfToken !== undefined && hiddenField("csrf_token", csrfToken)
 }${Object.entries(hidden).map(([name, value]) => hiddenField(name, value))}${fields.map((field) => {

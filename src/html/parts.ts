@@ -38,6 +38,10 @@ export const emptyState = (title: string, text: string | Html, action?: Html) =>
 ${action}</div>
 `
 
+/** Between ways of doing the same. */
+export const or = html`<p class="or">or</p>
+`
+
 /** A link that looks like a button. */
 export const linkButton = (href: string, label: string, look: "primary" | "plain" = "plain") =>
   html`<a class="button ${look}" href="${href}">${label}</a>`
@@ -45,6 +49,7 @@ export const linkButton = (href: string, label: string, look: "primary" | "plain
 export interface TableOptions {
   /** Says what the table is, to those who do not see it. */
   readonly caption: string
+  /** "" is the column of buttons. */
   readonly columns: ReadonlyArray<string>
   /** A cell for each column; the first one names the row. */
   readonly rows: ReadonlyArray<ReadonlyArray<string | Html>>
@@ -58,7 +63,7 @@ export const table = ({ caption, columns, rows, empty }: TableOptions) =>
     ? empty
     : html`<table role="table">
 <caption>${caption}</caption>
-<thead role="rowgroup"><tr role="row">${columns.map((column) => html`<th role="columnheader" scope="col">${column}</th>`)}</tr></thead>
+<thead role="rowgroup"><tr role="row">${columns.map((column) => html`<th role="columnheader" scope="col">${column || html`<span class="unseen">Actions</span>`}</th>`)}</tr></thead>
 <tbody role="rowgroup">
 ${rows.map(
   (cells) =>
@@ -92,7 +97,10 @@ export const confirmation = ({
   summary,
   explanation,
   ...options
-}: FormOptions & { readonly summary: string; readonly explanation: string | Html }) => html`<details class="confirm">
+}: FormOptions & {
+  readonly summary: string
+  readonly explanation: string | Html
+}) => html`<details class="confirm" name="confirm">
 <summary>${summary}</summary>
 <div class="panel">
 <p>${explanation}</p>
