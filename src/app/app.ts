@@ -4,7 +4,7 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { AssetRoutes } from "../html/assets.ts"
-import { ElsewhereRoute } from "../mcp/elsewhere.ts"
+import { elsewhere } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
 import { AuthorizeRoutes } from "../oauth/authorize/routes.ts"
@@ -20,7 +20,11 @@ import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { AccountRoutes } from "../pages/account.ts"
+import { AdminEventsRoutes } from "../pages/admin/events.ts"
+import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
+import { home } from "../pages/home.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
@@ -41,7 +45,10 @@ const Routes = Layer.mergeAll(
   TokenRoutes,
   RegistrationRoutes,
   McpRoute,
-  ElsewhereRoute,
+  elsewhere(home),
+  AccountRoutes,
+  AdminPeopleRoutes,
+  AdminEventsRoutes,
   HealthRoutes,
   Front
 )

@@ -114,7 +114,7 @@ const noted = (error: PageError) =>
     : note({ error: error._tag, error_description: explain(error).explanation })
 
 /** An error as a page; whoever has to sign in is led there, and from there to `page`. */
-const asPage = (page: string) =>
+export const asPage = (page: string) =>
   Effect.catch((error: PageError) =>
     Effect.andThen(
       noted(error),
