@@ -91,6 +91,15 @@ describe("form", () => {
     assert.notInclude(tag(markup, 'value="c"'), " checked")
   })
 
+  it("UI9 what was chosen is chosen still, and the focus is on a box that can be ticked", () => {
+    const role: Field = { kind: "radios", name: "role", label: "Role", checked: "member", choices: [] }
+    const choices = ["member", "owner"].map((value) => ({ value, label: value }))
+    const markup = made({ fields: [{ ...role, choices }], values: { role: "owner" } })
+    assert.include(tag(markup, 'value="owner"'), "checked")
+    assert.notInclude(tag(markup, 'value="member"'), "checked")
+    assert.include(tag(made({ errors: { scope: "Choose." } }), 'value="b"'), "autofocus")
+  })
+
   it("two forms for one path keep their fields apart", () => {
     const ids = ["one", "two"].flatMap((id) => made({ id }).match(/ id="[^"]+"/g) ?? [])
     assert.isNotEmpty(ids)
