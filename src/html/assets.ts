@@ -15,22 +15,24 @@ interface Asset {
   readonly etag: string
 }
 
-const asset = (name: string, type: string, file: string | URL): Asset => {
-  const text = readFileSync(new URL(file, import.meta.url), "utf8")
+const asset = (name: string, type: string, files: ReadonlyArray<string>): Asset => {
+  const text = files.map((file) => readFileSync(new URL(file, import.meta.url), "utf8")).join("\n")
   const hash = createHash("sha256").update(text).digest("base64url").slice(0, 16)
   return { path: `/assets/${name}`, url: `/assets/${name}?v=${hash}`, type, text, etag: `"${hash}"` }
 }
 
 const SCRIPT = "text/javascript; charset=utf-8"
 
-export const STYLE_SHEET = asset("gatehouse.css", "text/css; charset=utf-8", "style.css")
-export const PAGE_SCRIPT = asset("gatehouse.js", SCRIPT, "script.js")
-export const LOGO = asset("gatehouse.svg", "image/svg+xml", "logo.svg")
-export const PASSKEYS_SCRIPT = asset(
-  "webauthn.js",
-  SCRIPT,
-  new URL("../dist/bundle/index.umd.min.js", import.meta.resolve("@simplewebauthn/browser"))
+export const STYLE_SHEET = asset(
+  "gatehouse.css",
+  "text/css; charset=utf-8",
+  ["text", "frame", "forms", "parts"].map((part) => `style/${part}.css`)
 )
+export const PAGE_SCRIPT = asset("gatehouse.js", SCRIPT, ["script.js"])
+export const LOGO = asset("gatehouse.svg", "image/svg+xml", ["logo.svg"])
+export const PASSKEYS_SCRIPT = asset("webauthn.js", SCRIPT, [
+  new URL("../dist/bundle/index.umd.min.js", import.meta.resolve("@simplewebauthn/browser")).href
+])
 
 /**
  * The address with another hash is answered too, but kept by nobody: while instances are replaced one after the other, a

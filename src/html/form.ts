@@ -62,7 +62,7 @@ export interface FormOptions {
   /** Fields, and what stands between them. */
   readonly fields?: ReadonlyArray<Field | Html>
   readonly buttons: ReadonlyArray<Button>
-  /** What was typed before, by name. */
+  /** What was typed or chosen before, by name; what was ticked is said by the field. */
   readonly values?: Readonly<Record<string, string | undefined>>
   /** What is wrong, by the name of the field. The first one has the focus. */
   readonly errors?: Readonly<Record<string, string | undefined>>
@@ -123,19 +123,21 @@ ${errorOf(shown)}</div>
 }
 
 const choices = (field: CheckboxField | RadioField, shown: Shown) => {
-  const type = field.kind === "radios" ? "radio" : "checkbox"
-  return html`<fieldset class="field"${[flag('aria-invalid="true"', type === "radio" && shown.error !== undefined), describedBy(field, shown)]}>
+  const isRadio = field.kind === "radios"
+  const checked = isRadio ? [shown.value ?? field.checked] : field.checked
+  const first = field.choices.find(({ isFixed }) => isFixed !== true)
+  return html`<fieldset class="field"${describedBy(field, shown)}>
 <legend>${field.label}</legend>
 ${hintOf(field, shown)}${field.choices.map((choice, index) => {
   const id = `${shown.id}-${index}`
-  const isChecked = choice.isFixed === true || field.checked.includes(choice.value)
+  const isChecked = choice.isFixed === true || checked.includes(choice.value)
   return html`<div class="choice">
-<input id="${id}" type="${type}" name="${type === "radio" ? field.name : choice.value}"${[
-    type === "radio" && attribute("value", choice.value),
+<input id="${id}" type="${isRadio ? "radio" : "checkbox"}" name="${isRadio ? field.name : choice.value}"${[
+    isRadio && attribute("value", choice.value),
     flag("checked", isChecked),
     flag("disabled", choice.isFixed),
     choice.hint !== undefined && html` aria-describedby="${id}-hint"`,
-    flag("autofocus", shown.hasFocus && index === 0)
+    flag("autofocus", shown.hasFocus && choice === first)
   ]}>
 <label for="${id}">${choice.label}</label>
 ${choice.hint !== undefined && html`<p class="hint" id="${id}-hint">${choice.hint}</p>\n`}</div>

@@ -5,6 +5,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { requestId } from "../web/notes.ts"
 import { NO_STORE } from "../web/respond.ts"
 import { LOGO, PAGE_SCRIPT, PASSKEYS_SCRIPT, STYLE_SHEET } from "./assets.ts"
+import { button, hiddenField } from "./form.ts"
 import { Html, html } from "./html.ts"
 
 /**
@@ -78,10 +79,8 @@ ${PLACES.filter(([place]) => place !== "admin" || role === "owner").map(
 )}</ul>
 </nav>
 <form class="sign-out" method="post" action="/logout">
-<input type="hidden" name="csrf_token" value="${csrfToken}">
-<span class="who" title="Signed in as ${name}">${name}</span>
-<button class="quiet">Sign out</button>
-</form>`
+${hiddenField("csrf_token", csrfToken)}<span class="who" title="Signed in as ${name}">${name}</span>
+${button({ label: "Sign out", look: "quiet" })}</form>`
 
 const scripts = (script: PageScript | undefined) => [
   script === "passkeys" && html`<script defer src="${PASSKEYS_SCRIPT.url}"></script>\n`,

@@ -5,7 +5,7 @@
  * - `button[hidden][data-copy="ID"]`: shown, and copies the value of the field ID.
  * - `time[data-time="recent|exact"]`: told in the reader's zone; recent ones in words.
  * - `input[data-code-from-address]`: filled with the address's fragment, which leaves the address bar and the history.
- * - `form[data-passkey="create|get"][data-options="PATH"]`: asks PATH for options with the form's fields as JSON, lets the
+ * - `form[data-passkey="create|get"][data-options="PATH"]` (see `passkey.ts`): asks PATH for options with the form's fields as JSON, lets the
  *   browser make or use a passkey, posts the fields and `response` to the form's action as JSON, and goes to the
  *   `location` of the answer. With `data-autofill` it also offers passkeys in the field with `autocomplete="… webauthn"`.
  *   The form is `hidden` until the script shows it.
@@ -17,6 +17,8 @@ const all = (selector, kind) =>
   [...document.querySelectorAll(selector)].flatMap((element) => (element instanceof kind ? [element] : []))
 
 for (const button of all("button[data-copy]", HTMLButtonElement)) {
+  // Elsewhere there is no clipboard to write to.
+  if (!isSecureContext) continue
   button.hidden = false
   const label = button.textContent
   button.addEventListener("click", async () => {
@@ -59,7 +61,7 @@ for (const element of all("time[data-time]", HTMLTimeElement)) {
 
 for (const field of all("input[data-code-from-address]", HTMLInputElement)) {
   if (location.hash.length < 2) continue
-  field.value = decodeURIComponent(location.hash.slice(1))
+  field.value = location.hash.slice(1)
   history.replaceState(null, "", location.pathname + location.search)
 }
 

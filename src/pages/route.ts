@@ -8,6 +8,7 @@ import type { InvalidRequest, SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, readForm } from "../oauth/parameters.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import type { LastOwner, LinkSpent } from "../people/People.ts"
+import type { Busy } from "../people/passwords/argon2id.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
 import { endpoint } from "../web/endpoint.ts"
 import { note } from "../web/notes.ts"
@@ -24,6 +25,7 @@ export type PageError =
   | Refused
   | LinkSpent
   | LastOwner
+  | Busy
   | InvalidRequest
   | PayloadTooLarge
   | SlowDown
@@ -94,6 +96,13 @@ const explain = (error: PageError) => {
         title: "Too many tries",
         explanation: `Wait ${error.retryAfterSeconds} seconds, then try again.`,
         headers: { "retry-after": String(error.retryAfterSeconds) }
+      }
+    case "Busy":
+      return {
+        status: 503,
+        title: "Many people at once",
+        explanation: "Too many people are signing in at this moment. Try again in a few seconds.",
+        headers: { "retry-after": String(RETRY_AFTER_SECONDS) }
       }
     case "StoreUnavailable":
       return {

@@ -15,11 +15,12 @@ import { FormForeign, NotAllowed, NotFresh, SignedOut } from "./errors.ts"
 
 // --- The cookie ---------------------------------------------------------------------------------------------------
 
-const attributesOf = ({ issuer }: ServerConfigShape) =>
+export const attributesOf = ({ issuer }: ServerConfigShape) =>
   ({ httpOnly: true, sameSite: "lax", path: "/", secure: issuer.startsWith("https:") }) as const
 
 /** `__Host-` binds it to this very origin; it needs TLS, which only localhost may lack. Lax, since apps send people here. */
-const nameOf = (config: ServerConfigShape) => (attributesOf(config).secure ? "__Host-gatehouse" : "gatehouse")
+export const cookieName = (config: ServerConfigShape, purpose?: string) =>
+  `${attributesOf(config).secure ? "__Host-" : ""}gatehouse${purpose === undefined ? "" : `-${purpose}`}`
 
 /** Signs the browser in: the answer gives it the token of its session. */
 export const withSession = Effect.fnUntraced(function* (
@@ -29,7 +30,7 @@ export const withSession = Effect.fnUntraced(function* (
   const config = yield* ServerConfig
   // As long as any session may last; the database says when this one ends.
   const maxAge = Duration.seconds(BROWSER_LIFETIMES.member.absolute)
-  return HttpServerResponse.setCookieUnsafe(response, nameOf(config), Redacted.value(token), {
+  return HttpServerResponse.setCookieUnsafe(response, cookieName(config), Redacted.value(token), {
     ...attributesOf(config),
     maxAge
   })
@@ -37,14 +38,14 @@ export const withSession = Effect.fnUntraced(function* (
 
 export const withoutSession = Effect.fnUntraced(function* (response: HttpServerResponse.HttpServerResponse) {
   const config = yield* ServerConfig
-  return HttpServerResponse.expireCookieUnsafe(response, nameOf(config), attributesOf(config))
+  return HttpServerResponse.expireCookieUnsafe(response, cookieName(config), attributesOf(config))
 })
 
 // --- Who it is ----------------------------------------------------------------------------------------------------
 
 /** Who is signed in with this browser, if anybody is. */
 export const visit = Effect.gen(function* () {
-  const token = (yield* HttpServerRequest.HttpServerRequest).cookies[nameOf(yield* ServerConfig)]
+  const token = (yield* HttpServerRequest.HttpServerRequest).cookies[cookieName(yield* ServerConfig)]
   if (token === undefined) return undefined
   const sessions = yield* BrowserSessions
   return yield* sessions.find(Redacted.make(token))

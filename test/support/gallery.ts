@@ -28,6 +28,7 @@ import {
   section,
   table
 } from "../../src/html/parts.ts"
+import { type PasskeyFormOptions, passkeyForm } from "../../src/html/passkey.ts"
 import { time } from "../../src/html/time.ts"
 import { Front } from "../../src/web/front.ts"
 import { listener } from "../../src/web/listener.ts"
@@ -37,14 +38,14 @@ const ADA: SignedIn = { name: "Ada Lovelace", role: "owner", csrfToken: "canary"
 const LONG_AGO = new Date("2025-03-09T14:05:09Z")
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
 
-const passkeyForm = (kind: "create" | "get", label: string, data: Readonly<Record<string, string>> = {}) =>
-  form({
+const passkey = (kind: "create" | "get", label: string, over: Partial<PasskeyFormOptions> = {}) =>
+  passkeyForm({
+    kind,
     action: `/passkey/${kind}`,
     csrfToken: "canary",
-    data: { passkey: kind, options: `/passkey/${kind}/options`, ...data },
-    isHidden: true,
-    fields: kind === "create" ? [or] : [],
-    buttons: [{ label }]
+    options: `/passkey/${kind}/options`,
+    label,
+    ...over
   })
 
 const signIn = (errors: Readonly<Record<string, string>> = {}): PageOptions => ({
@@ -61,14 +62,20 @@ const signIn = (errors: Readonly<Record<string, string>> = {}): PageOptions => (
     values: { email: "ada@example.com", password: "canary-password" },
     errors,
     buttons: [{ label: "Sign in", look: "primary" }]
-  })}${or}${passkeyForm("get", "Sign in with a passkey", { autofill: "" })}${form({ action: "/login/upstream", buttons: [{ label: "Sign in with Google" }] })}
-<p class="soft" hidden data-passkey-missing>This browser knows no passkeys. Use another way in, or another browser.</p>
+  })}${or}${passkey("get", "Sign in with a passkey", { isOfferedInField: true })}${form({ action: "/login/upstream", buttons: [{ label: "Sign in with Google" }] })}
 <p class="soft"><a href="/recovery">Lost your way in?</a></p>`
 })
 
 const PAGES: Readonly<Record<string, PageOptions>> = {
   "sign-in": signIn(),
   "sign-in-refused": signIn({ password: "That e-mail and password do not belong together." }),
+  confirm: {
+    title: "Confirm that it is you",
+    lead: "You are about to change how you sign in.",
+    script: "passkeys",
+    signedIn: ADA,
+    body: passkey("get", "Use a passkey", { look: "primary" })
+  },
   consent: {
     title: "Connect ChatGPT?",
     lead: html`as <b>Ada Lovelace</b> · <a href="/logout">not you?</a>`,
@@ -129,7 +136,7 @@ const PAGES: Readonly<Record<string, PageOptions>> = {
       problem: "This code is not valid any more.",
       errors: { email: "This is not an e-mail address.", password: "This password is too common." },
       buttons: [{ label: "Become the owner", look: "primary" }]
-    })}${passkeyForm("create", "Make a passkey")}`
+    })}${passkey("create", "Make a passkey", { fields: [or] })}`
   },
   account: {
     title: "Account",
