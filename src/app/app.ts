@@ -23,11 +23,16 @@ import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { AccountRoutes } from "../pages/account.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
+import { CodesRoutes } from "../pages/codes.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
+import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
+import { LoginRoutes } from "../pages/login.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
+import { RecoveryStore } from "../people/RecoveryStore.ts"
+import { Throttle } from "../people/Throttle.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
@@ -46,7 +51,10 @@ const Routes = Layer.mergeAll(
   RegistrationRoutes,
   McpRoute,
   elsewhere(home),
+  LoginRoutes,
+  EnrolmentRoutes,
   AccountRoutes,
+  CodesRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
   HealthRoutes,
@@ -61,7 +69,8 @@ export const Stores = Layer.mergeAll(
   ServerKeys.layer,
   People.layer,
   BrowserSessions.layer,
-  ConsentStore.layer
+  ConsentStore.layer,
+  RecoveryStore.layer
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */
@@ -75,7 +84,7 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
-  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction)),
+  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer)),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)
 )
