@@ -45,3 +45,10 @@ export const postPage = (
   fields: Readonly<Record<string, string>> = {},
   headers: Readonly<Record<string, string>> = {}
 ) => visitPage(path, cookie, { method: "POST", body: new URLSearchParams({ csrf_token, ...fields }), headers })
+
+/** What a browser sends after an answer: all cookies that it was given. */
+export const cookieOf = (answer: Answer) =>
+  answer.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(";")[0] ?? "")
+    .join("; ")
