@@ -45,6 +45,32 @@ describe("Codex", () => {
     }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
   )
 
+  it.live("whose database is gone: its refresh token is over, since it has no registration to renew", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const discovered = yield* discover("codex-mcp-client", { challenge: true, server: OAUTH_FIRST })
+      const identity = { client_id, redirect_uri: `http://127.0.0.1:${yield* freePort}/callback` }
+      const tokens = yield* link(discovered, identity, { scope: "mcp.tools.call", resource: discovered.url })
+      yield* sql`delete from mcp.oauth_clients where client_id = ${client_id}`.pipe(Effect.orDie)
+      // On invalid_client, 0.169 stops without a word of what to do; on invalid_grant it says to log in again.
+      const over = yield* tryRefresh(discovered, identity, tokens)
+      assert.strictEqual(over.status, 400)
+      assert.strictEqual(over.body.error, "invalid_grant")
+      // Who proves anything has to prove it.
+      for (const authenticate of [
+        () => Effect.succeed({ parameters: { client_id, client_secret: "x" } }),
+        () => Effect.succeed({ headers: { authorization: `Basic ${btoa(`${encodeURIComponent(client_id)}:x`)}` } })
+      ]) {
+        const refused = yield* tryRefresh(discovered, { ...identity, authenticate }, tokens)
+        assert.strictEqual(refused.body.error, "invalid_client")
+      }
+      yield* useTools(
+        "codex-mcp-client",
+        yield* link(discovered, identity, { scope: "mcp.tools.call", resource: discovered.url })
+      )
+    }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
+  )
+
   it.live("with the document of one callback, whose path names it", () =>
     Effect.gen(function* () {
       const discovered = yield* discover("codex-mcp-client", { challenge: true, server: OAUTH_FIRST })
