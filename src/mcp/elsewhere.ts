@@ -21,7 +21,11 @@ export const ElsewhereRoute = HttpRouter.use(
     // Not 404: on that, clients go on to try the transport of 2024, whose error hides this one.
     const answer = HttpServerRequest.HttpServerRequest.useSync((request) =>
       isMcp(request)
-        ? rpcError(400, INVALID_REQUEST, `The MCP endpoint is ${resourceFor(config, request) ?? config.resource}`)
+        ? rpcError(
+            400,
+            INVALID_REQUEST,
+            `The MCP endpoint is at /mcp: ${resourceFor(config, request) ?? config.resource}`
+          )
         : notFound
     )
     yield* endpoint(router, "/", { GET: answer, POST: answer }, corsOf(config))
