@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { snapshots } from "../../src/oauth/clients/snapshots.ts"
 import { freePort, TestApp } from "../support/app.ts"
-import { messageOf, request } from "../support/client.ts"
+import { authorizeParameters, getAuthorize, messageOf, newPkce, request } from "../support/client.ts"
 import {
   type Discovered,
   discover,
@@ -83,6 +83,21 @@ describe("Codex", () => {
         "codex-mcp-client",
         yield* link(discovered, identity, { scope: "mcp.tools.call", resource: discovered.url })
       )
+    }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
+  )
+
+  it.live("F6 that was given a wrong path asks for a token for it: its person is told where the endpoint is", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* TestApp
+      const page = yield* getAuthorize(
+        authorizeParameters(newPkce().challenge, {
+          client_id,
+          redirect_uri: `http://127.0.0.1:${yield* freePort}/callback`,
+          resource: `${baseUrl}/sse`
+        })
+      )
+      assert.strictEqual(page.status, 400)
+      assert.include(page.text, `the MCP endpoint is ${baseUrl}/mcp`)
     }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
   )
 
