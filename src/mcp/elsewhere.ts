@@ -25,7 +25,11 @@ export const elsewhere = <R>(home: Effect.Effect<HttpServerResponse.HttpServerRe
         HttpServerRequest.HttpServerRequest.use((request): typeof other =>
           isMcp(request)
             ? Effect.succeed(
-                rpcError(400, INVALID_REQUEST, `The MCP endpoint is ${resourceFor(config, request) ?? config.resource}`)
+                rpcError(
+                  400,
+                  INVALID_REQUEST,
+                  `The MCP endpoint is at /mcp: ${resourceFor(config, request) ?? config.resource}`
+                )
               )
             : other
         )

@@ -53,7 +53,10 @@ export const requestedResource = Effect.fnUntraced(function* (parameters: Parame
   const sent = parameters.get("resource")
   if (sent === undefined || sent === config.resource) return config.resource
   if (!sent.split(" ").every((name) => isResource(config, name))) {
-    return yield* new InvalidTarget({ description: "resource is not one that this server protects" })
+    // A client that was given a wrong path asks for it here, and its person reads this.
+    return yield* new InvalidTarget({
+      description: `resource is not one that this server protects: the MCP endpoint is ${config.resource}`
+    })
   }
   return config.resource
 })

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { snapshots } from "../../src/oauth/clients/snapshots.ts"
 import { freePort, TestApp } from "../support/app.ts"
-import { messageOf, request } from "../support/client.ts"
+import { authorizeParameters, getAuthorize, messageOf, newPkce, request } from "../support/client.ts"
 import {
   type Discovered,
   discover,
@@ -10,9 +10,11 @@ import {
   refreshed,
   registerAt,
   send,
+  sendAlone,
   serverFor,
   tryRefresh,
-  useTools
+  useTools,
+  useToolsAlone
 } from "./profile.ts"
 
 const documentsOf = (...ids: ReadonlyArray<string>) =>
@@ -29,25 +31,79 @@ const allowsDocuments = ({ server }: Discovered) => {
   assert.include(server.token_endpoint_auth_methods_supported, "none")
 }
 
+/** SEP-835: the scopes of the challenge, and offline_access where the server lists it. */
+const challengedScopes = ({ challengeScope, server }: Discovered) => {
+  assert.include(server.scopes_supported, "offline_access")
+  return `${challengeScope} offline_access`
+}
+
+/** As versions of Nov 2026 were seen to send it (recorded): Codex 0.169.0. */
 describe("Codex", () => {
   const client_id = "https://chatgpt.com/oauth/codex/client.json"
+  const discovery = {
+    challenge: true,
+    server: OAUTH_FIRST,
+    probe: request("/mcp", { headers: { accept: "*/*", "mcp-protocol-version": "2024-11-05" } })
+  }
   it.live("with its document: a random loopback port, strict iss, the advertised scopes, no step-up", () =>
     Effect.gen(function* () {
-      const discovered = yield* discover("codex-mcp-client", { challenge: true, server: OAUTH_FIRST })
+      const discovered = yield* discover("codex-mcp-client", discovery)
       allowsDocuments(discovered)
-      const identity = { client_id, redirect_uri: `http://127.0.0.1:${yield* freePort}/callback` }
-      // SEP-835: the scopes of the challenge, before those of the metadata.
-      const scope = discovered.challengeScope ?? ""
-      const tokens = yield* link(discovered, identity, { scope, resource: discovered.url })
+      const identity = { client_id, redirect_uri: `http://127.0.0.1:${yield* freePort}/callback`, namesScopes: true }
+      const tokens = yield* link(discovered, identity, {
+        scope: challengedScopes(discovered),
+        resource: discovered.url
+      })
       // All tools work at once: this client would not ask again.
-      assert.strictEqual(tokens.scope, "mcp.tools.call mcp.web.read")
+      assert.strictEqual(tokens.scope, "mcp.tools.call mcp.web.read offline_access")
       yield* useTools("codex-mcp-client", yield* refreshed(discovered, identity, tokens), "2025-06-18")
+    }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
+  )
+
+  it.live("whose database is gone: its refresh token is over, since it has no registration to renew", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const discovered = yield* discover("codex-mcp-client", discovery)
+      const identity = { client_id, redirect_uri: `http://127.0.0.1:${yield* freePort}/callback` }
+      const tokens = yield* link(discovered, identity, { scope: "mcp.tools.call", resource: discovered.url })
+      yield* sql`delete from mcp.oauth_clients where client_id = ${client_id}`.pipe(Effect.orDie)
+      // On invalid_client, 0.169 stops without a word of what to do; on invalid_grant it says to log in again.
+      const over = yield* tryRefresh(discovered, identity, tokens)
+      assert.strictEqual(over.status, 400)
+      assert.strictEqual(over.body.error, "invalid_grant")
+      // Who proves anything has to prove it.
+      for (const authenticate of [
+        () => Effect.succeed({ parameters: { client_id, client_secret: "x" } }),
+        () => Effect.succeed({ headers: { authorization: `Basic ${btoa(`${encodeURIComponent(client_id)}:x`)}` } })
+      ]) {
+        const refused = yield* tryRefresh(discovered, { ...identity, authenticate }, tokens)
+        assert.strictEqual(refused.body.error, "invalid_client")
+      }
+      yield* useTools(
+        "codex-mcp-client",
+        yield* link(discovered, identity, { scope: "mcp.tools.call", resource: discovered.url })
+      )
+    }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
+  )
+
+  it.live("F6 that was given a wrong path asks for a token for it: its person is told where the endpoint is", () =>
+    Effect.gen(function* () {
+      const { baseUrl } = yield* TestApp
+      const page = yield* getAuthorize(
+        authorizeParameters(newPkce().challenge, {
+          client_id,
+          redirect_uri: `http://127.0.0.1:${yield* freePort}/callback`,
+          resource: `${baseUrl}/sse`
+        })
+      )
+      assert.strictEqual(page.status, 400)
+      assert.include(page.text, `the MCP endpoint is ${baseUrl}/mcp`)
     }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
   )
 
   it.live("with the document of one callback, whose path names it", () =>
     Effect.gen(function* () {
-      const discovered = yield* discover("codex-mcp-client", { challenge: true, server: OAUTH_FIRST })
+      const discovered = yield* discover("codex-mcp-client", discovery)
       const identity = {
         client_id: "https://chatgpt.com/oauth/codex/cb42/client.json",
         redirect_uri: `http://127.0.0.1:${yield* freePort}/callback/cb42`
@@ -71,11 +127,6 @@ describe("Codex", () => {
 describe("Claude", () => {
   const client_id = "https://claude.ai/oauth/mcp-oauth-client-metadata"
   const identity = { client_id, redirect_uri: "https://claude.ai/api/mcp/auth_callback" }
-  // Scopes of the challenge, and offline_access because the server lists it.
-  const scopeFor = ({ challengeScope, server }: Discovered) => {
-    assert.include(server.scopes_supported, "offline_access")
-    return `${challengeScope} offline_access`
-  }
 
   it.live("with its document: scopes of the challenge, refresh before expiry, invalid_grant when it is over", () =>
     Effect.gen(function* () {
@@ -83,7 +134,10 @@ describe("Claude", () => {
       assert.strictEqual((yield* request("/mcp")).status, 401)
       const discovered = yield* discover("claude-ai", { challenge: true, server: OAUTH_FIRST })
       allowsDocuments(discovered)
-      const tokens = yield* link(discovered, identity, { scope: scopeFor(discovered), resource: discovered.url })
+      const tokens = yield* link(discovered, identity, {
+        scope: challengedScopes(discovered),
+        resource: discovered.url
+      })
       yield* useTools("claude-ai", tokens, "2025-06-18")
       const next = yield* refreshed(discovered, identity, tokens)
       yield* useTools("claude-ai", next, "2025-06-18")
@@ -110,7 +164,10 @@ describe("Claude", () => {
         const connect = Effect.gen(function* () {
           const { client_id } = yield* registerAt(discovered, registration)
           const registered = { ...identity, client_id }
-          const tokens = yield* link(discovered, registered, { scope: scopeFor(discovered), resource: discovered.url })
+          const tokens = yield* link(discovered, registered, {
+            scope: challengedScopes(discovered),
+            resource: discovered.url
+          })
           yield* useTools("claude-ai", tokens, "2025-03-26")
           return { registered, tokens }
         })
@@ -124,11 +181,16 @@ describe("Claude", () => {
   )
 })
 
+/** 2.1.332. */
 describe("Claude Code", () => {
   const client_id = "https://claude.ai/oauth/claude-code-client-metadata"
-  it.live("with its document: localhost or 127.0.0.1, any port or none, both wires", () =>
+  it.live("with its document: localhost or 127.0.0.1, any port or none, all three wires", () =>
     Effect.gen(function* () {
-      const discovered = yield* discover("claude-code", { challenge: true, server: OAUTH_FIRST })
+      const discovered = yield* discover("claude-code", {
+        challenge: true,
+        server: OAUTH_FIRST,
+        probe: sendAlone("claude-code", "server/discover", {})
+      })
       allowsDocuments(discovered)
       const port = yield* freePort
       for (const redirect_uri of [
@@ -139,10 +201,12 @@ describe("Claude Code", () => {
       ]) {
         const identity = { client_id, redirect_uri }
         const tokens = yield* link(discovered, identity, {
-          scope: "mcp.tools.call offline_access",
+          scope: challengedScopes(discovered),
+          prompt: "consent",
           resource: discovered.url
         })
         for (const version of ["2025-06-18", "2025-11-25"]) yield* useTools("claude-code", tokens, version)
+        yield* useToolsAlone("claude-code", yield* refreshed(discovered, identity, tokens))
       }
     }).pipe(Effect.provide(serverFor(documentsOf(client_id))))
   )
@@ -277,8 +341,60 @@ describe("MCP Inspector", () => {
   )
 })
 
-describe("mcp-remote", () => {
-  it.live("registers its port, falls back to scopes that do not exist here, and gets those that do", () =>
+/** 0.15.1, opencode 1.18.33, mcporter 0.12.3. */
+describe("clients that register for each machine", () => {
+  const clients = [
+    {
+      name: "mcp-remote",
+      redirect: (port: number) => `http://localhost:${port}/oauth/callback`,
+      registered: {
+        client_name: "MCP CLI Client",
+        client_uri: "https://github.com/modelcontextprotocol/mcp-cli",
+        software_id: "2e6dc280-f3c3-4e01-99a7-8181dbd1d23d",
+        software_version: "0.15.1",
+        application_type: "native"
+      },
+      scopes: challengedScopes,
+      prompt: "consent",
+      namesScopes: true
+    },
+    {
+      name: "opencode",
+      redirect: () => "http://127.0.0.1:19876/mcp/oauth/callback",
+      registered: { client_name: "OpenCode", client_uri: "https://opencode.ai" },
+      scopes: challengedScopes,
+      prompt: "consent"
+    },
+    {
+      name: "mcporter",
+      redirect: (port: number) => `http://127.0.0.1:${port}/callback`,
+      registered: { client_name: "mcporter (gatehouse)" },
+      scopes: ({ challengeScope }: Discovered) => `${challengeScope}`
+    }
+  ]
+  for (const { name, redirect, registered, scopes, prompt, namesScopes } of clients) {
+    it.live(`${name}: its port, the scopes of the challenge, and every tool at once`, () =>
+      Effect.gen(function* () {
+        const discovered = yield* discover(name, { challenge: true, server: OAUTH_FIRST })
+        const scope = scopes(discovered)
+        const redirect_uri = redirect(yield* freePort)
+        const { client_id } = yield* registerAt(discovered, {
+          redirect_uris: [redirect_uri],
+          token_endpoint_auth_method: "none",
+          grant_types: ["authorization_code", "refresh_token"],
+          response_types: ["code"],
+          scope,
+          ...registered
+        })
+        const identity = { client_id, redirect_uri, ...(namesScopes && { namesScopes }) }
+        const tokens = yield* link(discovered, identity, { scope, resource: discovered.url, ...(prompt && { prompt }) })
+        assert.strictEqual(tokens.scope, scope)
+        yield* useTools(name, yield* refreshed(discovered, identity, tokens))
+      }).pipe(Effect.provide(serverFor()))
+    )
+  }
+
+  it.live("mcp-remote before it read challenges: asks for scopes that do not exist here, and gets those that do", () =>
     Effect.gen(function* () {
       const discovered = yield* discover("mcp-remote", {
         resource: ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"],

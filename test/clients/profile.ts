@@ -86,6 +86,34 @@ const initializeParams = (name: string, protocolVersion: string) => ({
   clientInfo: { name, version: "1" }
 })
 
+/** The same on the 2026-07-28 wire: every message says who sends it, and the headers repeat what is asked. */
+export const sendAlone = (name: string, method: string, params: { readonly name?: string }, token?: string) =>
+  request("/mcp", {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": method,
+      ...(params.name === undefined ? {} : { "mcp-name": params.name }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` })
+    },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: `${method}-1`,
+      method,
+      params: {
+        ...params,
+        _meta: {
+          "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+          "io.modelcontextprotocol/clientInfo": { name, version: "1" },
+          "io.modelcontextprotocol/clientCapabilities": { roots: { listChanged: true }, elicitation: { form: {} } },
+          progressToken: 2
+        }
+      }
+    })
+  })
+
 /** Where a client looks for the documents, in its order; the first that is there is taken, as the client takes it. */
 export interface Discovery {
   /** Follows `resource_metadata` of the challenge; clients of 2025-03-26 do not know it. */
@@ -93,6 +121,8 @@ export interface Discovery {
   readonly resource?: ReadonlyArray<string>
   readonly server: ReadonlyArray<string>
   readonly origin?: string
+  /** What it sends to be turned away, if not `initialize`. */
+  readonly probe?: Effect.Effect<Answer, never, TestApp>
 }
 
 const firstFound = Effect.fnUntraced(function* (paths: ReadonlyArray<string>, origin?: string) {
@@ -110,9 +140,10 @@ const firstFound = Effect.fnUntraced(function* (paths: ReadonlyArray<string>, or
 export const discover = Effect.fn("discover")(function* (name: string, discovery: Discovery) {
   const { baseUrl } = yield* TestApp
   const url = `${baseUrl}/mcp`
-  const refused = yield* send("initialize", initializeParams(name, "2025-11-25"), {
-    ...(discovery.origin === undefined ? {} : { origin: discovery.origin })
-  })
+  const refused = yield* discovery.probe ??
+    send("initialize", initializeParams(name, "2025-11-25"), {
+      ...(discovery.origin === undefined ? {} : { origin: discovery.origin })
+    })
   assert.strictEqual(refused.status, 401)
   const challenge = refused.headers.get("www-authenticate")
   const metadata = parameterOf(challenge, "resource_metadata")
@@ -151,6 +182,8 @@ export const registerAt = Effect.fn("registerAt")(function* (
 export interface Identity {
   readonly client_id: string
   readonly redirect_uri: string
+  /** At a refresh it names all that it was given. */
+  readonly namesScopes?: boolean
   /** What proves the client at the token endpoint. */
   readonly authenticate?: (tokenEndpoint: string) => Effect.Effect<{
     readonly parameters?: Readonly<Record<string, string>>
@@ -245,7 +278,12 @@ export const tryRefresh = (discovered: Discovered, identity: Identity, tokens: T
   token(
     discovered,
     identity,
-    { grant_type: "refresh_token", refresh_token: tokens.refresh_token, resource: discovered.url },
+    {
+      grant_type: "refresh_token",
+      refresh_token: tokens.refresh_token,
+      resource: discovered.url,
+      ...(identity.namesScopes ? { scope: tokens.scope } : {})
+    },
     origin
   )
 
@@ -259,10 +297,26 @@ export const useTools = Effect.fn("useTools")(function* (name: string, tokens: T
   assert.strictEqual(hello.protocolVersion, version)
   const told = yield* send("notifications/initialized", {}, { ...options, version })
   assert.include([200, 202], told.status)
+  // The SDKs ask for a stream then, and take 405, and nothing else, for a server that has none.
+  const stream = yield* request("/mcp", {
+    headers: { accept: "text/event-stream", authorization: `Bearer ${tokens.access_token}` }
+  })
+  assert.strictEqual(stream.status, 405)
   const { tools } = messageOf(yield* send("tools/list", {}, { ...options, version })).result
   const sum = messageOf(
     yield* send("tools/call", { name: "calculator", arguments: { expression: "0.1 + 0.2" } }, { ...options, version })
   ).result
+  assert.deepStrictEqual(sum.structuredContent, { expression: "0.1 + 0.2", result: "0.3" })
+  return tools as ReadonlyArray<Record<string, unknown>>
+})
+
+/** The same as Claude Code does it since it speaks 2026-07-28: no hello, and `server/discover` first. */
+export const useToolsAlone = Effect.fn("useToolsAlone")(function* (name: string, tokens: Tokens) {
+  const ask = (method: string, params: { readonly name?: string; readonly arguments?: unknown } = {}) =>
+    Effect.map(sendAlone(name, method, params, tokens.access_token), (answer) => messageOf(answer).result)
+  assert.include((yield* ask("server/discover")).supportedVersions, "2026-07-28")
+  const { tools } = yield* ask("tools/list")
+  const sum = yield* ask("tools/call", { name: "calculator", arguments: { expression: "0.1 + 0.2" } })
   assert.deepStrictEqual(sum.structuredContent, { expression: "0.1 + 0.2", result: "0.3" })
   return tools as ReadonlyArray<Record<string, unknown>>
 })

@@ -119,7 +119,8 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
           yield* request("/?a=b", { headers: { accept: "text/event-stream" } })
         ]) {
           assert.strictEqual(answer.status, 400)
-          assert.strictEqual(answer.body.error.message, `The MCP endpoint is ${baseUrl}/mcp`)
+          // The path by itself too: Claude Code cuts the slash off the address that it was given, wherever it reads it.
+          assert.strictEqual(answer.body.error.message, `The MCP endpoint is at /mcp: ${baseUrl}/mcp`)
         }
         for (const init of [{}, { headers: { accept: "text/html,*/*" } }, { method: "POST", body: "a=b" }]) {
           assert.strictEqual((yield* request("/", init)).status, 404)
@@ -137,7 +138,7 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
             (error: Error) => error.message
           )
         )
-        assert.include(error, `The MCP endpoint is ${baseUrl}/mcp`)
+        assert.include(error, `The MCP endpoint is at /mcp: ${baseUrl}/mcp`)
         // What mcp-remote takes for a server of the transport of 2024, whose error would hide this one.
         assert.notMatch(error.replaceAll(baseUrl, ""), /40[45]|Not Found|Method Not Allowed/)
       })

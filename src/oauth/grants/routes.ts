@@ -24,7 +24,7 @@ import { introspect } from "./introspect.ts"
 import { revoke } from "./revoke.ts"
 import type { Presenter } from "./sessions.sql.ts"
 import type { TokenStore } from "./TokenStore.ts"
-import { grant } from "./token.ts"
+import { authenticateGrantee, grant } from "./token.ts"
 
 type Services =
   | ServerConfig
@@ -53,7 +53,7 @@ export const TokenRoutes = HttpRouter.use(
     const limits = yield* RateLimits
 
     /** A form, from an authenticated client, within its limits. */
-    const forClients = (serve: Serve, authenticated = authenticate) => {
+    const forClients = (serve: Serve, authenticated: typeof authenticateGrantee = authenticate) => {
       const answer = Effect.fnUntraced(function* (parameters: Parameters) {
         const request = yield* HttpServerRequest.HttpServerRequest
         const { client, method } = yield* authenticated(parameters, request.headers.authorization)
@@ -65,7 +65,7 @@ export const TokenRoutes = HttpRouter.use(
       ).pipe(limits.failures, answerErrors, admitOrigin)
     }
 
-    yield* endpoint(router, "/token", { POST: forClients(token) }, cors)
+    yield* endpoint(router, "/token", { POST: forClients(token, authenticateGrantee) }, cors)
     yield* endpoint(router, "/revoke", { POST: forClients(revocation) }, cors)
     yield* endpoint(router, "/introspect", { POST: forClients(introspection, authenticateConfidential) }, cors)
   })

@@ -1,7 +1,11 @@
 /** The token endpoint: `authorization_code` (RFC 6749 §4.1.3) and `refresh_token` (§6). */
 
 import { Effect, Redacted } from "effect"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { authenticate } from "../clients/authentication.ts"
+import { ClientRegistry } from "../clients/ClientRegistry.ts"
 import type { Client, GrantType } from "../clients/client.ts"
+import { isDocumentUrl } from "../clients/document.ts"
 import {
   InvalidGrant,
   InvalidRequest,
@@ -138,6 +142,33 @@ const GRANTS = { authorization_code: authorizationCode, refresh_token: refreshTo
   GrantType,
   unknown
 >
+
+const PROOFS = ["client_secret", "client_assertion"]
+
+/** Whether somebody who proves nothing goes by a document to which nobody here has consented. */
+const isStrangerByDocument = Effect.fnUntraced(function* (parameters: Parameters, authorization: string | undefined) {
+  const { registration } = yield* ServerConfig
+  const clientId = parameters.get("client_id") ?? ""
+  const isProving = authorization !== undefined || PROOFS.some((name) => parameters.get(name) !== undefined)
+  if (isProving || !registration.documents || !isDocumentUrl(clientId)) return false
+  const registry = yield* ClientRegistry
+  return (yield* registry.find(clientId)) === undefined
+})
+
+/**
+ * Who hands in a grant. On `invalid_client` a client registers anew (RFC 7591), which one that goes by a document cannot:
+ * where a database was lost, Codex would stop at that word. It is told that its refresh token is over, and asks again.
+ */
+export const authenticateGrantee = (parameters: Parameters, authorization: string | undefined) =>
+  authenticate(parameters, authorization).pipe(
+    Effect.catchTag("invalid_client", (refusal) =>
+      parameters.get("grant_type") === "refresh_token"
+        ? Effect.flatMap(isStrangerByDocument(parameters, authorization), (isStranger) =>
+            Effect.fail(isStranger ? invalidGrant("refresh_token") : refusal)
+          )
+        : Effect.fail(refusal)
+    )
+  )
 
 /** RFC 6749 §3.2: exchanges a grant of an authenticated client for tokens. */
 export const grant = Effect.fnUntraced(function* (client: Client, parameters: Parameters, by: Presenter) {
