@@ -4,10 +4,9 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { AssetRoutes } from "../html/assets.ts"
-import { ElsewhereRoute } from "../mcp/elsewhere.ts"
+import { elsewhere } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
-import { DemoInteraction } from "../oauth/authorize/demo.ts"
 import { AuthorizeRoutes } from "../oauth/authorize/routes.ts"
 import { ClientDocuments } from "../oauth/clients/ClientDocuments.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
@@ -21,6 +20,14 @@ import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { AccountRoutes } from "../pages/account.ts"
+import { AdminEventsRoutes } from "../pages/admin/events.ts"
+import { AdminPeopleRoutes } from "../pages/admin/people.ts"
+import { PeopleInteraction } from "../pages/consent.ts"
+import { home } from "../pages/home.ts"
+import { BrowserSessions } from "../people/BrowserSessions.ts"
+import { ConsentStore } from "../people/ConsentStore.ts"
+import { People } from "../people/People.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
@@ -38,15 +45,24 @@ const Routes = Layer.mergeAll(
   TokenRoutes,
   RegistrationRoutes,
   McpRoute,
-  ElsewhereRoute,
+  elsewhere(home),
+  AccountRoutes,
+  AdminPeopleRoutes,
+  AdminEventsRoutes,
   HealthRoutes,
   Front
 )
 
 /** Outside the server, so that its routes and the cleanup share one pool, one key ring and one memory. */
-export const Stores = Layer.mergeAll(TokenStore.layer, AccessTokens.layer, ClientRegistry.layer, ServerKeys.layer).pipe(
-  Layer.provide(Revocations.layer)
-)
+export const Stores = Layer.mergeAll(
+  TokenStore.layer,
+  AccessTokens.layer,
+  ClientRegistry.layer,
+  ServerKeys.layer,
+  People.layer,
+  BrowserSessions.layer,
+  ConsentStore.layer
+).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */
 const Scopes = Layer.effect(
@@ -59,7 +75,7 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
-  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, DemoInteraction)),
+  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction)),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)
 )

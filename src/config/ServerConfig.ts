@@ -92,6 +92,8 @@ export interface ServerConfigShape {
   readonly cleanup: { readonly enabled: boolean; readonly intervalMinutes: number }
   readonly seedClient: SeedClient | undefined
   readonly autoApprove: boolean
+  /** Whether anybody may connect as the demo person while the server has no owner. */
+  readonly demoConsent: boolean
   /** How unknown clients make themselves known. */
   readonly registration: {
     /** RFC 7591: for everybody, for holders of the initial access token, or for nobody. */
@@ -180,6 +182,7 @@ const resolve = (env: Environment): ServerConfigShape => {
     cleanup: { enabled: env.ENABLE_CLEANUP_JOB && env.WORKER === 1, intervalMinutes: env.CLEANUP_INTERVAL_MINUTES },
     seedClient: seedClientOf(env),
     autoApprove: env.AUTO_APPROVE,
+    demoConsent: env.DEMO_CONSENT ?? isLocal,
     registration: {
       dynamic:
         env.REGISTRATION_TOKEN !== undefined && env.DYNAMIC_REGISTRATION === "token"

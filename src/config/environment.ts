@@ -202,15 +202,9 @@ export const contradictions = (env: Environment): ReadonlyArray<string> => {
     [!isLocal && baseUrl.protocol === "http:", "BASE_URL must be https: outside localhost, tokens need TLS"],
     [!isLocal && env.AUTO_APPROVE, "AUTO_APPROVE must not be true outside localhost: anybody could get a token"],
     [
-      !isLocal && env.DEMO_CONSENT !== true,
-      "DEMO_CONSENT must be true outside localhost: the only consent page is the demo one, which asks nobody to sign " +
-        "in, so anybody who reaches it can approve; say so out loud, or keep BASE_URL on localhost"
-    ],
-    [
       env.WORKERS > 1 && env.DATABASE_URL === undefined,
       "WORKERS must be 1 without DATABASE_URL: the embedded Postgres serves one process"
     ],
-    [isLocal && env.DEMO_CONSENT === false && !env.AUTO_APPROVE, "DEMO_CONSENT is false and no other consent exists"],
     [
       env.AUTO_SEED_CLIENT_ID !== undefined && env.AUTO_SEED_REDIRECT_URIS === undefined,
       "AUTO_SEED_REDIRECT_URIS must list at least one URI for AUTO_SEED_CLIENT_ID"

@@ -1,7 +1,7 @@
 /** How the stores speak to the database. */
 
 import { type Context, Effect, Fiber, Schema } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
@@ -48,17 +48,22 @@ export const within =
 
 const bounded = within(DEADLINE_MS)
 
+/** What an operation may refuse by itself, beside the failures of the database. */
+export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
+
 /**
  * A store operation as its callers see it: the database's failure, or its silence, is one typed error (503), and a row
- * that does not fit its schema is a defect, since only we write rows.
+ * that does not fit its schema is a defect, since only we write rows. Refusals of the operation's own pass.
  */
-export const operation = <A, R>(
-  effect: Effect.Effect<A, SqlError | Schema.SchemaError | StoreUnavailable, R>
-): Effect.Effect<A, StoreUnavailable, R> =>
-  bounded(effect).pipe(
-    Effect.catchTag("SqlError", (cause) => Effect.fail(new StoreUnavailable({ cause }))),
-    Effect.catchTag("SchemaError", Effect.die)
-  )
+export const operation = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, Refusal<E> | StoreUnavailable, R> =>
+  Effect.catch(bounded(effect), (error): Effect.Effect<never, Refusal<E> | StoreUnavailable> => {
+    if (isSqlError(error)) return Effect.fail(new StoreUnavailable({ cause: error }))
+    if (Schema.isSchemaError(error)) return Effect.die(error)
+    // The two are gone, which a type parameter does not learn.
+    return Effect.fail(error as Refusal<E>)
+  })
 
 /** Decodes all rows of a statement. */
 export const rows = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {

@@ -29,7 +29,7 @@ export interface Choice {
   readonly isFixed?: boolean
 }
 
-/** Boxes to tick; posted under one name, which repeats. */
+/** Boxes to tick, each posted under its own value as the name: "on". */
 export interface CheckboxField extends Named {
   readonly kind: "checkboxes"
   readonly choices: ReadonlyArray<Choice>
@@ -132,7 +132,8 @@ ${hintOf(field, shown)}${field.choices.map((choice, index) => {
   const id = `${shown.id}-${index}`
   const isChecked = choice.isFixed === true || checked.includes(choice.value)
   return html`<div class="choice">
-<input id="${id}" type="${isRadio ? "radio" : "checkbox"}" name="${field.name}" value="${choice.value}"${[
+<input id="${id}" type="${isRadio ? "radio" : "checkbox"}" name="${isRadio ? field.name : choice.value}"${[
+    isRadio && attribute("value", choice.value),
     flag("checked", isChecked),
     flag("disabled", choice.isFixed),
     choice.hint !== undefined && html` aria-describedby="${id}-hint"`,

@@ -39,6 +39,8 @@ export class AccessDenied extends Schema.TaggedError<AccessDenied>()("access_den
 /** OpenID Connect Core §3.1.2.6. */
 export class ConsentRequired extends Schema.TaggedError<ConsentRequired>()("consent_required", fields) {}
 /** OpenID Connect Core §3.1.2.6. */
+export class LoginRequired extends Schema.TaggedError<LoginRequired>()("login_required", fields) {}
+/** OpenID Connect Core §3.1.2.6. */
 export class RequestNotSupported extends Schema.TaggedError<RequestNotSupported>()("request_not_supported", fields) {}
 /** OpenID Connect Core §3.1.2.6. */
 export class RequestUriNotSupported extends Schema.TaggedError<RequestUriNotSupported>()(
@@ -90,6 +92,7 @@ export type AuthorizationError =
   | InvalidTarget
   | AccessDenied
   | ConsentRequired
+  | LoginRequired
   | RequestNotSupported
   | RequestUriNotSupported
 
@@ -118,7 +121,8 @@ export const RefusalReason = Schema.Literals([
   "redirect_uri_unregistered",
   "form_foreign",
   "form_expired",
-  "form_answered"
+  "form_answered",
+  "signed_out"
 ])
 export type RefusalReason = typeof RefusalReason.Type
 

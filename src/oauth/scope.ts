@@ -22,6 +22,9 @@ export const OFFLINE_ACCESS: Scope = {
   consent: "Stay connected when you are away, until you disconnect it."
 }
 
+/** OpenID Connect Core §3.1.2.1. */
+export const OPENID: Scope = { name: "openid", consent: "Know that it is you, by a number that stays the same." }
+
 /** Every scope of a server by its name, in the order in which they are listed. */
 export type Catalogue = ReadonlyMap<string, Scope>
 

@@ -62,15 +62,15 @@ describe("configuration", () => {
     })
   )
 
-  it.effect("OP9 outside localhost http, AUTO_APPROVE and an unspoken demo consent refuse to start", () =>
+  it.effect("OP9 outside localhost http and AUTO_APPROVE refuse to start, and the demo person has to be allowed", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* problemsOf({ BASE_URL: "http://gate.example", AUTO_APPROVE: "true" }), [
         "BASE_URL",
-        "AUTO_APPROVE",
-        "DEMO_CONSENT"
+        "AUTO_APPROVE"
       ])
-      assert.deepStrictEqual(yield* problemsOf({ BASE_URL: "https://gate.example" }), ["DEMO_CONSENT"])
-      assert.isDefined(yield* configOf({ BASE_URL: "https://gate.example", DEMO_CONSENT: "true" }))
+      assert.isFalse((yield* configOf({ BASE_URL: "https://gate.example" })).demoConsent)
+      assert.isTrue((yield* configOf({ BASE_URL: "https://gate.example", DEMO_CONSENT: "true" })).demoConsent)
+      assert.isTrue((yield* configOf({})).demoConsent)
       assert.isDefined(yield* configOf({ AUTO_APPROVE: "true" }))
     })
   )

@@ -46,7 +46,7 @@ describe("form", () => {
       assert.lengthOf(markup.match(new RegExp(` id="${id}"`, "g")) ?? [], 1)
     }
     assert.include(tag(markup, 'name="email"'), 'aria-describedby="login-email-hint"')
-    assert.include(tag(markup, 'value="b"'), 'aria-describedby="login-scope-1-hint"')
+    assert.include(tag(markup, 'name="b"'), 'aria-describedby="login-scope-1-hint"')
     assert.notInclude(markup, "aria-invalid")
     assert.notInclude(markup, "autofocus")
   })
@@ -86,9 +86,9 @@ describe("form", () => {
 
   it("what cannot be unticked is not posted", () => {
     const markup = made()
-    assert.include(tag(markup, 'value="a"'), "checked disabled")
-    assert.include(tag(markup, 'value="b"'), " checked")
-    assert.notInclude(tag(markup, 'value="c"'), " checked")
+    assert.include(tag(markup, 'name="a"'), "checked disabled")
+    assert.include(tag(markup, 'name="b"'), " checked")
+    assert.notInclude(tag(markup, 'name="c"'), " checked")
   })
 
   it("UI9 what was chosen is chosen still, and the focus is on a box that can be ticked", () => {
@@ -97,7 +97,7 @@ describe("form", () => {
     const markup = made({ fields: [{ ...role, choices }], values: { role: "owner" } })
     assert.include(tag(markup, 'value="owner"'), "checked")
     assert.notInclude(tag(markup, 'value="member"'), "checked")
-    assert.include(tag(made({ errors: { scope: "Choose." } }), 'value="b"'), "autofocus")
+    assert.include(tag(made({ errors: { scope: "Choose." } }), 'name="b"'), "autofocus")
   })
 
   it("two forms for one path keep their fields apart", () => {

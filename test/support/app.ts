@@ -10,6 +10,8 @@ import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import type { AccessTokens } from "../../src/oauth/tokens/AccessTokens.ts"
 import type { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
+import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
+import type { People } from "../../src/people/People.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
 import type { Toolset } from "../../src/toolsets/Toolset.ts"
 import * as RealPostgres from "./realPostgres.ts"
@@ -32,7 +34,15 @@ export const testApp = <E>(
   web: Layer.Layer<PublicWeb> = PublicWeb.layer,
   toolset: Layer.Layer<Toolset, never, ServerConfig | PublicWeb> = BuiltinToolset
 ): Layer.Layer<
-  TestApp | TokenStore | AccessTokens | ClientRegistry | ServerKeys | ServerConfig | SqlClient.SqlClient,
+  | TestApp
+  | People
+  | BrowserSessions
+  | TokenStore
+  | AccessTokens
+  | ClientRegistry
+  | ServerKeys
+  | ServerConfig
+  | SqlClient.SqlClient,
   unknown
 > =>
   Layer.unwrap(

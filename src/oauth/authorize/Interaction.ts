@@ -6,7 +6,7 @@
 import { Context, type Effect } from "effect"
 import type { HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../../database/query.ts"
-import type { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
+import type { ConsentRequired, InvalidRequest, LoginRequired, ShownToUser } from "../errors.ts"
 import type { AnswerOnce } from "../grants/codes.sql.ts"
 import type { Parameters } from "../parameters.ts"
 import type { AuthorizationRequest } from "./request.ts"
@@ -21,11 +21,19 @@ export interface PendingRequest {
   readonly codeChallenge: string
 }
 
+/** By whom it is granted, and how much of what was asked for. */
+export interface Consent {
+  readonly subject: string
+  readonly scopes: ReadonlyArray<string>
+  /** Written with the code, or neither is: whether the person may grant it still, and that they did. */
+  readonly along: Effect.Effect<void, ShownToUser | StoreUnavailable>
+}
+
 /** What a person decided. */
 export interface Decision {
   readonly request: PendingRequest
-  /** To whom it is granted, and how much of what was asked for; absent when they denied it. */
-  readonly consent: { readonly subject: string; readonly scopes: ReadonlyArray<string> } | undefined
+  /** What was granted; absent when they denied it. */
+  readonly consent: Consent | undefined
 }
 
 export type Outcome =
@@ -40,7 +48,7 @@ export class Interaction extends Context.Service<
     /** Begins with a checked request. Fails where somebody must be asked and `prompt` forbids it. */
     readonly begin: (
       request: AuthorizationRequest
-    ) => Effect.Effect<Outcome, ConsentRequired | StoreUnavailable, HttpServerRequest.HttpServerRequest>
+    ) => Effect.Effect<Outcome, ConsentRequired | LoginRequired | StoreUnavailable, HttpServerRequest.HttpServerRequest>
     /** Goes on with what the person answered on a page of ours (`POST /authorize/decision`). */
     readonly resume: (
       answer: Parameters

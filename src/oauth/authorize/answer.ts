@@ -22,11 +22,12 @@ const issueCode = Effect.fn("authorize.issueCode")(function* (
   const keys = yield* ServerKeys
   const store = yield* TokenStore
   const code = OpaqueToken.mint("code", keys.signing(), form.id, 0)
-  const bound = { ...code, clientId, redirectUri, resource, codeChallenge, ...consent }
+  const { subject, scopes } = consent
+  const bound = { ...code, clientId, redirectUri, resource, codeChallenge, subject, scopes }
   // From here on the client is known by what a person consented to, whatever becomes of its document.
   const registry = yield* ClientRegistry
-  const along = client.origin === "document" ? registry.remember(client, snapshot) : Effect.void
-  const issued = yield* store.issueCode(form, bound, along)
+  const remembered = client.origin === "document" ? registry.remember(client, snapshot) : Effect.void
+  const issued = yield* store.issueCode(form, bound, Effect.andThen(remembered, consent.along))
   if (issued === undefined) return yield* new ShownToUser({ reason: "form_answered" })
   return RedirectUri.withParameters(redirectUri, { code: Redacted.value(issued), state, iss: issuer })
 })

@@ -8,8 +8,9 @@
  */
 
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from "node:crypto"
-import { Option, Schema } from "effect"
+import { Option, type Redacted, Schema } from "effect"
 import type { ServerKey } from "../tokens/ServerKeys.ts"
+import type { PendingRequest } from "./Interaction.ts"
 import type { AuthorizationRequest } from "./request.ts"
 
 /** Time to read and decide. */
@@ -25,7 +26,9 @@ const Transaction = Schema.Struct({
   state: Schema.optionalKey(Schema.String),
   scopes: Schema.Array(Schema.String),
   resource: Schema.String,
-  code_challenge: Schema.String
+  code_challenge: Schema.String,
+  /** Who was asked; absent where nobody signs in. */
+  subject: Schema.optionalKey(Schema.String)
 })
 export type Transaction = typeof Transaction.Type
 
@@ -42,7 +45,8 @@ export const shortId = ({ id }: Pick<Transaction, "id">): string => id.slice(0, 
 export const isShortId = (value: string): boolean => /^[0-9a-f]{8}$/.test(value)
 
 /** A new transaction for a validated request. `now` in milliseconds. */
-export const begin = (request: AuthorizationRequest, key: ServerKey, now: number): Transaction => ({
+export const begin = (request: AuthorizationRequest, key: ServerKey, now: number, subject?: string): Transaction => ({
+  ...(subject === undefined ? {} : { subject }),
   id: randomUUID(),
   key_id: key.id,
   expires_at: now + 1000 * FORM_LIFETIME_SECONDS,
@@ -52,6 +56,16 @@ export const begin = (request: AuthorizationRequest, key: ServerKey, now: number
   scopes: request.scopes,
   resource: request.resource,
   code_challenge: request.codeChallenge
+})
+
+/** What a form's answer is about. `secret` is what is posted with it, if it is posted. */
+export const pendingOf = (transaction: Transaction, secret: Redacted.Redacted | undefined): PendingRequest => ({
+  form: { id: transaction.id, lifetimeSeconds: FORM_LIFETIME_SECONDS, secret },
+  clientId: transaction.client_id,
+  redirectUri: transaction.redirect_uri,
+  state: transaction.state,
+  resource: transaction.resource,
+  codeChallenge: transaction.code_challenge
 })
 
 const mac = (key: ServerKey, purpose: string, ...parts: ReadonlyArray<string>) =>

@@ -1,19 +1,18 @@
-/** The interaction until people sign in: everybody is the same person, who is asked for consent and for nothing else. */
+/** The interaction until there are people: everybody is the same one, who is asked for consent and for nothing else. */
 
-import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Duration, Effect, Option, Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
 import { postedByUs } from "../../web/origins.ts"
 import { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import { ScopeCatalogue } from "../scope.ts"
+import { DEMO_SUBJECT } from "../subject.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
 import * as ConsentForm from "./consentForm.ts"
 import { type Decision, Interaction, type Outcome } from "./Interaction.ts"
 import * as Pages from "./pages.ts"
 import type { AuthorizationRequest } from "./request.ts"
-
-const DEMO_SUBJECT = "demo"
 
 /** Of how many open forms a browser keeps the cookies, which it sends with every request. */
 const MOST_FORMS = 10
@@ -52,59 +51,49 @@ const decisionOf = (
   isApproved: boolean,
   secret: Redacted.Redacted | undefined
 ): Decision => ({
-  request: {
-    form: { id: transaction.id, lifetimeSeconds: ConsentForm.FORM_LIFETIME_SECONDS, secret },
-    clientId: transaction.client_id,
-    redirectUri: transaction.redirect_uri,
-    state: transaction.state,
-    resource: transaction.resource,
-    codeChallenge: transaction.code_challenge
-  },
-  consent: isApproved ? { subject: DEMO_SUBJECT, scopes: transaction.scopes } : undefined
+  request: ConsentForm.pendingOf(transaction, secret),
+  consent: isApproved ? { subject: DEMO_SUBJECT, scopes: transaction.scopes, along: Effect.void } : undefined
 })
 
-export const DemoInteraction = Layer.effect(
-  Interaction,
-  Effect.gen(function* () {
-    const config = yield* ServerConfig
-    const keys = yield* ServerKeys
-    const catalogue = yield* ScopeCatalogue
-    const cookies = cookiesOf(config)
+export const makeDemo = Effect.gen(function* () {
+  const config = yield* ServerConfig
+  const keys = yield* ServerKeys
+  const catalogue = yield* ScopeCatalogue
+  const cookies = cookiesOf(config)
 
-    const begin = Effect.fn("demo.begin")(function* (request: AuthorizationRequest) {
-      const key = keys.signing()
-      const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis)
-      if (config.autoApprove) {
-        return { _tag: "Decided", decision: decisionOf(transaction, true, undefined) } satisfies Outcome
-      }
-      // Nobody can have consented before.
-      if (request.prompt.includes("none")) {
-        return yield* new ConsentRequired({ description: "consent has to be asked for" })
-      }
-      const sent = yield* HttpServerRequest.HttpServerRequest
-      const browserId = ConsentForm.newBrowserId()
-      const page = yield* Pages.consent(request, catalogue.current(), ConsentForm.fieldsOf(transaction, key, browserId))
-      const response = cookies.give(page, ConsentForm.shortId(transaction), browserId, sent.cookies)
-      return { _tag: "Asked", response } satisfies Outcome
-    })
-
-    const resume = Effect.fn("demo.resume")(function* (answer: Parameters) {
-      const request = yield* HttpServerRequest.HttpServerRequest
-      if (!postedByUs(config, request)) return yield* new ShownToUser({ reason: "form_foreign" })
-      const decision = answer.get("decision")
-      if (decision !== "approve" && decision !== "deny") {
-        return yield* new InvalidRequest({ description: "decision is neither approve nor deny" })
-      }
-      const form = { transaction: answer.get("transaction") ?? "", csrfToken: answer.get("csrf_token") ?? "" }
-      const browserIdOf = (shortId: string) => request.cookies[cookies.nameOf(shortId)]
-      const read = ConsentForm.read(form, browserIdOf, keys.byId)
-      if (Option.isNone(read)) return yield* new ShownToUser({ reason: "form_foreign" })
-      if (read.value.expires_at < (yield* Clock.currentTimeMillis)) {
-        return yield* new ShownToUser({ reason: "form_expired" })
-      }
-      return decisionOf(read.value, decision === "approve", Redacted.make(form.csrfToken))
-    })
-
-    return Interaction.of({ begin, resume })
+  const begin = Effect.fn("demo.begin")(function* (request: AuthorizationRequest) {
+    const key = keys.signing()
+    const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis)
+    if (config.autoApprove) {
+      return { _tag: "Decided", decision: decisionOf(transaction, true, undefined) } satisfies Outcome
+    }
+    // Nobody can have consented before.
+    if (request.prompt.includes("none")) {
+      return yield* new ConsentRequired({ description: "consent has to be asked for" })
+    }
+    const sent = yield* HttpServerRequest.HttpServerRequest
+    const browserId = ConsentForm.newBrowserId()
+    const page = yield* Pages.consent(request, catalogue.current(), ConsentForm.fieldsOf(transaction, key, browserId))
+    const response = cookies.give(page, ConsentForm.shortId(transaction), browserId, sent.cookies)
+    return { _tag: "Asked", response } satisfies Outcome
   })
-)
+
+  const resume = Effect.fn("demo.resume")(function* (answer: Parameters) {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    if (!postedByUs(config, request)) return yield* new ShownToUser({ reason: "form_foreign" })
+    const decision = answer.get("decision")
+    if (decision !== "approve" && decision !== "deny") {
+      return yield* new InvalidRequest({ description: "decision is neither approve nor deny" })
+    }
+    const form = { transaction: answer.get("transaction") ?? "", csrfToken: answer.get("csrf_token") ?? "" }
+    const browserIdOf = (shortId: string) => request.cookies[cookies.nameOf(shortId)]
+    const read = ConsentForm.read(form, browserIdOf, keys.byId)
+    if (Option.isNone(read)) return yield* new ShownToUser({ reason: "form_foreign" })
+    if (read.value.expires_at < (yield* Clock.currentTimeMillis)) {
+      return yield* new ShownToUser({ reason: "form_expired" })
+    }
+    return decisionOf(read.value, decision === "approve", Redacted.make(form.csrfToken))
+  })
+
+  return Interaction.of({ begin, resume })
+})

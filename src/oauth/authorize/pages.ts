@@ -65,6 +65,11 @@ const REFUSALS: Readonly<
     title: "Already answered",
     explanation:
       "This request was answered before, and the first answer counts. Start again from the app if it is not connected."
+  },
+  signed_out: {
+    status: 403,
+    title: "Not signed in",
+    explanation: "You are not signed in with this browser any more. Start again from the app."
   }
 }
 

@@ -22,7 +22,7 @@ import {
   UnsupportedResponseType
 } from "../errors.ts"
 import { TokenStore } from "../grants/TokenStore.ts"
-import { type Collected, collect, requestedResource, required } from "../parameters.ts"
+import { type Collected, collect, type Parameters, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
 
@@ -37,6 +37,8 @@ export interface AuthorizationRequest {
   readonly resource: string
   readonly codeChallenge: string
   readonly prompt: ReadonlyArray<string>
+  /** As it was sent: whoever has to sign in first comes back with it. */
+  readonly sent: Parameters
 }
 
 const MAX_STATE_BYTES = 4096
@@ -154,7 +156,8 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     // RFC 8707 §2: invalid_target for a resource that is not ours.
     resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),
-    prompt: promptOf(sent)
+    prompt: promptOf(sent),
+    sent: parameters
   } satisfies AuthorizationRequest
 })
 

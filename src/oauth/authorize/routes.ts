@@ -105,7 +105,7 @@ const query = Effect.map(
 const authorize = Effect.fnUntraced(function* (pairs: Iterable<readonly [string, string]>) {
   const interaction = yield* Interaction
   const request = yield* validate(pairs)
-  const outcome = yield* Effect.catchTag(interaction.begin(request), "consent_required", (error) =>
+  const outcome = yield* Effect.catchTag(interaction.begin(request), ["consent_required", "login_required"], (error) =>
     sendBack(request, error)
   )
   return outcome._tag === "Asked" ? outcome.response : redirect(yield* conclude(outcome.decision))

@@ -12,7 +12,7 @@
 import { Context, Effect, Layer, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import { operation, type StoreUnavailable } from "../../database/query.ts"
+import { operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.sql.ts"
@@ -28,11 +28,11 @@ export class TokenStore extends Context.Service<
      * answer with is the one that this very consent got before, while that is neither redeemed nor expired; there is
      * none when the form was answered otherwise, and nothing is written then.
      */
-    readonly issueCode: (
+    readonly issueCode: <E>(
       form: AnswerOnce,
       code: AuthorizationCode,
-      along: Effect.Effect<void, StoreUnavailable>
-    ) => Effect.Effect<Redacted.Redacted | undefined, StoreUnavailable>
+      along: Effect.Effect<void, E | StoreUnavailable>
+    ) => Effect.Effect<Redacted.Redacted | undefined, Refusal<E> | StoreUnavailable>
     /** Closes a denied form for good. `false` when it was approved before. */
     readonly denyForm: (form: AnswerOnce) => Effect.Effect<boolean, StoreUnavailable>
     /** Whether a client has a live session that began with this very redirect URI: then a person has let it in there. */

@@ -80,7 +80,7 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   })
 
   const issueCode = Effect.fn("TokenStore.issueCode")(
-    function* (form: AnswerOnce, code: AuthorizationCode, along: Effect.Effect<void, StoreUnavailable>) {
+    function* <E>(form: AnswerOnce, code: AuthorizationCode, along: Effect.Effect<void, E | StoreUnavailable>) {
       const sealed = form.secret === undefined ? null : sealCode(form.secret, code.secret)
       if (!(yield* close(form, true, sealed))) return yield* issuedBefore(form, code)
       yield* along

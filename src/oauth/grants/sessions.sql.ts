@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { firstRow } from "../../database/query.ts"
+import { firstRow, rows } from "../../database/query.ts"
 import type { TokenEndpointAuthMethod } from "../clients/client.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 
@@ -23,6 +23,7 @@ const decodeInspected = firstRow(
     expires_at: Schema.Date
   })
 )
+const decodeIds = rows(Schema.Struct({ id: Schema.String }))
 const decodeOwner = firstRow(Schema.Struct({ client_id: Schema.String, token_hash: Schema.NullOr(Schema.Uint8Array) }))
 
 /** What a token stands for, to be told and not to be used. */
@@ -57,6 +58,17 @@ export const endSession = (
   insert into mcp.audit_events (event, session_id, client_id, detail)
   select ${`session_${end.status}`}, id, client_id, ${JSON.stringify({ reason: end.reason, ...detail })}::jsonb
   from ended`
+
+/**
+ * Ends all that a subject granted, in a transaction of the caller's that is about whoever it is. Codes first: one that is
+ * being redeemed meanwhile is waited for, and its session is then seen.
+ */
+export const endSessionsOf = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, subject: string, reason: string) {
+  yield* sql`delete from mcp.oauth_authorization_codes where subject = ${subject}`
+  const live = yield* decodeIds(sql`
+    select id::text from mcp.mcp_sessions where subject = ${subject} and status = 'active' order by id for update`)
+  yield* Effect.forEach(live, ({ id }) => endSession(sql, id, { status: "revoked", reason }, {}), { discard: true })
+})
 
 export const makeSessions = (sql: SqlClient.SqlClient) => {
   const inspect = Effect.fn("TokenStore.inspect")(function* (token: PresentedToken, kind: "access" | "refresh") {

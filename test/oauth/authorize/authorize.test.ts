@@ -547,7 +547,8 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         scopes: ["mcp.tools.call"],
         resource,
         codeChallenge: challenge,
-        prompt: []
+        prompt: [],
+        sent: new Map<string, string>()
       }
       const old = (seconds: number) => {
         const transaction = ConsentForm.begin(checked, keys.signing(), Date.now() - 1000 * seconds)

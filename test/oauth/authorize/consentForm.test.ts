@@ -24,7 +24,8 @@ const request = {
   scopes: ["mcp.tools.call"],
   resource: "http://localhost:3000/mcp",
   codeChallenge: "c".repeat(43),
-  prompt: []
+  prompt: [],
+  sent: new Map<string, string>()
 }
 
 describe("consent forms", () => {

@@ -1,0 +1,16 @@
+/** Why a person does not get the page they asked for. */
+
+import { Schema } from "effect"
+
+/** Nobody is signed in with this browser. */
+export class SignedOut extends Schema.TaggedError<SignedOut>()("SignedOut", {}) {}
+/** The person has to prove anew who they are. */
+export class NotFresh extends Schema.TaggedError<NotFresh>()("NotFresh", {}) {}
+/** The page is for owners. */
+export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {}) {}
+/** The form came from elsewhere, or from before the last sign-in. */
+export class FormForeign extends Schema.TaggedError<FormForeign>()("FormForeign", {}) {}
+/** What was asked for is not there, or not this person's. */
+export class NotThere extends Schema.TaggedError<NotThere>()("NotThere", {}) {}
+/** It cannot be done; `explanation` says why to the person. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { explanation: Schema.String }) {}

@@ -1,0 +1,117 @@
+/** `/login` and `/logout`. */
+
+import { Effect, Redacted } from "effect"
+import { HttpRouter } from "effect/http"
+import { form as formOf } from "../html/form.ts"
+import { html } from "../html/html.ts"
+import { page } from "../html/page.ts"
+import { BrowserSessions } from "../people/BrowserSessions.ts"
+import { People } from "../people/People.ts"
+import * as Argon2id from "../people/passwords/argon2id.ts"
+import { Throttle } from "../people/Throttle.ts"
+import { callerAddress } from "../web/clientAddress.ts"
+import { note } from "../web/notes.ts"
+import { form, frameOf, goTo, query, route } from "./route.ts"
+import { knownMark, signIn } from "./signIn.ts"
+import { actorOf, returnTo, sentBy, sentByUs, signedIn, visit, withoutSession } from "./visitor.ts"
+
+interface Shown {
+  readonly returnTo: string
+  readonly email: string | undefined
+  /** Somebody is signed in, and proves it anew. */
+  readonly isAgain: boolean
+  readonly problem?: string
+}
+
+/** The same for a name that nobody has, a password that is not theirs, and a person who may not come in (ASVS 6.3.8). */
+const MISFIT = "This e-mail address and this password do not fit together."
+
+const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }: Shown) {
+  return yield* page({
+    status: problem === undefined ? 200 : 401,
+    title: isAgain ? "Confirm that it is you" : "Sign in",
+    script: "passkeys",
+    body: html`${formOf({
+      action: "/login",
+      hidden: { return_to: returnTo },
+      fields: [
+        { kind: "email", name: "email", label: "E-mail", autocomplete: "username webauthn" },
+        { kind: "password", name: "password", label: "Password", autocomplete: "current-password", maxLength: 256 }
+      ],
+      values: { email },
+      problem,
+      buttons: [{ label: "Sign in", look: "primary" }]
+    })}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
+  })
+})
+
+const open = Effect.gen(function* () {
+  const asked = yield* query
+  const target = returnTo(asked.get("return_to"))
+  const visiting = yield* visit
+  const isAgain = visiting !== undefined && asked.has("again")
+  if (visiting !== undefined && !isAgain) return goTo(target)
+  if (!(yield* (yield* People).isSetUp)) return goTo("/setup")
+  return yield* show({ returnTo: target, email: asked.get("email") ?? visiting?.person.email, isAgain })
+})
+
+const withPassword = Effect.gen(function* () {
+  yield* sentByUs
+  const sent = yield* form
+  const email = (sent.get("email") ?? "").trim()
+  const password = Redacted.make(sent.get("password") ?? "")
+  const people = yield* People
+  const throttle = yield* Throttle
+  const found = yield* people.credentialsOf(email)
+  const attempt = {
+    name: email,
+    personId: found?.person.id,
+    address: yield* callerAddress,
+    mark: yield* knownMark
+  }
+  yield* throttle.admit(attempt)
+  const isRight = yield* Argon2id.verify(password, found?.password)
+  const target = returnTo(sent.get("return_to"))
+  if (!isRight || found === undefined || found.person.isDisabled) {
+    yield* throttle.failed(attempt)
+    yield* note({ error: "sign_in_failed", person: found?.person.id })
+    const isAgain = (yield* visit) !== undefined
+    return yield* show({ returnTo: target, email, isAgain, problem: MISFIT })
+  }
+  const { person, password: stored } = found
+  if (stored !== undefined && Argon2id.isWeak(stored)) {
+    yield* people.rehash(person.id, stored, yield* Argon2id.hash(password))
+  }
+  return yield* signIn(person.id, "password", goTo(target))
+})
+
+const askToLeave = Effect.gen(function* () {
+  const visiting = yield* visit
+  if (visiting === undefined) return goTo("/")
+  const frame = yield* frameOf(visiting)
+  return yield* page({
+    title: "Sign out?",
+    signedIn: frame,
+    body: formOf({
+      action: "/logout",
+      id: "leave",
+      csrfToken: frame.csrfToken,
+      buttons: [{ label: "Sign out", look: "primary" }]
+    })
+  })
+})
+
+const leave = Effect.gen(function* () {
+  const visiting = yield* signedIn
+  yield* sentBy(visiting, yield* form)
+  const { person, session } = visiting
+  yield* (yield* BrowserSessions).end(person.id, { id: session.id }, yield* actorOf(visiting))
+  return yield* withoutSession(goTo("/"))
+})
+
+export const LoginRoutes = HttpRouter.use(
+  Effect.fn("LoginRoutes")(function* (router) {
+    yield* route(router, "/login", { GET: open, POST: withPassword })
+    yield* route(router, "/logout", { GET: askToLeave, POST: leave, page: "/" })
+  })
+)

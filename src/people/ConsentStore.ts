@@ -1,0 +1,59 @@
+/** What people allowed, so that they need not be asked again for the same. */
+
+import { Context, Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { firstRow, operation, type StoreUnavailable } from "../database/query.ts"
+
+/** A client that asks, and where its answers go. */
+export interface Asking {
+  readonly personId: string
+  readonly clientId: string
+  readonly redirectHost: string
+  /** What it asks for. */
+  readonly asked: ReadonlyArray<string>
+}
+
+const decodeConsent = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+const sorted = (scopes: ReadonlyArray<string>) => scopes.toSorted()
+
+export class ConsentStore extends Context.Service<
+  ConsentStore,
+  {
+    /** What was granted when the same client asked for the same from the same host. */
+    readonly recall: (asking: Asking) => Effect.Effect<ReadonlyArray<string> | undefined, StoreUnavailable>
+    /** In the transaction of the code that it leads to; the client is stored by then. */
+    readonly remember: (asking: Asking, scopes: ReadonlyArray<string>) => Effect.Effect<void, StoreUnavailable>
+    /** Asks the next time, whatever was allowed. */
+    readonly forget: (personId: string, clientId: string) => Effect.Effect<void, StoreUnavailable>
+  }
+>()("gatehouse/people/ConsentStore") {
+  static readonly layer = Layer.effect(
+    ConsentStore,
+    Effect.map(SqlClient.SqlClient, (sql) =>
+      ConsentStore.of({
+        recall: ({ personId, clientId, redirectHost, asked }) =>
+          Effect.map(
+            operation(
+              decodeConsent(sql`
+                select scopes from mcp.consents
+                where person_id = ${personId} and client_id = ${clientId} and redirect_host = ${redirectHost}
+                  and asked = ${sorted(asked)}`)
+            ),
+            (row) => row?.scopes
+          ),
+        remember: ({ personId, clientId, redirectHost, asked }, scopes) =>
+          Effect.asVoid(
+            operation(sql`
+              insert into mcp.consents (person_id, client_id, redirect_host, asked, scopes)
+              values (${personId}, ${clientId}, ${redirectHost}, ${sorted(asked)}, ${scopes})
+              on conflict (person_id, client_id, redirect_host)
+              do update set asked = excluded.asked, scopes = excluded.scopes, granted_at = clock_timestamp()`)
+          ),
+        forget: (personId, clientId) =>
+          Effect.asVoid(
+            operation(sql`delete from mcp.consents where person_id = ${personId} and client_id = ${clientId}`)
+          )
+      })
+    )
+  )
+}

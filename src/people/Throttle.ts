@@ -1,0 +1,116 @@
+/**
+ * How often somebody may try to sign in (ASVS 6.3.1). Nobody is ever locked out by what others try: an address has so many
+ * tries, for each name and in all, and a name that many try takes longer from browsers that never signed in with it. A
+ * browser that has is counted by itself. Names that nobody has are treated like all others.
+ *
+ * In this process's memory: several processes count apart, and a restart forgets.
+ */
+
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { ServerConfig } from "../config/ServerConfig.ts"
+import { SlowDown } from "../oauth/errors.ts"
+import { type ServerKey, ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { networkOf } from "../web/clientAddress.ts"
+import { type Allowance, Limiter } from "../web/Limiter.ts"
+
+/** Five at once, and one every half minute in the long run. */
+const OF_A_NAME: Allowance = { limit: 5, window: "150 seconds" }
+const OF_AN_ADDRESS: Allowance = { limit: 30, window: "10 minutes" }
+/** Other things that are guessed at: recovery codes, and links. */
+const OF_CODES: Allowance = { limit: 20, window: "10 minutes" }
+
+/** For how long failures of a name are remembered, of how many names, and how many are free. */
+const [MEMORY_MS, NAMES, FREE] = [15 * 60_000, 10_000, 3] as const
+const LONGEST_MS = 5000
+
+/** What a name that failed so often takes longer, in milliseconds. */
+export const delayOf = (failures: number): number =>
+  failures < FREE ? 0 : Math.min(LONGEST_MS, 250 * 2 ** Math.min(failures - FREE, 10))
+
+/** Somebody who tries: the name they typed, from where, and the mark that their browser has of earlier, if any. */
+export interface Try {
+  readonly name: string
+  /** Whose name it is, if it is anybody's. */
+  readonly personId: string | undefined
+  readonly address: string
+  readonly mark: string | undefined
+}
+
+const macOf = (key: ServerKey, personId: string, id: string) =>
+  createHmac("sha256", key.consentKey).update(`known\n${personId}\n${id}`).digest("base64url")
+
+export class Throttle extends Context.Service<
+  Throttle,
+  {
+    /** Waits as long as the name takes; fails when the address, or the browser, has tried too often. */
+    readonly admit: (attempt: Try) => Effect.Effect<void, SlowDown>
+    /** The attempt failed. */
+    readonly failed: (attempt: Try) => Effect.Effect<void>
+    /** Charges an address for a code that it tries. */
+    readonly code: (address: string) => Effect.Effect<void, SlowDown>
+    /** What the browser of a person who signed in keeps, to be known by. */
+    readonly markFor: (personId: string) => string
+  }
+>()("gatehouse/people/Throttle") {
+  static readonly layer = Layer.effect(
+    Throttle,
+    Effect.gen(function* () {
+      const { rateLimit } = yield* ServerConfig
+      const limiter = yield* Limiter
+      const keys = yield* ServerKeys
+      const failures = new Map<string, { count: number; until: number }>()
+
+      const charge = (kind: string, key: string, allowance: Allowance) =>
+        rateLimit === undefined
+          ? Effect.void
+          : Effect.mapError(
+              limiter.take(kind, key, allowance),
+              ({ retryAfterSeconds }) => new SlowDown({ description: "too many tries", retryAfterSeconds })
+            )
+
+      /** The random part of a mark that we gave a browser of this very person. */
+      const browserOf = ({ mark, personId }: Try): string | undefined => {
+        const [keyId = "", id = "", mac = ""] = mark?.split(".") ?? []
+        const key = /^\d{1,3}$/.test(keyId) ? keys.byId(Number(keyId)) : undefined
+        if (key === undefined || personId === undefined) return undefined
+        const [given, expected] = [Buffer.from(mac), Buffer.from(macOf(key, personId, id))]
+        return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined
+      }
+
+      const nameOf = ({ name }: Try) => name.toLowerCase()
+
+      const failuresOf = (name: string, now: number) => {
+        const known = failures.get(name)
+        return known === undefined || known.until < now ? 0 : known.count
+      }
+
+      return Throttle.of({
+        admit: Effect.fn("Throttle.admit")(function* (attempt) {
+          const browser = browserOf(attempt)
+          if (browser !== undefined) return yield* charge("sign-in browser", browser, OF_AN_ADDRESS)
+          const network = networkOf(attempt.address)
+          yield* charge("sign-in address", network, OF_AN_ADDRESS)
+          yield* charge("sign-in name", `${network} ${nameOf(attempt)}`, OF_A_NAME)
+          const delay = delayOf(failuresOf(nameOf(attempt), yield* Clock.currentTimeMillis))
+          if (rateLimit !== undefined && delay > 0) yield* Effect.sleep(Duration.millis(delay))
+        }),
+        failed: Effect.fnUntraced(function* (attempt) {
+          const now = yield* Clock.currentTimeMillis
+          const name = nameOf(attempt).slice(0, 254)
+          const count = failuresOf(name, now) + 1
+          failures.delete(name)
+          const [oldest] = failures.size >= NAMES ? failures.keys() : []
+          if (oldest !== undefined) failures.delete(oldest)
+          failures.set(name, { count, until: now + MEMORY_MS })
+        }),
+        code: (address) => charge("sign-in code", networkOf(address), OF_CODES),
+        markFor: (personId) => {
+          const key = keys.signing()
+          const id = randomBytes(16).toString("base64url")
+          return `${key.id}.${id}.${macOf(key, personId, id)}`
+        }
+      })
+    })
+  ).pipe(Layer.provide(Limiter.layer))
+}
