@@ -70,13 +70,13 @@ describe("form", () => {
     assert.lengthOf(markup.match(/autofocus/g) ?? [], 1)
   })
 
-  it("ASVS 6.2.6 what was typed is shown again, but no password and no code", () => {
+  it("what was typed is shown again, but no password and no code", () => {
     const markup = made({ values: { email: "ada@example.com", password: "canary-1", code: "canary-2" } })
     assert.include(tag(markup, 'name="email"'), 'value="ada@example.com"')
     assert.notInclude(markup, "canary")
   })
 
-  it("ASVS 6.2.7 browsers and password managers may fill in and paste: each field says what it is", () => {
+  it("ASVS 6.2.6 6.2.7 passwords are masked; browsers and password managers may fill in and paste: each field says what it is", () => {
     const markup = made()
     assert.include(tag(markup, 'name="email"'), 'type="email" autocomplete="username webauthn"')
     assert.include(tag(markup, 'name="password"'), 'type="password" autocomplete="current-password"')

@@ -36,7 +36,9 @@ import { freePort } from "./app.ts"
 
 const ADA: SignedIn = { name: "Ada Lovelace", role: "owner", csrfToken: "canary" }
 const LONG_AGO = new Date("2025-03-09T14:05:09Z")
-const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+/** What the browser's clock has to say, so that "7 minutes ago" stays that. */
+export const NOW = new Date("2026-11-25T12:00:30Z")
+const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000)
 
 const passkey = (kind: "create" | "get", label: string, over: Partial<PasskeyFormOptions> = {}) =>
   passkeyForm({
