@@ -28,9 +28,11 @@ import { PeopleInteraction } from "../pages/consent.ts"
 import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
+import { PasskeyRoutes } from "../pages/passkeys.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
+import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
@@ -55,6 +57,7 @@ const Routes = Layer.mergeAll(
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
+  PasskeyRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
   HealthRoutes,
@@ -70,7 +73,8 @@ export const Stores = Layer.mergeAll(
   People.layer,
   BrowserSessions.layer,
   ConsentStore.layer,
-  RecoveryStore.layer
+  RecoveryStore.layer,
+  Passkeys.layer
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */
