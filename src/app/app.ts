@@ -24,6 +24,7 @@ import { AccountRoutes } from "../pages/account.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { CodesRoutes } from "../pages/codes.ts"
+import { ConnectionRoutes } from "../pages/connections.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
 import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
@@ -58,6 +59,7 @@ const Routes = Layer.mergeAll(
   AccountRoutes,
   CodesRoutes,
   PasskeyRoutes,
+  ConnectionRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
   HealthRoutes,
