@@ -3,10 +3,12 @@
 import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
+import { MaintenanceStore } from "../database/MaintenanceStore.ts"
 import { AssetRoutes } from "../html/assets.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
+import { RefusedRedirects } from "../oauth/authorize/RefusedRedirects.ts"
 import { AuthorizeRoutes } from "../oauth/authorize/routes.ts"
 import { ClientDocuments } from "../oauth/clients/ClientDocuments.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
@@ -76,6 +78,7 @@ export const Stores = Layer.mergeAll(
   BrowserSessions.layer,
   ConsentStore.layer,
   RecoveryStore.layer,
+  MaintenanceStore.layer,
   Passkeys.layer
 ).pipe(Layer.provide(Revocations.layer))
 
@@ -90,7 +93,9 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
-  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer)),
+  Layer.provide(
+    Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer, RefusedRedirects.layer)
+  ),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)
 )

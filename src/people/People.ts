@@ -9,6 +9,7 @@ import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent
 import { type Link, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, makePeople } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
+import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
 
 /** The link was used, has expired, or never was. */
 export class LinkSpent extends Schema.TaggedError<LinkSpent>()("LinkSpent", {}) {}
@@ -86,6 +87,8 @@ export class People extends Context.Service<
       address: string
     ) => Store<Person, LinkSpent | Refusal<E>>
 
+    /** Deletes at most `batch` rows of each kind that nobody can use any more, and counts them. */
+    readonly sweep: (batch: number) => Store<PeopleSwept>
     readonly record: (event: NewEvent) => Store<void>
     readonly events: (filter: EventFilter) => Store<ReadonlyArray<EventRow>>
   }
@@ -97,6 +100,7 @@ export class People extends Context.Service<
       const people = makePeople(sql)
       const links = makeLinks(sql)
       const events = makeEvents(sql)
+      const sweep = makePeopleSweep(sql)
 
       let isSetUp = false
       const notice = (found: boolean) =>
@@ -168,6 +172,7 @@ export class People extends Context.Service<
           ),
         enrol: (...given) => operation(atOnce(enrol(...given))),
         renew: (...given) => operation(atOnce(renew(...given))),
+        sweep: (batch) => operation(sweep(batch)),
         record: (event) => Effect.asVoid(operation(recordEvent(sql, event))),
         events: (filter) => operation(events.list(filter))
       })
