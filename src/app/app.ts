@@ -23,8 +23,10 @@ import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { AccountRoutes } from "../pages/account.ts"
+import { AdminClientsRoutes } from "../pages/admin/clients.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
+import { AdminServerRoutes } from "../pages/admin/server.ts"
 import { CodesRoutes } from "../pages/codes.ts"
 import { ConnectionRoutes } from "../pages/connections.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
@@ -64,6 +66,8 @@ const Routes = Layer.mergeAll(
   ConnectionRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
+  AdminClientsRoutes,
+  AdminServerRoutes,
   HealthRoutes,
   Front
 )

@@ -19,9 +19,6 @@ const NOTHING = {
   clients: 0,
   browserSessions: 0,
   ceremonies: 0,
-  links: 0,
-  browserSessions: 0,
-  ceremonies: 0,
   links: 0
 }
 
