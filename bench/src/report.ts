@@ -45,7 +45,7 @@ const targets = (results: Results) =>
         target,
         `${shown(summary.median)}${unit}`,
         spread(summary, unit),
-        isMet(summary.median) ? "met" : "**short**"
+        Number.isNaN(summary.median) ? "not measured" : isMet(summary.median) ? "met" : "**short**"
       ]
     })
   )
