@@ -45,6 +45,7 @@ import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
 import { Front } from "../web/front.ts"
 import { listener } from "../web/listener.ts"
+import { RefuseDemo, setupUrl, tellOfPasskeys } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
 import { welcome } from "./welcome.ts"
@@ -97,6 +98,7 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
+  Layer.provide(RefuseDemo),
   Layer.provide(
     Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer, RefusedRedirects.layer)
   ),
@@ -110,9 +112,11 @@ const Welcome = Layer.effectDiscard(
     yield* Effect.logInfo("listening").pipe(
       Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
     )
+    if (config.worker !== 1) return
     const { current } = yield* Toolset
     const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
-    if (config.worker === 1) yield* Console.log(welcome(config, scopes))
+    yield* Console.log(welcome(config, scopes, yield* setupUrl))
+    yield* tellOfPasskeys
   })
 )
 

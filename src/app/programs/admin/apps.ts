@@ -1,6 +1,6 @@
 /** `admin apps …` and `admin events`. */
 
-import { Effect, Option } from "effect"
+import { Effect, Option, Predicate } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { TokenStore } from "../../../oauth/grants/TokenStore.ts"
 import { People } from "../../../people/People.ts"
@@ -94,7 +94,7 @@ export const events = Command.make(
       by: one.actor_email ?? undefined,
       client_id: one.client_id ?? undefined,
       from: one.address ?? undefined,
-      detail: JSON.stringify(one.detail),
+      detail: Predicate.isObject(one.detail) ? one.detail : undefined,
       id: one.id
     }))
     yield* printRows(json, ["at", "event", "person", "by", "client_id", "from", "detail", "id"], rows)

@@ -11,14 +11,17 @@ export const json = Flag.Boolean("json").pipe(
   Flag.withDefault(false)
 )
 
-type Cell = string | number | Date | undefined
+type Cell = string | number | Date | object | undefined
 
-const textOf = (cell: Cell) =>
-  cell === undefined
-    ? ""
-    : cell instanceof Date
-      ? `${cell.toISOString().slice(0, 16).replace("T", " ")}Z`
-      : String(cell)
+const textOf = (cell: Cell): string => {
+  if (cell === undefined) return ""
+  if (cell instanceof Date) return `${cell.toISOString().slice(0, 16).replace("T", " ")}Z`
+  if (Array.isArray(cell)) return cell.join(" ")
+  return typeof cell === "object" ? JSON.stringify(cell) : String(cell)
+}
+
+/** Each member is there, whether it has a value or not. */
+const toJson = (value: unknown) => JSON.stringify(value, (_, member) => (member === undefined ? null : member), 2)
 
 /** Columns as wide as what stands in them. */
 const layOut = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>) => {
@@ -35,26 +38,16 @@ const layOut = (columns: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArra
 }
 
 /** Prints rows: each an object whose members are the columns, in their order. */
-export const printRows = <const Row extends Readonly<Record<string, Cell | ReadonlyArray<string>>>>(
+export const printRows = <const Row extends Readonly<Record<string, Cell>>>(
   isJson: boolean,
   columns: ReadonlyArray<keyof Row & string>,
   rows: ReadonlyArray<Row>
-) =>
-  isJson
-    ? Console.log(JSON.stringify(rows, null, 2))
-    : rows.length === 0
-      ? Console.log("none")
-      : Console.log(
-          layOut(
-            columns,
-            rows.map((row) =>
-              columns.map((column) => {
-                const value: unknown = row[column]
-                return Array.isArray(value) ? value.join(" ") : (value as Cell)
-              })
-            )
-          )
-        )
+) => {
+  if (isJson) return Console.log(toJson(rows))
+  if (rows.length === 0) return Console.log("none")
+  const cells = rows.map((row) => columns.map((column) => row[column]))
+  return Console.log(layOut(columns, cells))
+}
 
 /** Prints what was done: a sentence, or the facts. */
 export const printDone = (isJson: boolean, facts: Readonly<Record<string, unknown>>, sentence: string) =>
