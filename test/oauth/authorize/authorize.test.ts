@@ -299,6 +299,15 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect("the answer to a code request goes into the query, and nowhere else", () =>
+    Effect.gen(function* () {
+      for (const response_mode of ["fragment", "form_post", "query.jwt"]) {
+        yield* isSent(yield* ask({ response_mode }), "invalid_request")
+      }
+      isPage(yield* ask({ response_mode: "query" }), 200)
+    })
+  )
+
   it.effect("AZ22 a client that is not registered for the grant is unauthorized_client", () =>
     Effect.gen(function* () {
       const { sql } = yield* TestApp
