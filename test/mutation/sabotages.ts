@@ -659,5 +659,12 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "found.map(({ id, secret, mature }) => ({ ...deriveServerKey(id, secret), mature }))",
     replace: "found.map(({ id, secret }) => ({ ...deriveServerKey(id, secret), mature: true }))",
     tests: ["test/oauth/tokens/accessTokens.test.ts"]
+  },
+  {
+    name: "json: as many values as there are",
+    file: "web/json.ts",
+    find: "if (++values > MAX_VALUES) return false",
+    replace: "if (++values < 0) return false",
+    tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
   }
 ]
