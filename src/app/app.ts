@@ -17,6 +17,8 @@ import { RegistrationRoutes } from "../oauth/clients/routes.ts"
 import { DiscoveryRoutes } from "../oauth/discovery/routes.ts"
 import { TokenRoutes } from "../oauth/grants/routes.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
+import { OpenidRoutes } from "../oauth/openid/routes.ts"
+import { SigningKeys } from "../oauth/openid/SigningKeys.ts"
 import { RateLimits } from "../oauth/RateLimits.ts"
 import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
@@ -39,6 +41,7 @@ import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
+import { PeopleSubjects } from "../people/subjects.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
@@ -56,6 +59,7 @@ const Routes = Layer.mergeAll(
   AssetRoutes,
   AuthorizeRoutes,
   TokenRoutes,
+  OpenidRoutes,
   RegistrationRoutes,
   McpRoute,
   elsewhere(home),
@@ -84,7 +88,9 @@ export const Stores = Layer.mergeAll(
   ConsentStore.layer,
   RecoveryStore.layer,
   MaintenanceStore.layer,
-  Passkeys.layer
+  Passkeys.layer,
+  SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer)),
+  PeopleSubjects.pipe(Layer.provide(People.layer))
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */

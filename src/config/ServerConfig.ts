@@ -103,6 +103,8 @@ export interface ServerConfigShape {
     /** Private-use URI schemes that redirect URIs may have (RFC 8252 §7.1). */
     readonly redirectSchemes: ReadonlyArray<string>
   }
+  /** What private keys in the database are sealed under, beside a key of the database's own. */
+  readonly sealingKey: Redacted.Redacted | undefined
   /** Whether plain MCP requests are answered without the SDK. */
   readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
@@ -193,6 +195,7 @@ const resolve = (env: Environment): ServerConfigShape => {
       documents: env.CLIENT_ID_METADATA_DOCUMENTS,
       redirectSchemes: env.REDIRECT_SCHEMES
     },
+    sealingKey: env.SEALING_KEY,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {

@@ -3,7 +3,7 @@
  * check after the other. Writes nothing.
  */
 
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientDocuments } from "../clients/ClientDocuments.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
@@ -22,6 +22,7 @@ import {
   UnsupportedResponseType
 } from "../errors.ts"
 import { TokenStore } from "../grants/TokenStore.ts"
+import { SigningKeys } from "../openid/SigningKeys.ts"
 import { type Collected, collect, type Parameters, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
@@ -38,6 +39,14 @@ export interface AuthorizationRequest {
   readonly resource: string
   readonly codeChallenge: string
   readonly prompt: ReadonlyArray<string>
+  /** Comes back in the ID token (OpenID Connect Core §3.1.2.1). */
+  readonly nonce: string | undefined
+  /** How long ago the person may have proved who they are, in seconds. */
+  readonly maxAge: number | undefined
+  /** What they may be about to type. */
+  readonly loginHint: string | undefined
+  /** Who it has to be, if an ID token of ours says so. */
+  readonly hintedSubject: string | undefined
   /** As it was sent: whoever has to sign in first comes back with it. */
   readonly sent: Parameters
 }
@@ -133,9 +142,21 @@ const CHECKS: ReadonlyArray<Check> = [
     !Pkce.isChallenge(parameters.get("code_challenge") ?? "") &&
     invalid("code_challenge is not 43 base64url characters"),
 
+  // Both come back, or stay, as they were sent (OpenID Connect Core §3.1.2.1).
+  ({ parameters }) => isTooLong(parameters.get("nonce")) && invalid("nonce is longer than 4096 bytes"),
+  ({ parameters }) =>
+    !/^\d{1,10}$/.test(parameters.get("max_age") ?? "0") && invalid("max_age is not a number of seconds"),
+
   // "If this parameter contains none with any other value, an error is returned" (OpenID Connect Core §3.1.2.1).
   (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone")
 ]
+
+/** Who an ID token of ours was about; one that is not ours says nothing. */
+const hintedSubject = Effect.fnUntraced(function* (token: string | undefined) {
+  if (token === undefined || token.length > MAX_STATE_BYTES) return undefined
+  const keys = yield* SigningKeys
+  return Option.getOrUndefined(yield* keys.read(token))?.sub
+})
 
 const checkRequest = Effect.fn("authorize.checkRequest")(function* (
   { client, snapshot, redirectUri }: Effect.Success<ReturnType<typeof matchClient>>,
@@ -159,6 +180,10 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),
     prompt: promptOf(sent),
+    nonce: parameters.get("nonce"),
+    maxAge: parameters.has("max_age") ? Number(parameters.get("max_age")) : undefined,
+    loginHint: parameters.get("login_hint")?.slice(0, 254),
+    hintedSubject: yield* hintedSubject(parameters.get("id_token_hint")),
     sent: parameters
   } satisfies AuthorizationRequest
 })

@@ -560,6 +560,10 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         resource,
         codeChallenge: challenge,
         prompt: [],
+        nonce: undefined,
+        maxAge: undefined,
+        loginHint: undefined,
+        hintedSubject: undefined,
         sent: new Map<string, string>()
       }
       const old = (seconds: number) => {
