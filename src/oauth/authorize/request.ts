@@ -38,11 +38,19 @@ export interface AuthorizationRequest {
   readonly resource: string
   readonly codeChallenge: string
   readonly prompt: ReadonlyArray<string>
+  /** How many seconds ago the person may have signed in (OpenID Connect Core §3.1.2.1). */
+  readonly maxAge: number | undefined
+  /** Whom the client expects to sign in: its word, never proof. */
+  readonly loginHint: string | undefined
   /** As it was sent: whoever has to sign in first comes back with it. */
   readonly sent: Parameters
 }
 
 const MAX_STATE_BYTES = 4096
+/** What else a sign-in carries along, in bytes: all of it has to fit into one request line. */
+const MAX_CARRIED_BYTES = { nonce: 4096, login_hint: 512, id_token_hint: 4096 } as const
+// Ten digits are three hundred years: more is no age.
+const MAX_AGE = /^\d{1,10}$/
 
 // --- Whose it is, and where its answer may go ----------------------------------------------------------------------
 // "If the request fails due to a missing, invalid, or mismatching redirection URI, or if the client identifier is
@@ -95,6 +103,14 @@ const isTooLong = (state = "") => Buffer.byteLength(state) > MAX_STATE_BYTES
 const promptOf = ({ parameters }: Collected) =>
   (parameters.get("prompt") ?? "").split(" ").filter((value) => value !== "")
 
+const carriedTooLong = ({ parameters }: Collected) =>
+  Object.entries(MAX_CARRIED_BYTES).find(([name, most]) => Buffer.byteLength(parameters.get(name) ?? "") > most)
+
+const maxAgeOf = ({ parameters }: Collected) => {
+  const sent = parameters.get("max_age")
+  return sent === undefined ? undefined : Number(sent)
+}
+
 /** In this order: the first that fails is the answer. */
 const CHECKS: ReadonlyArray<Check> = [
   // "Request and response parameters MUST NOT be included more than once" (RFC 6749 §3.1).
@@ -134,7 +150,15 @@ const CHECKS: ReadonlyArray<Check> = [
     invalid("code_challenge is not 43 base64url characters"),
 
   // "If this parameter contains none with any other value, an error is returned" (OpenID Connect Core §3.1.2.1).
-  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone")
+  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone"),
+
+  // "Maximum Authentication Age. Specifies the allowable elapsed time in seconds" (OpenID Connect Core §3.1.2.1). What is
+  // no number would compare as false with every age, and so allow any.
+  ({ parameters }) => !MAX_AGE.test(parameters.get("max_age") ?? "0") && invalid("max_age is not a number of seconds"),
+  (sent) => {
+    const found = carriedTooLong(sent)
+    return found !== undefined && invalid(`${found[0]} is longer than ${found[1]} bytes`)
+  }
 ]
 
 const checkRequest = Effect.fn("authorize.checkRequest")(function* (
@@ -159,6 +183,8 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),
     prompt: promptOf(sent),
+    maxAge: maxAgeOf(sent),
+    loginHint: parameters.get("login_hint"),
     sent: parameters
   } satisfies AuthorizationRequest
 })

@@ -25,6 +25,8 @@ const request = {
   resource: "http://localhost:3000/mcp",
   codeChallenge: "c".repeat(43),
   prompt: [],
+  maxAge: undefined,
+  loginHint: undefined,
   sent: new Map<string, string>()
 }
 
