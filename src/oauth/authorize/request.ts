@@ -52,6 +52,10 @@ export interface AuthorizationRequest {
 }
 
 const MAX_STATE_BYTES = 4096
+/** What else a sign-in carries along, in bytes: all of it has to fit into one request line. */
+const MAX_CARRIED_BYTES = { nonce: 4096, login_hint: 512, id_token_hint: 4096 } as const
+// Ten digits are three hundred years: more is no age.
+const MAX_AGE = /^\d{1,10}$/
 
 // --- Whose it is, and where its answer may go ----------------------------------------------------------------------
 // "If the request fails due to a missing, invalid, or mismatching redirection URI, or if the client identifier is
@@ -104,6 +108,14 @@ const isTooLong = (state = "") => Buffer.byteLength(state) > MAX_STATE_BYTES
 const promptOf = ({ parameters }: Collected) =>
   (parameters.get("prompt") ?? "").split(" ").filter((value) => value !== "")
 
+const carriedTooLong = ({ parameters }: Collected) =>
+  Object.entries(MAX_CARRIED_BYTES).find(([name, most]) => Buffer.byteLength(parameters.get(name) ?? "") > most)
+
+const maxAgeOf = ({ parameters }: Collected) => {
+  const sent = parameters.get("max_age")
+  return sent === undefined ? undefined : Number(sent)
+}
+
 /** In this order: the first that fails is the answer. */
 const CHECKS: ReadonlyArray<Check> = [
   // "Request and response parameters MUST NOT be included more than once" (RFC 6749 §3.1).
@@ -148,7 +160,15 @@ const CHECKS: ReadonlyArray<Check> = [
     !/^\d{1,10}$/.test(parameters.get("max_age") ?? "0") && invalid("max_age is not a number of seconds"),
 
   // "If this parameter contains none with any other value, an error is returned" (OpenID Connect Core §3.1.2.1).
-  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone")
+  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone"),
+
+  // "Maximum Authentication Age. Specifies the allowable elapsed time in seconds" (OpenID Connect Core §3.1.2.1). What is
+  // no number would compare as false with every age, and so allow any.
+  ({ parameters }) => !MAX_AGE.test(parameters.get("max_age") ?? "0") && invalid("max_age is not a number of seconds"),
+  (sent) => {
+    const found = carriedTooLong(sent)
+    return found !== undefined && invalid(`${found[0]} is longer than ${found[1]} bytes`)
+  }
 ]
 
 /** Who an ID token of ours was about; one that is not ours says nothing. */
