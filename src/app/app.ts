@@ -36,6 +36,7 @@ import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
 import { PasskeyRoutes } from "../pages/passkeys.ts"
+import { PasswordRoutes } from "../pages/password.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
@@ -67,6 +68,7 @@ const Routes = Layer.mergeAll(
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
+  PasswordRoutes,
   PasskeyRoutes,
   ConnectionRoutes,
   AdminPeopleRoutes,

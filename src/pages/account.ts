@@ -15,6 +15,7 @@ import { Name } from "../people/person.ts"
 import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
 import { passkeysSection } from "./passkeys.ts"
+import { passwordSection, recoverySection } from "./password.ts"
 import { form, frameOf, goTo, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, csrfTokenOf, sentBy, signedIn } from "./visitor.ts"
@@ -65,7 +66,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
         ...(errors === undefined ? {} : { errors }),
         buttons: [{ label: "Save" }]
       })}`
-    )}${yield* passkeysSection(visit, csrfToken)}${section(
+    )}${passwordSection(visit)}${yield* passkeysSection(visit, csrfToken)}${yield* recoverySection(visit)}${section(
       "Browsers",
       html`${table({
         caption: "Browsers that you are signed in with",

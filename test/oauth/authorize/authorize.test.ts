@@ -204,7 +204,8 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
           yield* isSent(yield* ask({ scope: bad }), "invalid_scope")
         }
         for (const [scope, granted] of [
-          ["openid mcp.tools.call", "mcp.tools.call"],
+          ["unheard mcp.tools.call", "mcp.tools.call"],
+          ["openid mcp.tools.call", "openid mcp.tools.call"],
           ["unknown", "mcp.tools.call mcp.web.read"],
           [" ", "mcp.tools.call mcp.web.read"]
         ] as const) {
