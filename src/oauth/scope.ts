@@ -75,9 +75,16 @@ const named = Effect.fnUntraced(function* (catalogue: Catalogue, scope: string) 
   return known.length === 0 ? undefined : known
 })
 
-/** What is granted of a request (RFC 6749 §3.3): the known scopes that it names, the default if it names none. */
-export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope = "") {
-  return (yield* named(catalogue, scope)) ?? defaultScopes(catalogue)
+/**
+ * What is granted of a request (RFC 6749 §3.3): the known scopes that it names, the default if it names none. A client that
+ * names our resource (RFC 8707) means to use it, whatever else it asks for: some ask every server for `openid email` alone.
+ */
+export const requested = Effect.fnUntraced(function* (catalogue: Catalogue, scope = "", forResource = false) {
+  const known = yield* named(catalogue, scope)
+  if (known === undefined) return defaultScopes(catalogue)
+  return forResource && known.every((token) => NOT_OF_TOOLS.has(token))
+    ? [...defaultScopes(catalogue), ...known]
+    : known
 })
 
 /** The scopes that a refresh asks for. It asks for all of the grant by naming none (RFC 6749 §6). */

@@ -122,9 +122,12 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
           // The path by itself too: Claude Code cuts the slash off the address that it was given, wherever it reads it.
           assert.strictEqual(answer.body.error.message, `The MCP endpoint is at /mcp: ${baseUrl}/mcp`)
         }
-        for (const init of [{}, { headers: { accept: "text/html,*/*" } }, { method: "POST", body: "a=b" }]) {
-          assert.strictEqual((yield* request("/", init)).status, 404)
+        for (const init of [{}, { headers: { accept: "text/html,*/*" } }]) {
+          const page = yield* request("/", init)
+          assert.strictEqual(page.status, 200)
+          assert.include(page.headers.get("content-type") ?? "", "text/html")
         }
+        assert.strictEqual((yield* request("/", { method: "POST", body: "a=b" })).status, 404)
       })
     )
 

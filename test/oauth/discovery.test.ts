@@ -52,8 +52,8 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         revocation_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
         introspection_endpoint_auth_methods_supported: methods.slice(1),
         introspection_endpoint_auth_signing_alg_values_supported: ["RS256", "ES256"],
-        scopes_supported: ["mcp.tools.call", "mcp.web.read", "offline_access"],
-        prompt_values_supported: ["none", "consent"],
+        scopes_supported: ["mcp.tools.call", "mcp.web.read", "openid", "profile", "email", "offline_access"],
+        prompt_values_supported: ["none", "login", "consent", "select_account"],
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true
       })
@@ -117,12 +117,14 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
-  it.effect("MD4 the OpenID form is the same document", () =>
+  it.effect("MD4 the OpenID form says the same, and of people more", () =>
     Effect.gen(function* () {
       const oauth = yield* request("/.well-known/oauth-authorization-server")
       const openid = yield* request("/.well-known/openid-configuration")
       assert.strictEqual(openid.status, 200)
-      assert.deepStrictEqual(openid.body, oauth.body)
+      assert.deepStrictEqual({ ...openid.body, ...oauth.body }, openid.body)
+      const { baseUrl } = yield* TestApp
+      assert.strictEqual(openid.body.jwks_uri, `${baseUrl}/jwks`)
     })
   )
 

@@ -185,7 +185,7 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     state: parameters.get("state"),
     // "If the issued access token scope is different from the one requested by the client, the authorization server MUST
     // include the scope response parameter" (RFC 6749 §3.3): it always does.
-    scopes: yield* Scope.requested(catalogue.current(), parameters.get("scope")),
+    scopes: yield* Scope.requested(catalogue.current(), parameters.get("scope"), parameters.has("resource")),
     // RFC 8707 §2: invalid_target for a resource that is not ours.
     resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),

@@ -133,15 +133,15 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     "F15 RF6 unknown scopes are dropped at a refresh too, and a known one that was not granted is refused",
     () =>
       Effect.gen(function* () {
-        const { refresh_token } = yield* obtainTokens({ scope: "mcp.tools.call openid" })
-        const widened = yield* refresh(refresh_token, { scope: "mcp.tools.call offline_access openid" })
+        const { refresh_token } = yield* obtainTokens({ scope: "mcp.tools.call unheard" })
+        const widened = yield* refresh(refresh_token, { scope: "mcp.tools.call offline_access unheard" })
         assert.strictEqual(widened.body.error, "invalid_scope")
-        const commas = yield* refresh(refresh_token, { scope: "mcp.tools.call,openid" })
+        const commas = yield* refresh(refresh_token, { scope: "mcp.tools.call,unheard" })
         assert.strictEqual(commas.body.error, "invalid_scope")
         assert.include(commas.body.error_description, "not by commas")
-        const some = isRotated(yield* refresh(refresh_token, { scope: "mcp.tools.call openid" }))
+        const some = isRotated(yield* refresh(refresh_token, { scope: "mcp.tools.call unheard" }))
         assert.strictEqual(some.scope, "mcp.tools.call")
-        const none = isRotated(yield* refresh(some.refresh_token, { scope: "openid" }))
+        const none = isRotated(yield* refresh(some.refresh_token, { scope: "unheard" }))
         assert.strictEqual(none.scope, "mcp.tools.call")
       })
   )
