@@ -50,7 +50,7 @@ describe("programs of their own", () => {
         const swept = yield* run("app/programs/cleanupRun.ts", env)
         assert.strictEqual(swept.code, 0)
         assert.include(swept.output, "removed 0 authorization codes, 0 access tokens, 0 refresh tokens, 0 sessions")
-        const rotated = yield* run("app/programs/keysRotate.ts", env)
+        const rotated = yield* run("app/programs/admin.ts", env, ["keys", "rotate"])
         assert.strictEqual(rotated.code, 0)
         assert.match(rotated.output, /added key \d+/)
       }).pipe(Effect.scoped),
@@ -81,7 +81,8 @@ describe("programs of their own", () => {
       Effect.gen(function* () {
         const database = { DATABASE_URL: yield* freshDatabaseUrl }
         yield* run("app/programs/dbInit.ts", database)
-        const add = (...args: ReadonlyArray<string>) => run("app/programs/clientAdd.ts", database, args)
+        const add = (...args: ReadonlyArray<string>) =>
+          run("app/programs/admin.ts", database, ["clients", "add", ...args])
         const redirect = "http://127.0.0.1:4711/callback"
         const added = yield* add("--id", "desk", "--name", "Desk", "--redirect", redirect, "--confidential")
         assert.strictEqual(added.code, 0, added.output)
