@@ -19,6 +19,7 @@ import {
   LOOPBACK,
   split
 } from "./environment.ts"
+import { type ProviderConfig, providersOf } from "./providers.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -103,6 +104,8 @@ export interface ServerConfigShape {
     /** Private-use URI schemes that redirect URIs may have (RFC 8252 §7.1). */
     readonly redirectSchemes: ReadonlyArray<string>
   }
+  /** Upstream OpenID providers that people may sign in through. */
+  readonly providers: ReadonlyArray<ProviderConfig>
   /** Whether plain MCP requests are answered without the SDK. */
   readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
@@ -142,6 +145,7 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   variables: Readonly<Record<string, string | undefined>>
 ) {
   const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()))
+  const { providers, problems: ofProviders } = providersOf(present)
   const decoded = decode(present)
   if (Result.isFailure(decoded)) {
     const { issues } = SchemaIssue.makeFormatterStandardSchemaV1()(decoded.failure.issue)
@@ -152,16 +156,17 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
     return yield* new ConfigInvalid({
       problems: [
         ...Array.from(wrong, ([name, message]) => `${name} ${message}`),
-        ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? ""))
+        ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? "")),
+        ...ofProviders
       ]
     })
   }
-  const problems = contradictions(decoded.success)
+  const problems = [...contradictions(decoded.success), ...ofProviders]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
-  return resolve(decoded.success)
+  return resolve(decoded.success, providers)
 })
 
-const resolve = (env: Environment): ServerConfigShape => {
+const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): ServerConfigShape => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const issuer = baseUrl.origin
@@ -193,6 +198,7 @@ const resolve = (env: Environment): ServerConfigShape => {
       documents: env.CLIENT_ID_METADATA_DOCUMENTS,
       redirectSchemes: env.REDIRECT_SCHEMES
     },
+    providers,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {
