@@ -28,11 +28,14 @@ import { PeopleInteraction } from "../pages/consent.ts"
 import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
+import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
+import { Identities } from "../people/Identities.ts"
 import { People } from "../people/People.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { Throttle } from "../people/Throttle.ts"
+import { Upstream } from "../people/upstream/Upstream.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
@@ -52,6 +55,7 @@ const Routes = Layer.mergeAll(
   McpRoute,
   elsewhere(home),
   LoginRoutes,
+  UpstreamRoutes,
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
@@ -70,7 +74,8 @@ export const Stores = Layer.mergeAll(
   People.layer,
   BrowserSessions.layer,
   ConsentStore.layer,
-  RecoveryStore.layer
+  RecoveryStore.layer,
+  Identities.layer
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */
@@ -84,7 +89,9 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
-  Layer.provide(Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer)),
+  Layer.provide(
+    Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer, Upstream.layer)
+  ),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)
 )

@@ -14,6 +14,7 @@ import { isId } from "../people/people.sql.ts"
 import { Name } from "../people/person.ts"
 import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
+import { identitiesSection } from "./providers.ts"
 import { form, frameOf, goTo, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, csrfTokenOf, sentBy, signedIn } from "./visitor.ts"
@@ -64,7 +65,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
         ...(errors === undefined ? {} : { errors }),
         buttons: [{ label: "Save" }]
       })}`
-    )}${section(
+    )}${yield* identitiesSection(visit, csrfToken)}${section(
       "Browsers",
       html`${table({
         caption: "Browsers that you are signed in with",

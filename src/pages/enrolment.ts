@@ -19,6 +19,7 @@ import { Email, Name } from "../people/person.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { callerAddress } from "../web/clientAddress.ts"
+import { providerButtons } from "./providers.ts"
 import { form, goTo, route } from "./route.ts"
 import { signIn } from "./signIn.ts"
 import { sentByUs } from "./visitor.ts"
@@ -58,7 +59,7 @@ const INTRODUCTION = {
 
 type Shown = Pick<FormOptions, "values" | "errors">
 
-const pathOf = (kind: LinkKind) => `/${kind}` as const
+export const pathOf = (kind: LinkKind) => `/${kind}` as const
 
 /** Who somebody says they are. */
 const introduce = (kind: LinkKind, { values = {}, errors }: Shown = {}) =>
@@ -83,9 +84,13 @@ interface Known {
 }
 
 /** How they will sign in. */
-const choose = (kind: LinkKind, { code, name, email }: Known, errors?: Readonly<Record<string, string>>) => {
+const choose = Effect.fnUntraced(function* (
+  kind: LinkKind,
+  { code, name, email }: Known,
+  errors?: Readonly<Record<string, string>>
+) {
   const hidden = { code: Redacted.value(code), name }
-  return page({
+  return yield* page({
     title: kind === "reset" ? "A new way in" : `Hello, ${name}`,
     lead: "How will you sign in? You can add other ways later.",
     status: errors === undefined ? 200 : 422,
@@ -109,12 +114,12 @@ const choose = (kind: LinkKind, { code, name, email }: Known, errors?: Readonly<
       values: { email },
       ...(errors === undefined ? {} : { errors }),
       buttons: [{ label: "Use a password", look: "primary" }]
-    })}`
+    })}${yield* providerButtons(kind, { ...hidden, email })}`
   })
-}
+})
 
 /** Whose link it is, and who they say they are; or the form again, with what is wrong in it. */
-const readIntroduction = Effect.fnUntraced(function* (kind: LinkKind, sent: Parameters) {
+export const readIntroduction = Effect.fnUntraced(function* (kind: LinkKind, sent: Parameters) {
   const code = Redacted.make((sent.get("code") ?? "").trim())
   const throttle = yield* Throttle
   yield* throttle.code(yield* callerAddress)
@@ -146,7 +151,7 @@ const meet = (kind: LinkKind) =>
   })
 
 /** They are in: with ten recovery codes to make, unless they came back. */
-const enter = Effect.fnUntraced(function* (kind: LinkKind, personId: string) {
+export const enter = Effect.fnUntraced(function* (kind: LinkKind, personId: string) {
   const response: HttpServerResponse.HttpServerResponse = goTo(kind === "reset" ? "/account" : "/account/codes")
   return yield* signIn(personId, "link", response)
 })

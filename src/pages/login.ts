@@ -11,6 +11,7 @@ import * as Argon2id from "../people/passwords/argon2id.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { callerAddress } from "../web/clientAddress.ts"
 import { note } from "../web/notes.ts"
+import { providerLinks } from "./providers.ts"
 import { form, frameOf, goTo, query, route } from "./route.ts"
 import { knownMark, signIn } from "./signIn.ts"
 import { actorOf, returnTo, sentBy, sentByUs, signedIn, visit, withoutSession } from "./visitor.ts"
@@ -41,7 +42,7 @@ const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }:
       values: { email },
       problem,
       buttons: [{ label: "Sign in", look: "primary" }]
-    })}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
+    })}${yield* providerLinks(returnTo, isAgain)}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
   })
 })
 

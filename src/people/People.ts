@@ -6,7 +6,7 @@ import { operation, type StoreUnavailable } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
-import { type Link, type LinkKind, makeLinks } from "./links.sql.ts"
+import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, makePeople } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
 
@@ -25,7 +25,7 @@ export interface Introduction {
 }
 
 /** Writes how a person will sign in, in the transaction that lets them. */
-type WayIn = (person: Person) => Effect.Effect<void, StoreUnavailable>
+type WayIn<E> = (person: Person) => Effect.Effect<void, E | StoreUnavailable>
 
 type Store<A, E = never> = Effect.Effect<A, E | StoreUnavailable>
 
@@ -72,15 +72,15 @@ export class People extends Context.Service<
      * Follows a link of set-up or invitation: the person is there, with a way in, or nothing has changed. The first one ends
      * what anybody was granted before.
      */
-    readonly enrol: (
+    readonly enrol: <E = never>(
       kind: "setup" | "invitation",
-      code: Redacted.Redacted,
+      code: LinkCode,
       introduction: Introduction,
-      wayIn: WayIn,
+      wayIn: WayIn<E>,
       address: string
-    ) => Store<Person, LinkSpent | EmailTaken>
+    ) => Store<Person, LinkSpent | EmailTaken | E>
     /** Follows a link of reset: `wayIn` is written, or nothing has changed. */
-    readonly renew: (code: Redacted.Redacted, wayIn: WayIn, address: string) => Store<Person, LinkSpent>
+    readonly renew: <E = never>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | E>
 
     readonly record: (event: NewEvent) => Store<void>
     readonly events: (filter: EventFilter) => Store<ReadonlyArray<EventRow>>
@@ -101,11 +101,11 @@ export class People extends Context.Service<
         })
       const noOwnerLeft = (isDone: boolean) => (isDone ? Effect.void : Effect.fail(new LastOwner()))
 
-      const enrol = Effect.fn("People.enrol")(function* (
+      const enrol = Effect.fn("People.enrol")(function* <E>(
         kind: "setup" | "invitation",
-        code: Redacted.Redacted,
+        code: LinkCode,
         { name, email, webauthnId }: Introduction,
-        wayIn: WayIn,
+        wayIn: WayIn<E>,
         address: string
       ) {
         const link = yield* links.spend(kind, code)
@@ -123,7 +123,7 @@ export class People extends Context.Service<
         return person
       })
 
-      const renew = Effect.fn("People.renew")(function* (code: Redacted.Redacted, wayIn: WayIn, address: string) {
+      const renew = Effect.fn("People.renew")(function* <E>(code: LinkCode, wayIn: WayIn<E>, address: string) {
         const link = yield* links.spend("reset", code)
         const person = link?.personId && (yield* people.find(link.personId))
         if (!person) return yield* new LinkSpent()
