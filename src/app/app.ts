@@ -24,15 +24,18 @@ import { AccountRoutes } from "../pages/account.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { CodesRoutes } from "../pages/codes.ts"
+import { ConnectionRoutes } from "../pages/connections.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
 import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
+import { PasskeyRoutes } from "../pages/passkeys.ts"
 import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
 import { Identities } from "../people/Identities.ts"
 import { People } from "../people/People.ts"
+import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { Upstream } from "../people/upstream/Upstream.ts"
@@ -59,6 +62,8 @@ const Routes = Layer.mergeAll(
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
+  PasskeyRoutes,
+  ConnectionRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
   HealthRoutes,
@@ -75,7 +80,8 @@ export const Stores = Layer.mergeAll(
   BrowserSessions.layer,
   ConsentStore.layer,
   RecoveryStore.layer,
-  Identities.layer
+  Identities.layer,
+  Passkeys.layer
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */

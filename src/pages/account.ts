@@ -14,6 +14,7 @@ import { isId } from "../people/people.sql.ts"
 import { Name } from "../people/person.ts"
 import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
+import { passkeysSection } from "./passkeys.ts"
 import { identitiesSection } from "./providers.ts"
 import { form, frameOf, goTo, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
@@ -50,7 +51,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
     status: errors === undefined ? 200 : 422,
     title: "Account",
     wide: true,
-    script: "local",
+    script: "passkeys",
     signedIn: yield* frameOf(visit, "account"),
     body: html`${section(
       "You",
@@ -65,7 +66,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
         ...(errors === undefined ? {} : { errors }),
         buttons: [{ label: "Save" }]
       })}`
-    )}${yield* identitiesSection(visit, csrfToken)}${section(
+    )}${yield* passkeysSection(visit, csrfToken)}${yield* identitiesSection(visit, csrfToken)}${section(
       "Browsers",
       html`${table({
         caption: "Browsers that you are signed in with",

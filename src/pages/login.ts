@@ -5,8 +5,11 @@ import { HttpRouter } from "effect/http"
 import { form as formOf } from "../html/form.ts"
 import { html } from "../html/html.ts"
 import { page } from "../html/page.ts"
+import { notice, or } from "../html/parts.ts"
+import { passkeyForm } from "../html/passkey.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { People } from "../people/People.ts"
+import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import * as Argon2id from "../people/passwords/argon2id.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { callerAddress } from "../web/clientAddress.ts"
@@ -28,6 +31,8 @@ interface Shown {
 const MISFIT = "This e-mail address and this password do not fit together."
 
 const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }: Shown) {
+  const passkeys = yield* Passkeys
+  const foreign = yield* passkeys.foreignHosts
   return yield* page({
     status: problem === undefined ? 200 : 401,
     title: isAgain ? "Confirm that it is you" : "Sign in",
@@ -42,7 +47,25 @@ const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }:
       values: { email },
       problem,
       buttons: [{ label: "Sign in", look: "primary" }]
-    })}${yield* providerLinks(returnTo, isAgain)}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
+    })}${
+      passkeys.rpId !== undefined &&
+      passkeyForm({
+        kind: "get",
+        options: "/login/passkey/options",
+        action: "/login/passkey",
+        label: "Sign in with a passkey",
+        hidden: { return_to: returnTo },
+        fields: [or],
+        isOfferedInField: true
+      })
+    }${
+      foreign.length > 0 &&
+      notice(
+        "info",
+        `This server was known as ${foreign.join(", ")} before. Passkeys that were made there do not work here: use your ` +
+          "password or a recovery code, and make a new passkey."
+      )
+    }${yield* providerLinks(returnTo, isAgain)}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
   })
 })
 

@@ -8,6 +8,7 @@ import type { InvalidRequest, SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, readForm } from "../oauth/parameters.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import type { LastOwner, LinkSpent } from "../people/People.ts"
+import type { PasskeyRefused } from "../people/passkeys/Passkeys.ts"
 import type { Busy } from "../people/passwords/argon2id.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
 import { endpoint } from "../web/endpoint.ts"
@@ -26,6 +27,7 @@ export type PageError =
   | LinkSpent
   | LastOwner
   | Busy
+  | PasskeyRefused
   | InvalidRequest
   | PayloadTooLarge
   | SlowDown
@@ -84,6 +86,8 @@ const explain = (error: PageError) => {
       }
     case "NotFresh":
       return { status: 401, title: "Confirm that it is you", explanation: "Sign in again, then try once more." }
+    case "PasskeyRefused":
+      return { status: 403, title: "That passkey was not accepted", explanation: error.why }
     case "Refused":
       return { status: 409, title: "That cannot be done", explanation: error.explanation }
     case "invalid_request":

@@ -16,7 +16,8 @@ import { callerAddress } from "../web/clientAddress.ts"
 import { note } from "../web/notes.ts"
 import { postedByUs } from "../web/origins.ts"
 import { RETRY_AFTER_SECONDS } from "../web/respond.ts"
-import { enter, pathOf, readIntroduction } from "./enrolment.ts"
+import { nextOf, readIntroduction } from "./enrolment.ts"
+import { pathOf } from "./enrolmentPages.ts"
 import { FormForeign, NotThere, Refused } from "./errors.ts"
 import { form, goTo, query, route } from "./route.ts"
 import { signIn } from "./signIn.ts"
@@ -39,7 +40,7 @@ const KINDS = ["setup", "invitation", "reset"] as const satisfies ReadonlyArray<
 // --- What goes wrong ----------------------------------------------------------------------------------------------
 
 /** What somebody can do now: try again where they began. */
-const nextOf = (purpose: Purpose | undefined): Pick<ProblemOptions, "next"> => {
+const wayBack = (purpose: Purpose | undefined): Pick<ProblemOptions, "next"> => {
   switch (purpose?._tag) {
     case "Link":
       return { next: { href: ACCOUNT, label: "Your account" } }
@@ -91,7 +92,7 @@ const answered =
         const stillGood = purpose?._tag === "Enrol" ? " Your link is still good: open it again." : ""
         return Effect.andThen(
           note({ error: error._tag, error_description: told.explanation }),
-          problem({ ...told, explanation: told.explanation + stillGood, ...nextOf(purpose) })
+          problem({ ...told, explanation: told.explanation + stillGood, ...wayBack(purpose) })
         )
       }
     )
@@ -191,7 +192,7 @@ const enrol = Effect.fnUntraced(function* (purpose: Purpose & { readonly _tag: "
           ({ id }) => identities.link(id, identity, { id, address }),
           address
         )
-  return yield* enter(kind, (yield* person).id)
+  return yield* signIn((yield* person).id, "link", goTo(nextOf(kind)))
 })
 
 const proceed = Effect.fnUntraced(function* (name: string, purpose: Purpose, identity: Identity) {

@@ -2,7 +2,7 @@
 
 import { Context, Effect, Layer, type Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { operation, type StoreUnavailable } from "../database/query.ts"
+import { operation, type Refusal, type StoreUnavailable } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
@@ -72,15 +72,15 @@ export class People extends Context.Service<
      * Follows a link of set-up or invitation: the person is there, with a way in, or nothing has changed. The first one ends
      * what anybody was granted before.
      */
-    readonly enrol: <E = never>(
+    readonly enrol: <E>(
       kind: "setup" | "invitation",
       code: LinkCode,
       introduction: Introduction,
       wayIn: WayIn<E>,
       address: string
-    ) => Store<Person, LinkSpent | EmailTaken | E>
+    ) => Store<Person, LinkSpent | EmailTaken | Refusal<E>>
     /** Follows a link of reset: `wayIn` is written, or nothing has changed. */
-    readonly renew: <E = never>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | E>
+    readonly renew: <E>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | Refusal<E>>
 
     readonly record: (event: NewEvent) => Store<void>
     readonly events: (filter: EventFilter) => Store<ReadonlyArray<EventRow>>

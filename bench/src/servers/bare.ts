@@ -54,7 +54,7 @@ const program = Effect.gen(function* () {
         const { id: sessionId, head: presented } = session
         const values = {
           token: { sessionId, generation, hash: presented },
-          by: { clientId, method: "none" as const },
+          by: { clientId, method: "none" as const, address: "127.0.0.1" },
           requested: undefined,
           refresh: { hash: refresh }
         }

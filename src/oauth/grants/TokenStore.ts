@@ -16,6 +16,13 @@ import { operation, type Refusal, type StoreUnavailable } from "../../database/q
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.sql.ts"
+import {
+  type Connection,
+  type ConnectionFilter,
+  type Disconnection,
+  type EndedBy,
+  makeConnections
+} from "./connections.sql.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.sql.ts"
 import { makeSessions, type Presenter, type TokenFacts } from "./sessions.sql.ts"
 import { makeSweep, type Swept } from "./sweep.sql.ts"
@@ -43,6 +50,10 @@ export class TokenStore extends Context.Service<
     readonly refresh: (request: RefreshRequest) => Effect.Effect<Rotation, StoreUnavailable>
     /** Ends the session of a refresh token, retired or not, if it is the presenter's. */
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
+    /** What is connected, the newest first: what lives, and what ended within the last days. */
+    readonly connections: (filter: ConnectionFilter) => Effect.Effect<ReadonlyArray<Connection>, StoreUnavailable>
+    /** Ends sessions at their person's or an owner's word, everywhere with the next request; the ids of those it ended. */
+    readonly disconnect: (what: Disconnection, by: EndedBy) => Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
       token: PresentedToken,
@@ -61,6 +72,7 @@ export class TokenStore extends Context.Service<
       const codes = makeCodes(sql, lifetimes)
       const refresh = makeRefresh(sql, lifetimes)
       const sessions = makeSessions(sql)
+      const connections = makeConnections(sql)
       const sweep = makeSweep(sql)
       const ended = ({ sessionId }: PresentedToken) => Effect.sync(() => tell(sessionId))
 
@@ -77,6 +89,13 @@ export class TokenStore extends Context.Service<
             _tag === "Compromise" ? ended(request.token) : Effect.void
           ),
         revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), ended(token)),
+        connections: (filter) => operation(connections.list(filter)),
+        disconnect: (what, by) =>
+          Effect.tap(operation(connections.disconnect(what, by)), (ended) =>
+            Effect.sync(() => {
+              for (const sessionId of ended) tell(sessionId)
+            })
+          ),
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))
       })

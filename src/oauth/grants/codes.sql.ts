@@ -111,10 +111,10 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
         returning *, clock_timestamp() as now
       ), session as (
         insert into mcp.mcp_sessions
-          (id, client_id, auth_method, subject, scopes, resource, code_hash, redirect_uri, code_challenge, created_at,
-           expires_at)
+          (id, client_id, auth_method, subject, scopes, resource, code_hash, redirect_uri, code_challenge, last_address,
+           created_at, expires_at)
         select session_id, client_id, ${by.method}, subject, scopes, resource, code_hash, redirect_uri, code_challenge,
-               now, now + make_interval(secs => ${lifetimes.session})
+               ${by.address}, now, now + make_interval(secs => ${lifetimes.session})
         from code
       ), refresh as (
         insert into mcp.oauth_refresh_tokens (token_hash, session_id, generation, created_at, expires_at)

@@ -60,7 +60,7 @@ const decodeUsable = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String
 /** As much of a refresh as the statement needs. Hashes are SHA-256 digests of tokens. */
 interface RotationValues {
   readonly token: Omit<PresentedToken, "secret">
-  readonly by: Pick<Presenter, "clientId" | "method">
+  readonly by: Presenter
   readonly requested: RefreshRequest["requested"]
   readonly refresh: Pick<MintedToken, "hash">
 }
@@ -90,7 +90,8 @@ export const rotation = (
   sealed: Uint8Array | null
 ) => sql`
   with head as (
-    update mcp.mcp_sessions s set head_generation = ${generation + 1}, confirmed_at = null
+    update mcp.mcp_sessions s
+    set head_generation = ${generation + 1}, confirmed_at = null, last_address = ${by.address}
     where s.id = ${sessionId} and s.client_id = ${by.clientId} and s.status = 'active'
       and coalesce(s.auth_method = any(${GOES_ON_WITH[by.method]}), true)
       and s.head_generation = ${generation} and s.expires_at > clock_timestamp()
