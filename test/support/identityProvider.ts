@@ -3,7 +3,7 @@
 import { createServer, type RequestListener } from "node:http"
 import { Effect } from "effect"
 import { exportJWK, generateKeyPair, SignJWT } from "jose"
-import Provider from "oidc-provider"
+import Provider, { interactionPolicy } from "oidc-provider"
 import { freePort, TestApp } from "./app.ts"
 import { type Answer, locationOf, request } from "./client.ts"
 import { cookieOf } from "./people.ts"
@@ -37,6 +37,9 @@ export const identityProvider = Effect.fn("test.identityProvider")(function* (in
   const port = yield* freePort
   const issuer = `http://127.0.0.1:${port}`
   const state = { person: { sub: "nobody" } as Claims & { readonly sub: string }, asked: [] as Array<string> }
+  // Whoever signs in has agreed; a native client would be asked each time.
+  const policy = interactionPolicy.base()
+  policy.remove("consent")
   const provider = new Provider(issuer, {
     clients: [
       {
@@ -53,9 +56,8 @@ export const identityProvider = Effect.fn("test.identityProvider")(function* (in
     conformIdTokenClaims: !inToken,
     cookies: { keys: ["a key of the test"] },
     features: { devInteractions: { enabled: false } },
-    interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+    interactions: { url: (_, { uid }) => `/interaction/${uid}`, policy },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...state.person, sub: id }) }),
-    // Whoever signs in has agreed already.
     loadExistingGrant: async ({ oidc }) => {
       const grant = new provider.Grant({ clientId: CLIENT.id, accountId: oidc.session?.accountId ?? "" })
       grant.addOIDCScope("openid profile email")
