@@ -1,5 +1,6 @@
 /** Requests a second on `/mcp`: the same tools, the same calculator, the same bytes of a request. */
 
+import autocannon from "autocannon"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { migrate, startGatehouse } from "./gatehouse.ts"
 import { type Answer, load, post } from "./load.ts"
@@ -9,6 +10,10 @@ import { Samples } from "./statistics.ts"
 
 export const OPERATIONS = ["call 2025", "call 2026", "list 2025", "list 2026"] as const
 export type Operation = (typeof OPERATIONS)[number]
+/** Processor time of the server for one request, in microseconds: it tells what was done, whoever else was at work. */
+export const cpuOf = <A extends string>(operation: A) => `${operation}, CPU` as const
+/** The same operation, by a generator that others know. */
+export const AUTOCANNON = "call 2025, autocannon"
 
 interface Contender {
   readonly operations: ReadonlyArray<Operation>
@@ -43,7 +48,7 @@ const CONTENDERS: Readonly<Record<string, Contender>> = {
   "`fastmcp`": peer("fastmcp.ts", ["call 2025", "list 2025"])
 }
 
-export const requestOf = (operation: Operation, token: string, expression = "0.1 + 0.2"): Buffer => {
+const partsOf = (operation: Operation, token: string, expression: string) => {
   const [what, era] = operation.split(" ")
   const method = what === "call" ? "tools/call" : "tools/list"
   const params = what === "call" ? { name: "calculator", arguments: { expression } } : {}
@@ -54,14 +59,20 @@ export const requestOf = (operation: Operation, token: string, expression = "0.1
     "io.modelcontextprotocol/clientCapabilities": {}
   }
   const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: isModern ? { ...params, _meta } : params })
-  return post("/mcp", body, {
+  const headers = {
     "Content-Type": "application/json",
     Accept: "application/json, text/event-stream",
     Authorization: `Bearer ${token}`,
     "MCP-Protocol-Version": isModern ? "2026-07-28" : "2025-11-25",
     ...(isModern ? { "Mcp-Method": method } : {}),
     ...(isModern && what === "call" ? { "Mcp-Name": "calculator" } : {})
-  })
+  }
+  return { body, headers }
+}
+
+export const requestOf = (operation: Operation, token: string, expression = "0.1 + 0.2"): Buffer => {
+  const { body, headers } = partsOf(operation, token, expression)
+  return post("/mcp", body, headers)
 }
 
 /** The calculator's result, or the name of the first tool, wherever this server puts them. */
@@ -79,11 +90,31 @@ export const isRight =
     return (structuredContent ?? JSON.parse(content?.[0]?.text ?? "{}")).result === "0.3"
   }
 
-const measure = async (port: number, token: string, operation: Operation, seconds: number) => {
-  const options = { port, connections: 16, request: requestOf(operation, token), isRight: isRight(operation) }
+const measure = async (server: Server, token: string, operation: Operation, seconds: number) => {
+  const options = {
+    port: server.port,
+    connections: 16,
+    request: requestOf(operation, token),
+    isRight: isRight(operation)
+  }
+  const before = server.cpu()
   const { perSecond, wrong, sample, requests } = await load({ ...options, seconds, stayAwake: true })
   if (wrong > 0) throw new Error(`${wrong} of ${requests} answers are wrong, such as\n${sample}`)
-  return perSecond
+  return { perSecond, cpu: ((server.cpu() - before) / requests) * 1e6 }
+}
+
+const measureByAutocannon = async ({ port }: Server, token: string, seconds: number) => {
+  const request = partsOf("call 2025", token, "0.1 + 0.2")
+  const url = `http://127.0.0.1:${port}/mcp`
+  const { requests, duration, errors, non2xx } = await autocannon({
+    ...request,
+    url,
+    method: "POST",
+    connections: 16,
+    duration: seconds
+  })
+  if (errors + non2xx > 0) throw new Error(`${errors + non2xx} of ${requests.total} answers are wrong`)
+  return requests.total / duration
 }
 
 export const benchMcp = async (plan: Plan): Promise<Samples> => {
@@ -94,10 +125,16 @@ export const benchMcp = async (plan: Plan): Promise<Samples> => {
     for (const [name, contender] of Object.entries(CONTENDERS)) {
       const { server, token } = await contender.start(postgres)
       for (const operation of contender.operations) {
-        await measure(server.port, token, operation, plan.warmUp)
-        const perSecond = await measure(server.port, token, operation, plan.seconds)
+        await measure(server, token, operation, plan.warmUp)
+        const { perSecond, cpu } = await measure(server, token, operation, plan.seconds)
         samples.add(name, operation, perSecond)
-        console.log(`round ${round + 1}  ${name}, ${operation}: ${Math.round(perSecond).toLocaleString("en")}/s`)
+        samples.add(name, cpuOf(operation), cpu)
+        const rate = Math.round(perSecond).toLocaleString("en")
+        console.log(`round ${round + 1}  ${name}, ${operation}: ${rate}/s, ${cpu.toFixed(1)} µs`)
+      }
+      if (contender.operations.includes("call 2025")) {
+        // It rounds up to seconds.
+        samples.add(name, AUTOCANNON, await measureByAutocannon(server, token, Math.max(1, plan.seconds)))
       }
       await server.stop()
     }

@@ -14,6 +14,10 @@ import { calculate } from "./tools.ts"
 
 const OPERATION = "call 2025"
 
+export const FIRST = "first start, embedded"
+export const SECOND = "second start, embedded"
+export const ON_POSTGRES = "start, Postgres"
+
 const started = async (postgres: RealPostgres) => {
   const server = await startGatehouse(postgres.url)
   const [tokens] = await server.tokens(1)
@@ -68,6 +72,17 @@ const workers = async (postgres: RealPostgres, count: number, plan: Plan, sample
   await server.stop()
 }
 
+/** What a start costs, and what it leaves: two seconds later nothing of it is still at work. */
+const startCost = async (name: string, settings: Readonly<Record<string, string>>, samples: Samples) => {
+  const server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings })
+  await fetch(`http://localhost:${server.port}/readyz`)
+  await sleep(2000)
+  samples.add(name, "CPU", server.cpu())
+  samples.add(name, "peak", server.peak())
+  samples.add(name, "resident", server.memory())
+  await server.stop()
+}
+
 /** Milliseconds from the start of the process to its first answer, that the database is ready. */
 const firstAnswer = async (settings: Readonly<Record<string, string>>, flags: ReadonlyArray<string>) => {
   const begun = performance.now()
@@ -94,6 +109,10 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
       samples.add(`start, ${runner}`, "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }, flags))
       samples.add(`start, ${runner}`, "embedded", await firstAnswer(embedded, flags))
     }
+    const data = { DATA_DIR: join(home, `data${round}`) }
+    await startCost(FIRST, data, samples)
+    await startCost(SECOND, data, samples)
+    await startCost(ON_POSTGRES, { DATABASE_URL: postgres.url }, samples)
     await latency(postgres, plan, samples)
     for (const count of [1, 2]) await workers(postgres, count, plan, samples)
   }

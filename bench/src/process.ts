@@ -42,8 +42,11 @@ const listens = (port: number) =>
 
 export interface Server {
   readonly port: number
-  /** Resident memory in bytes. */
+  /** Resident memory in bytes, now and at its most. */
   readonly memory: () => number
+  readonly peak: () => number
+  /** Processor time so far, in seconds: what a run took that others could not disturb. */
+  readonly cpu: () => number
   readonly stop: () => Promise<void>
 }
 
@@ -89,11 +92,18 @@ export const serve = async (
     if (code !== undefined) throw new Error(`${script} ended with ${code}:\n${log}`)
     await sleep(20)
   }
+  const inBytes = (what: "VmRSS" | "VmHWM") => {
+    const [line = ""] = readFileSync(`/proc/${child.pid}/status`, "utf8").match(`${what}:.*`) ?? []
+    return Number.parseInt(line.slice(what.length + 1), 10) * 1024
+  }
   return {
     port,
-    memory: () => {
-      const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8")) ?? []
-      return Number(kilobytes) * 1024
+    memory: () => inBytes("VmRSS"),
+    peak: () => inBytes("VmHWM"),
+    cpu: () => {
+      // proc_pid_stat(5): utime and stime are the 14th and 15th field, in hundredths; the second may hold spaces.
+      const [user, system] = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ").slice(11) ?? []
+      return (Number(user) + Number(system)) / 100
     },
     stop: async () => {
       child.kill("SIGTERM")

@@ -45,7 +45,7 @@ const targets = (results: Results) =>
         target,
         `${shown(summary.median)}${unit}`,
         spread(summary, unit),
-        isMet(summary.median) ? "met" : "**short**"
+        Number.isNaN(summary.median) ? "not measured" : isMet(summary.median) ? "met" : "**short**"
       ]
     })
   )
@@ -124,6 +124,14 @@ const labelOf = (name: string, operation: string, plan: Plan) => {
     const calls = plan.calls[operation === "few" ? 0 : 1]
     return { what: `memory after ${calls.toLocaleString("en")} calls`, unit: " MiB", scale: 2 ** -20 }
   }
+  if (operation === "CPU") return { what: `${name}, processor time`, unit: " s" }
+  if (operation === "peak" || operation === "resident") {
+    return {
+      what: `${name}, memory ${operation === "peak" ? "at its most" : "afterwards"}`,
+      unit: " MiB",
+      scale: 2 ** -20
+    }
+  }
   return { what: `${name}, ${operation}`, unit: operation === "rate" ? " /s" : " ms" }
 }
 
@@ -149,6 +157,10 @@ ${readFileSync(new URL("findings.md", import.meta.url), "utf8").trim()}
 (Effect's server: of the calculator alone), in the wire of 2025-11-25 and of 2026-07-28.
 
 ${tableOf("server", results.mcp, Mcp.OPERATIONS)}
+
+Microseconds of the processor that the server took for one of them; last, the calls a second by \`autocannon\`.
+
+${tableOf("server", results.mcp, [...Mcp.OPERATIONS.map(Mcp.cpuOf), Mcp.AUTOCANNON])}
 
 ![tools/call, requests a second](bench/results/chart.svg)
 

@@ -3,10 +3,12 @@
 import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
+import { MaintenanceStore } from "../database/MaintenanceStore.ts"
 import { AssetRoutes } from "../html/assets.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
+import { RefusedRedirects } from "../oauth/authorize/RefusedRedirects.ts"
 import { AuthorizeRoutes } from "../oauth/authorize/routes.ts"
 import { ClientDocuments } from "../oauth/clients/ClientDocuments.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
@@ -21,8 +23,10 @@ import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { AccountRoutes } from "../pages/account.ts"
+import { AdminClientsRoutes } from "../pages/admin/clients.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
+import { AdminServerRoutes } from "../pages/admin/server.ts"
 import { CodesRoutes } from "../pages/codes.ts"
 import { ConnectionRoutes } from "../pages/connections.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
@@ -44,6 +48,7 @@ import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
 import { Front } from "../web/front.ts"
 import { listener } from "../web/listener.ts"
+import { RefuseDemo, setupUrl, tellOfPasskeys } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
 import { welcome } from "./welcome.ts"
@@ -66,6 +71,8 @@ const Routes = Layer.mergeAll(
   ConnectionRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
+  AdminClientsRoutes,
+  AdminServerRoutes,
   HealthRoutes,
   Front
 )
@@ -81,6 +88,7 @@ export const Stores = Layer.mergeAll(
   ConsentStore.layer,
   RecoveryStore.layer,
   Identities.layer,
+  MaintenanceStore.layer,
   Passkeys.layer
 ).pipe(Layer.provide(Revocations.layer))
 
@@ -95,8 +103,16 @@ const Scopes = Layer.effect(
 /** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
+  Layer.provide(RefuseDemo),
   Layer.provide(
-    Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer, Upstream.layer)
+    Layer.mergeAll(
+      RateLimits.layer,
+      ClientDocuments.layer,
+      PeopleInteraction,
+      Throttle.layer,
+      RefusedRedirects.layer,
+      Upstream.layer
+    )
   ),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)
@@ -108,9 +124,11 @@ const Welcome = Layer.effectDiscard(
     yield* Effect.logInfo("listening").pipe(
       Effect.annotateLogs({ host: config.host, port: config.port, base_url: config.issuer })
     )
+    if (config.worker !== 1) return
     const { current } = yield* Toolset
     const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
-    if (config.worker === 1) yield* Console.log(welcome(config, scopes))
+    yield* Console.log(welcome(config, scopes, yield* setupUrl))
+    yield* tellOfPasskeys
   })
 )
 

@@ -1,38 +1,48 @@
 /** Deletes what has expired: a scheduled fiber of the server, and a program of its own (`npm run cleanup:run`). */
 
-import { Clock, Effect, Layer, Schedule } from "effect"
+import { Clock, Effect, Layer, Record as Rec, Schedule } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import { MaintenanceStore } from "../database/MaintenanceStore.ts"
+import type { StoreUnavailable } from "../database/query.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
 import type { Swept } from "../oauth/grants/sweep.sql.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
+import { People } from "../people/People.ts"
+import type { PeopleSwept } from "../people/sweep.sql.ts"
 
 /** Rows of a kind in one transaction: short enough that nobody waits for it. */
 const BATCH = 1000
 
-const add = (left: Swept, right: Swept): Swept => ({
-  authorizationCodes: left.authorizationCodes + right.authorizationCodes,
-  decisions: left.decisions + right.decisions,
-  accessTokens: left.accessTokens + right.accessTokens,
-  refreshTokens: left.refreshTokens + right.refreshTokens,
-  sessions: left.sessions + right.sessions
-})
+/** Batch after batch until every kind came up short; what was deleted in all, kind by kind. */
+const untilShort = <Kind extends string, E, R>(
+  sweep: (batch: number) => Effect.Effect<Readonly<Record<Kind, number>>, E, R>,
+  batch: number
+) =>
+  Effect.gen(function* () {
+    let total = yield* sweep(batch)
+    for (let last = total; Object.values<number>(last).some((count) => count >= batch); ) {
+      last = yield* sweep(batch)
+      const counts = last
+      total = Rec.map(total, (count, kind) => count + counts[kind])
+    }
+    return total
+  })
 
-/** One pass: batch after batch until every kind came up short. Logs counts and duration, and answers the counts. */
+/** One pass. Logs counts and duration, keeps them for operators, and answers the counts. */
 export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   const store = yield* TokenStore
   const registry = yield* ClientRegistry
+  const people = yield* People
   const started = yield* Clock.currentTimeMillis
 
-  let swept = yield* store.sweep(batch)
-  for (let last = swept; Object.values(last).some((count) => count >= batch); swept = add(swept, last)) {
-    last = yield* store.sweep(batch)
+  const total = {
+    ...(yield* untilShort<keyof Swept, StoreUnavailable, never>(store.sweep, batch)),
+    // After the sessions: a client is not used when it has none.
+    ...(yield* untilShort((most) => Effect.map(registry.sweep(most), (clients) => ({ clients })), batch)),
+    ...(yield* untilShort<keyof PeopleSwept, StoreUnavailable, never>(people.sweep, batch))
   }
-  // After the sessions: a client is not used when it has none.
-  let clients = yield* registry.sweep(batch)
-  for (let last = clients; last >= batch; clients += last) last = yield* registry.sweep(batch)
-
-  const total = { ...swept, clients }
   const ms = (yield* Clock.currentTimeMillis) - started
+  yield* (yield* MaintenanceStore).record("cleanup", { ...total, ms })
   yield* Effect.logInfo("cleanup").pipe(Effect.annotateLogs({ ...total, ms }))
   return total
 })

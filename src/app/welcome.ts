@@ -2,7 +2,7 @@
 
 import type { ServerConfigShape } from "../config/ServerConfig.ts"
 
-export const welcome = (config: ServerConfigShape, scopes: Iterable<string>): string => {
+export const welcome = (config: ServerConfigShape, scopes: Iterable<string>, setupUrl: string | undefined): string => {
   const { issuer, resource, seedClient } = config
   const database =
     config.database._tag === "Embedded"
@@ -27,6 +27,15 @@ export const welcome = (config: ServerConfigShape, scopes: Iterable<string>): st
     ...client,
     `  Database        ${database}`,
     "",
+    ...(setupUrl === undefined
+      ? []
+      : [
+          `Set up  ${setupUrl}`,
+          config.demoConsent
+            ? "Until somebody follows that link and owns this server, anybody who reaches it can connect."
+            : "Until somebody follows that link and owns this server, no app can be connected.",
+          ""
+        ]),
     "Next: give your MCP client the MCP address. It makes itself known and opens a consent page in",
     "your browser; allow it, and the tools are there. npm run doctor says which clients can connect,",
     "README.md what to type in each.",

@@ -68,8 +68,10 @@ const withPassword = (kind: LinkKind) =>
     const password = Redacted.make(sent.get("password") ?? "")
     const { issuer } = yield* ServerConfig
     const surroundings = { name: known.name, email: known.email, host: new URL(issuer).hostname }
-    const refused = yield* Effect.flip(Policy.check(password, surroundings)).pipe(Effect.option)
-    if (refused._tag === "Some") return yield* choose(kind, known, { password: refused.value.why })
+    const why = yield* Effect.catchTag(Policy.check(password, surroundings), "PasswordRefused", ({ why }) =>
+      Effect.succeed(why)
+    )
+    if (why !== undefined) return yield* choose(kind, known, { password: why })
     const hash = yield* Argon2id.hash(password)
     const people = yield* People
     const address = yield* callerAddress

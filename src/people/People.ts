@@ -9,6 +9,7 @@ import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, makePeople } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
+import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
 
 /** The link was used, has expired, or never was. */
 export class LinkSpent extends Schema.TaggedError<LinkSpent>()("LinkSpent", {}) {}
@@ -82,6 +83,8 @@ export class People extends Context.Service<
     /** Follows a link of reset: `wayIn` is written, or nothing has changed. */
     readonly renew: <E>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | Refusal<E>>
 
+    /** Deletes at most `batch` rows of each kind that nobody can use any more, and counts them. */
+    readonly sweep: (batch: number) => Store<PeopleSwept>
     readonly record: (event: NewEvent) => Store<void>
     readonly events: (filter: EventFilter) => Store<ReadonlyArray<EventRow>>
   }
@@ -93,6 +96,7 @@ export class People extends Context.Service<
       const people = makePeople(sql)
       const links = makeLinks(sql)
       const events = makeEvents(sql)
+      const sweep = makePeopleSweep(sql)
 
       let isSetUp = false
       const notice = (found: boolean) =>
@@ -164,6 +168,7 @@ export class People extends Context.Service<
           ),
         enrol: (...given) => operation(atOnce(enrol(...given))),
         renew: (...given) => operation(atOnce(renew(...given))),
+        sweep: (batch) => operation(sweep(batch)),
         record: (event) => Effect.asVoid(operation(recordEvent(sql, event))),
         events: (filter) => operation(events.list(filter))
       })

@@ -80,7 +80,7 @@ export class Throttle extends Context.Service<
         return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined
       }
 
-      const nameOf = ({ name }: Try) => name.toLowerCase()
+      const nameOf = ({ name }: Try) => name.toLowerCase().slice(0, 254)
 
       const failuresOf = (name: string, now: number) => {
         const known = failures.get(name)
@@ -99,7 +99,7 @@ export class Throttle extends Context.Service<
         }),
         failed: Effect.fnUntraced(function* (attempt) {
           const now = yield* Clock.currentTimeMillis
-          const name = nameOf(attempt).slice(0, 254)
+          const name = nameOf(attempt)
           const count = failuresOf(name, now) + 1
           failures.delete(name)
           const [oldest] = failures.size >= NAMES ? failures.keys() : []

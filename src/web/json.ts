@@ -1,21 +1,43 @@
 /**
  * JSON as two careful readers would agree on it (RFC 8259 §4, RFC 7493): no name twice in an object, no lone surrogate,
- * no depth that only a parser's stack limits. What a proxy or a log reads is then what we read.
+ * no depth that only a parser's stack limits, no more values than are read in a moment (RFC 8259 §9). What a proxy or a log
+ * reads is then what we read.
  */
 
 import { Option, Result } from "effect"
 
 const MAX_DEPTH = 64
-const [BACKSLASH, COLON] = [0x5c, 0x3a] as const
+/** A text of a mebibyte may hold half a million, and whoever reads it after us pays for each. */
+const MAX_VALUES = 10_000
+const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x7b] as const
 const WHITESPACE = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /** The value, or `None` when the text is not strict JSON. */
-export const parse = (text: string): Option.Option<unknown> =>
-  Option.filter(Result.getSuccess(Result.try((): unknown => JSON.parse(text))), (value) => {
+export const parse = (text: string): Option.Option<unknown> => {
+  if (!hasFewValues(text)) return Option.none()
+  return Option.filter(Result.getSuccess(Result.try((): unknown => JSON.parse(text))), (value) => {
     // A name that stands twice in an object of the text is there once in the value, so it is enough to count.
     const names = countNames(value, 0, text.includes("\\u"))
     return names === namesIn(text) && text.isWellFormed()
   })
+}
+
+/** Whether a text that may be JSON has no more values than that, by what stands before each: told before one is made. */
+const hasFewValues = (text: string): boolean => {
+  if (text.length <= MAX_VALUES) return true
+  let values = 0
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) {
+      at = endOfText(text, at)
+      // It has no end, and so it is none.
+      if (at < 0) return true
+    } else if (character === COMMA || character === BRACKET || character === BRACE) {
+      if (++values > MAX_VALUES) return false
+    }
+  }
+  return true
+}
 
 /** How many names the objects of a value have; `NaN` when it is too deep, or a text or name is not to be had in it. */
 const countNames = (value: unknown, depth: number, hasEscapes: boolean): number => {
@@ -38,8 +60,7 @@ const countNames = (value: unknown, depth: number, hasEscapes: boolean): number 
 const namesIn = (text: string): number => {
   let names = 0
   for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    do at = text.indexOf('"', at + 1)
-    while (isEscaped(text, at))
+    at = endOfText(text, at)
     do at++
     while (WHITESPACE.has(text.charCodeAt(at)))
     if (text.charCodeAt(at) === COLON) names++
@@ -47,9 +68,12 @@ const namesIn = (text: string): number => {
   return names
 }
 
-/** Whether an odd number of backslashes stands before this place. */
-const isEscaped = (text: string, at: number): boolean => {
-  let start = at
-  while (text.charCodeAt(start - 1) === BACKSLASH) start--
-  return (at - start) % 2 === 1
+/** Where the quotation that begins here ends; -1 when it does not. */
+const endOfText = (text: string, begin: number): number => {
+  for (let at = begin + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) return at
+    if (character === BACKSLASH) at++
+  }
+  return -1
 }

@@ -4,9 +4,11 @@ import { TestClock } from "effect/testing"
 import { ScheduledCleanup } from "../../src/app/cleanup.ts"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { MaintenanceStore } from "../../src/database/MaintenanceStore.ts"
 import { StoreUnavailable } from "../../src/database/query.ts"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
+import { People } from "../../src/people/People.ts"
 
 const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
 
@@ -24,9 +26,13 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
         })
     })
     const registry = Layer.mock(ClientRegistry, { sweep: () => Effect.succeed(0) })
+    const people = Layer.mock(People, {
+      sweep: () => Effect.succeed({ browserSessions: 0, ceremonies: 0, links: 0 })
+    })
+    const maintenance = Layer.mock(MaintenanceStore, { record: () => Effect.void })
     yield* Layer.build(
       ScheduledCleanup.pipe(
-        Layer.provide(Layer.merge(store, registry)),
+        Layer.provide(Layer.mergeAll(store, registry, people, maintenance)),
         Layer.provide(Logging),
         Layer.provide(ServerConfig.layerOf({ LOG_LEVEL: "none", ...variables }))
       )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { sslOption, tlsRequest, verifies } from "../../src/database/tls.ts"
 import { onBothDatabases } from "../support/postgres.ts"
@@ -80,8 +80,13 @@ onBothDatabases((name, database) => {
         const insert = sql`insert into mcp.audit_events (event) values ('test')`
         const failed = yield* Effect.exit(sql.withTransaction(Effect.andThen(insert, Effect.fail("no"))))
         assert.isTrue(Exit.isFailure(failed))
-        const fiber = yield* Effect.forkChild(sql.withTransaction(Effect.andThen(insert, Effect.never)))
-        yield* Effect.sleep("100 millis")
+        const inserted = yield* Deferred.make<void>()
+        const fiber = yield* Effect.forkChild(
+          sql.withTransaction(
+            insert.pipe(Effect.andThen(Deferred.succeed(inserted, undefined)), Effect.andThen(Effect.never))
+          )
+        )
+        yield* Deferred.await(inserted)
         yield* Fiber.interrupt(fiber)
         assert.deepStrictEqual(yield* sql`select count(*)::int as n from mcp.audit_events where event = 'test'`, [
           { n: 0 }

@@ -85,8 +85,7 @@ describe("outbound", () => {
       yield* failsWith([answerJson([KEY])], /not understood/)
       yield* failsWith([(_, response) => response.destroy()], /could not be reached/, 3)
       const broken: Answering = (_, response) => {
-        response.writeHead(200).write("{")
-        setTimeout(() => response.destroy(), 10)
+        response.writeHead(200).write("{", () => response.destroy())
       }
       yield* failsWith([broken], /broke off its answer/, 3)
     })

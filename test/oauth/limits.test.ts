@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Fiber, Redacted } from "effect"
+import { Deferred, Effect, Fiber, Redacted } from "effect"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import * as SlowHash from "../../src/oauth/clients/slowHash.ts"
 import { testApp } from "../support/app.ts"
@@ -131,9 +131,13 @@ describe("rate limits", () => {
           const ask = (client_secret: string, address: string) =>
             postForm("/token", { grant_type: "junk", client_id: "confidential", client_secret }, from(address))
           assert.strictEqual((yield* ask("hunter2", "203.0.113.1")).body.error, "unsupported_grant_type")
-          const guesses = Array.from({ length: 100 }, (_, count) => ask(`guess ${count}`, "203.0.113.66"))
+          const told = yield* Deferred.make<void>()
+          const guesses = Array.from({ length: 100 }, (_, count) =>
+            Effect.tap(ask(`guess ${count}`, "203.0.113.66"), () => Deferred.succeed(told, undefined))
+          )
           const flood = yield* Effect.forkChild(Effect.all(guesses, { concurrency: "unbounded" }))
-          yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 50)))
+          // The first to be answered are those that are too many: the others wait by then.
+          yield* Deferred.await(told)
           assert.strictEqual((yield* ask("hunter2", "203.0.113.1")).body.error, "unsupported_grant_type")
           const answers = yield* Fiber.join(flood)
           const refused = answers.filter(({ status }) => status === 429)

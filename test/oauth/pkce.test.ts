@@ -40,4 +40,10 @@ describe("PKCE (RFC 7636)", () => {
       assert.isFalse(Pkce.isVerifier(bad))
     }
   })
+
+  it("AZ12 a challenge is 43 characters of base64url, without padding", () => {
+    assert.isTrue(Pkce.isChallenge("a".repeat(43)))
+    for (const wrong of [42, 44].map((length) => "a".repeat(length))) assert.isFalse(Pkce.isChallenge(wrong))
+    for (const end of ["=", "\n", " "]) assert.isFalse(Pkce.isChallenge("a".repeat(43) + end))
+  })
 })

@@ -14,6 +14,7 @@ import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
 import type { People } from "../../src/people/People.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
 import type { Toolset } from "../../src/toolsets/Toolset.ts"
+import { TestDatabase } from "./postgres.ts"
 import * as RealPostgres from "./realPostgres.ts"
 
 export class TestApp extends Context.Service<
@@ -26,6 +27,10 @@ export const freePort = Effect.promise(RealPostgres.freePort)
 
 /** Quiet, unlimited and without cleanup, unless a suite says otherwise. */
 const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_ENABLED: "false" }
+
+/** With `TEST_DATABASE=postgres`, suites over the embedded Postgres are over a database of their own in the real one. */
+const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
+  process.env.TEST_DATABASE === "postgres" && database === TestDatabase.pglite ? TestDatabase.quick : database
 
 /** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
 export const testApp = <E>(
@@ -58,7 +63,7 @@ export const testApp = <E>(
       return Layer.provideMerge(app, App).pipe(
         Layer.provide(toolset),
         Layer.provide(web),
-        Layer.provideMerge(database),
+        Layer.provideMerge(chosen(database)),
         Layer.provideMerge(Logging),
         Layer.provideMerge(config)
       )

@@ -21,6 +21,19 @@ describe("strict JSON", () => {
     assert.isTrue(isStrict('{"a":"\\"a\\":","b":"}{"}'))
   })
 
+  it("F1 no more values are read than a moment allows, and texts are as long as they like", () => {
+    const many = (count: number, value: string) => `[${Array.from({ length: count }, () => value).join(",")}]`
+    assert.isTrue(isStrict(many(10_000, "1")))
+    assert.isFalse(isStrict(many(10_001, "1")))
+    assert.isFalse(isStrict(many(5001, "{}")))
+    assert.isFalse(isStrict(many(5001, "[]")))
+    for (const text of [",", "[{", '\\"', "\\\\"]) {
+      assert.isTrue(isStrict(`{"a":"${text.repeat(100_000)}","b":[",",","]}`), text)
+      assert.isFalse(isStrict(`["${text.repeat(100_000)}`), text)
+    }
+    assert.isFalse(isStrict(`{"a":"${'\\"'.repeat(100_000)}","a":1}`))
+  })
+
   it("MC10 depth, lone surrogates, __proto__ and broken text are refused", () => {
     assert.isFalse(isStrict("[".repeat(100_000) + "]".repeat(100_000)))
     assert.isFalse(isStrict("[".repeat(65) + "]".repeat(65)))

@@ -50,6 +50,7 @@ describe("allow-lists", () => {
     assert.isTrue(originAllowed(["http://localhost:*"], `http://localhost:${port}`))
     assert.isTrue(originAllowed(["http://localhost:*"], "http://localhost"))
     assert.isFalse(originAllowed(["http://localhost:*"], `http://localhost.evil.example:${port}`))
+    assert.isFalse(originAllowed(["http://localhost:*"], `http://localhost:${port}.evil.example`))
   })
 
   it("F23 an entry with an open scheme admits each page of that app alone", () => {

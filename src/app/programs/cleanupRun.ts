@@ -2,9 +2,11 @@
 
 import { Console, Effect, Layer } from "effect"
 import * as Database from "../../database/connect.ts"
+import { MaintenanceStore } from "../../database/MaintenanceStore.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
+import { People } from "../../people/People.ts"
 import { cleanUp } from "../cleanup.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 
@@ -13,13 +15,14 @@ const program = Effect.gen(function* () {
   yield* Console.log(
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
       `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
-      `${swept.clients} unused clients`
+      `${swept.clients} unused clients, ` +
+      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins`
   )
 })
 
 program.pipe(
   Effect.provide(
-    Layer.merge(TokenStore.layer, ClientRegistry.layer).pipe(
+    Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, People.layer, MaintenanceStore.layer).pipe(
       Layer.provide(Revocations.layer),
       Layer.provide(Database.layer),
       Layer.provideMerge(Settings)

@@ -25,6 +25,7 @@ import { TokenStore } from "../grants/TokenStore.ts"
 import { type Collected, collect, type Parameters, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
+import { RefusedRedirects } from "./RefusedRedirects.ts"
 
 /** A checked authorization request; its redirect URI is one of the client's. */
 export interface AuthorizationRequest {
@@ -76,6 +77,7 @@ export const matchClient = Effect.fn("authorize.matchClient")(function* (
     yield* Effect.logWarning("redirect_uri is not registered").pipe(
       Effect.annotateLogs({ client_id: clientId, redirect_uri: redirectUri.slice(0, 512) })
     )
+    yield* (yield* RefusedRedirects).note(clientId, redirectUri)
     return yield* new ShownToUser({ reason: "redirect_uri_unregistered" })
   }
   return { client, snapshot, redirectUri }

@@ -15,6 +15,9 @@ export class ClientRegistry extends Context.Service<
   ClientRegistry,
   {
     readonly find: (clientId: string) => Effect.Effect<Client | undefined, StoreUnavailable>
+    /** At most so many: the configured ones and the documents first. */
+    readonly list: (limit: number) => Effect.Effect<ReadonlyArray<Client>, StoreUnavailable>
+    readonly setDisabled: (clientId: string, isDisabled: boolean) => Effect.Effect<void, StoreUnavailable>
     /** Registers a client, or replaces what is known of it. Its sessions go on. */
     readonly save: (client: Client) => Effect.Effect<void, StoreUnavailable>
     /**
@@ -83,6 +86,10 @@ export class ClientRegistry extends Context.Service<
 
       return ClientRegistry.of({
         find,
+        list: Effect.fn("ClientRegistry.list")((limit) => operation(clients.list(limit))),
+        setDisabled: Effect.fn("ClientRegistry.setDisabled")((clientId, isDisabled) =>
+          operation(clients.setDisabled(clientId, isDisabled)).pipe(Effect.asVoid, changing(EVERYTHING))
+        ),
         save: Effect.fn("ClientRegistry.save")((client) =>
           operation(clients.save(client)).pipe(Effect.asVoid, changing(client.clientId))
         ),

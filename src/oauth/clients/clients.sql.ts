@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { firstRow } from "../../database/query.ts"
+import { firstRow, rows } from "../../database/query.ts"
 import { AUTH_METHODS, type Client, GRANT_TYPES } from "./client.ts"
 import { KeySet } from "./keySet.ts"
 import type { EffectiveMetadata } from "./metadata.ts"
@@ -29,6 +29,7 @@ const ClientRow = Schema.Struct({
   disabled: Schema.Boolean
 })
 const decodeClient = firstRow(ClientRow)
+const decodeClients = rows(ClientRow)
 const decodeRegistration = firstRow(
   Schema.Struct({
     ...ClientRow.fields,
@@ -131,6 +132,19 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
       where client_id = ${client.clientId}`
   }
 
+  /** Those that were registered or changed last go first; what registered itself is many. */
+  const list = (limit: number) =>
+    Effect.map(
+      decodeClients(sql`
+        select ${columns} from mcp.oauth_clients
+        order by origin = 'dynamic', updated_at desc, client_id limit ${limit}`),
+      (found) => found.map(toClient)
+    )
+
+  const setDisabled = (clientId: string, isDisabled: boolean) => sql`
+    update mcp.oauth_clients set disabled_at = ${isDisabled ? sql`coalesce(disabled_at, clock_timestamp())` : null}
+    where client_id = ${clientId}`
+
   const bury = (reason: string) => sql`
     insert into mcp.oauth_deleted_clients (client_id, reason) select client_id, ${reason} from gone
     on conflict (client_id) do update set reason = excluded.reason, deleted_at = excluded.deleted_at`
@@ -178,5 +192,18 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
     return reaped.length
   })
 
-  return { find, save, remember, register, findRegistration, update, remove, wasRemoved, spendAssertion, sweep }
+  return {
+    find,
+    list,
+    setDisabled,
+    save,
+    remember,
+    register,
+    findRegistration,
+    update,
+    remove,
+    wasRemoved,
+    spendAssertion,
+    sweep
+  }
 }

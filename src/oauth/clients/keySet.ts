@@ -5,8 +5,9 @@ import { Option, Schema, SchemaTransformation } from "effect"
 /** Members of a private or symmetric key (RFC 7518 §6): a client that publishes them has lost them. */
 const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"]
 
-/** More keys than anybody rotates through. */
+/** More keys than anybody rotates through, and of how many they are chosen: to look at each costs something. */
 export const MAX_KEYS = 20
+const MAX_LOOKED_AT = 200
 
 const text = Schema.optionalKey(Schema.String)
 
@@ -34,7 +35,10 @@ export const KeySet = Schema.Struct({ keys: Schema.Array(Schema.Unknown) }).pipe
     Schema.Struct({ keys: Schema.mutable(Schema.Array(JsonWebKey)) }),
     SchemaTransformation.transform({
       decode: ({ keys }) => ({
-        keys: keys.flatMap((key) => (isPrivate(key) ? [] : Option.toArray(decodeKey(key)))).slice(0, MAX_KEYS)
+        keys: keys
+          .slice(0, MAX_LOOKED_AT)
+          .flatMap((key) => (isPrivate(key) ? [] : Option.toArray(decodeKey(key))))
+          .slice(0, MAX_KEYS)
       }),
       encode: ({ keys }): { readonly keys: ReadonlyArray<unknown> } => ({ keys })
     })
@@ -42,7 +46,7 @@ export const KeySet = Schema.Struct({ keys: Schema.Array(Schema.Unknown) }).pipe
 )
 export type JsonWebKeySet = typeof KeySet.Type
 
-const isSymmetric = Schema.is(Schema.Struct({ kty: Schema.Literal("oct") }))
+const isSymmetric = (key: unknown) => typeof key === "object" && key !== null && "kty" in key && key.kty === "oct"
 const isKeySet = Schema.is(Schema.Struct({ keys: Schema.Array(Schema.Unknown) }))
 
 /** Whether a key set gives away what only its owner should have. */

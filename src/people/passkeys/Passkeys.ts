@@ -218,6 +218,8 @@ export class Passkeys extends Context.Service<
         const { challenge } = yield* answered("passkey used", response.clientDataJSON)
         const key = yield* operation(store.keyOf(id, hostname))
         if (key === undefined) return yield* unknown
+        // Nobody was named before, so the authenticator has to say whose it is (WebAuthn §7.2 step 6).
+        if (response.userHandle !== Buffer.from(key.webauthn_id).toString("base64url")) return yield* unfit
         const { verified, authenticationInfo } = yield* judged(() =>
           verifyAuthenticationResponse({
             ...here,

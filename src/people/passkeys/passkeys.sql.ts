@@ -42,6 +42,7 @@ const decodePasskeys = rows(
 const decodeKey = firstRow(
   Schema.Struct({
     person_id: Schema.String,
+    webauthn_id: Schema.Uint8Array,
     public_key: Schema.Uint8Array,
     counter: Schema.Number,
     is_synced: Schema.Boolean,
@@ -70,7 +71,7 @@ export const makePasskeys = (sql: SqlClient.SqlClient) => {
   /** What a passkey of this host is checked by. */
   const keyOf = (id: string, rpId: string) =>
     decodeKey(sql`
-      select k.person_id::text, k.public_key, k.counter::float8 as counter, k.is_synced, k.transports
+      select k.person_id::text, p.webauthn_id, k.public_key, k.counter::float8 as counter, k.is_synced, k.transports
       from mcp.passkeys k join mcp.people p on p.id = k.person_id
       where k.credential_id = ${id} and k.rp_id = ${rpId} and p.disabled_at is null`)
 

@@ -2,6 +2,7 @@
 
 import { Worker } from "node:worker_threads"
 import { Effect, Redacted, Schema } from "effect"
+import { inTurn } from "./argon2id.ts"
 
 const [LEAST, MOST] = [8, 256] as const
 
@@ -26,19 +27,20 @@ const bare = (text: string) =>
 const isObvious = (password: string, { name, email, host }: Surroundings) => {
   const [local = "", domain = ""] = email.split("@")
   const words = ["gatehouse", name, email, local, domain, host, ...host.split("."), ...name.split(/\s+/)]
-  return [password.toLowerCase(), bare(password)].some((text) =>
-    words.some((word) => word !== "" && text === word.toLowerCase())
-  )
+  const obvious = new Set(words.flatMap((word) => [word.toLowerCase(), bare(word)]).filter((word) => word !== ""))
+  return obvious.has(password.toLowerCase()) || obvious.has(bare(password))
 }
 
-/** Aside, whatever it costs to know. */
+/** Aside, whatever it costs to know; in turn with the hashes, since a thread is no less. */
 const isCommon = (password: string) =>
-  Effect.callback<boolean>((resume) => {
-    const worker = new Worker(new URL("./common.ts", import.meta.url), { workerData: password.toLowerCase() })
-    worker.once("message", (found: boolean) => resume(Effect.succeed(found)))
-    worker.once("error", (error) => resume(Effect.die(error)))
-    return Effect.promise(() => worker.terminate())
-  })
+  inTurn(
+    Effect.callback<boolean>((resume) => {
+      const worker = new Worker(new URL("./common.ts", import.meta.url), { workerData: password.toLowerCase() })
+      worker.once("message", (found: boolean) => resume(Effect.succeed(found)))
+      worker.once("error", (error) => resume(Effect.die(error)))
+      return Effect.promise(() => worker.terminate())
+    })
+  )
 
 /** Passes, or says why not. Counted are characters, whatever they are made of. */
 export const check = Effect.fn("passwords.check")(function* (secret: Redacted.Redacted, surroundings: Surroundings) {

@@ -174,7 +174,10 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
 
   it.effect("AZ10 to AZ12 a missing or other PKCE challenge or method is invalid_request", () =>
     Effect.gen(function* () {
-      yield* isSent(yield* ask({ code_challenge: undefined }), "invalid_request")
+      const without = yield* ask({ code_challenge: undefined })
+      yield* isSent(without, "invalid_request")
+      // Told as what it is: most who meet this have never heard of PKCE.
+      assert.strictEqual(locationOf(without).searchParams.get("error_description"), "code_challenge is missing")
       for (const method of [undefined, "plain", "s256", "S512", ""]) {
         yield* isSent(yield* ask({ code_challenge_method: method }), "invalid_request")
       }
@@ -293,6 +296,15 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       yield* isSent(yield* ask({ request: "x" }), "request_not_supported")
       yield* isSent(yield* ask({ request_uri: "https://evil.example/x" }), "request_uri_not_supported")
+    })
+  )
+
+  it.effect("the answer to a code request goes into the query, and nowhere else", () =>
+    Effect.gen(function* () {
+      for (const response_mode of ["fragment", "form_post", "query.jwt"]) {
+        yield* isSent(yield* ask({ response_mode }), "invalid_request")
+      }
+      isPage(yield* ask({ response_mode: "query" }), 200)
     })
   )
 

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto"
+import { createHmac, randomBytes } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { Option, Schema } from "effect"
 import * as ConsentForm from "../../../src/oauth/authorize/consentForm.ts"
@@ -58,5 +58,10 @@ describe("consent forms", () => {
       "base64url"
     )
     assert.isFalse(passes(`${forged}.${signature}`, one.csrf_token, mine))
+    // Each of the two has to be right by itself.
+    const csrfOf = (transaction: string) =>
+      createHmac("sha256", key.consentKey).update(`csrf\n${transaction}\n${mine}`).digest("base64url")
+    assert.isTrue(passes(one.transaction, csrfOf(one.transaction), mine))
+    assert.isFalse(passes(`${forged}.${signature}`, csrfOf(`${forged}.${signature}`), mine))
   })
 })

@@ -312,6 +312,10 @@ layer(testApp(TestDatabase.quick), options)("dynamic registration (RFC 7591)", (
       const { status, body } = yield* register({ ...keyed, jwks })
       assert.strictEqual(status, 201)
       assert.deepStrictEqual(body.jwks, { keys: [good] })
+      // Who publishes a secret has lost it, whatever stands beside it.
+      for (const lost of [{ ...good, d: "AQAB" }, { kty: "oct", k: "AQAB" }, { kty: "oct" }]) {
+        yield* refused({ ...keyed, jwks: { keys: [good, lost] } }, "invalid_client_metadata")
+      }
       for (const wrong of [{ keys: jwks.keys.slice(1) }, { keys: [] }, { keys: "x" }, [], "x"]) {
         yield* refused({ ...keyed, jwks: wrong }, "invalid_client_metadata")
       }

@@ -10,7 +10,17 @@ import { TokenStore } from "../../../src/oauth/grants/TokenStore.ts"
 import { newCode, publicClient, REDIRECT_URI, refreshRequest, tokens } from "../../support/grants.ts"
 import { onBothDatabases } from "../../support/postgres.ts"
 
-const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0, clients: 0 }
+const NOTHING = {
+  authorizationCodes: 0,
+  decisions: 0,
+  accessTokens: 0,
+  refreshTokens: 0,
+  sessions: 0,
+  clients: 0,
+  browserSessions: 0,
+  ceremonies: 0,
+  links: 0
+}
 
 onBothDatabases((name, database) => {
   const services = Stores.pipe(

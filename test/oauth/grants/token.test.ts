@@ -202,8 +202,12 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       const client_id = yield* confidential
       const authorization = basic(client_id, SECRET)
-      isError(yield* postForm("/token", { client_secret: SECRET }, { authorization }), 400, "invalid_request")
-      isError(yield* postForm("/token", { client_id: "demo" }, { authorization }), 400, "invalid_request")
+      // Who is not authenticated is not told so of the grant type.
+      const grant_type = "junk"
+      isError(yield* postForm("/token", { grant_type }, { authorization }), 400, "unsupported_grant_type")
+      for (const more of [{ client_secret: SECRET }, { client_assertion: "x" }, { client_id: "demo" }]) {
+        isError(yield* postForm("/token", { grant_type, ...more }, { authorization }), 400, "invalid_request")
+      }
       isError(yield* postForm("/token", { client_id: "demo", client_secret: "x" }), 401, "invalid_client")
       isError(yield* postForm("/token", {}, { authorization: basic("demo", "x") }), 401, "invalid_client")
     })

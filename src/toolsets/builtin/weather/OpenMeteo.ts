@@ -5,7 +5,7 @@ import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { Outbound } from "../../../net/outbound.ts"
 import { type Failure, ToolFailure } from "../../tool.ts"
 import { plainText } from "../../untrusted.ts"
-import { languagesOf } from "./areas.ts"
+import { languagesOf, openNames } from "./areas.ts"
 import {
   type Asked,
   askedOf,
@@ -92,6 +92,7 @@ export class OpenMeteo extends Context.Service<
     Effect.gen(function* () {
       const { weather } = yield* ServerConfig
       const outbound = yield* Outbound
+      openNames()
 
       /**
        * Candidates by name, best first, and those that fit, which is judged answer by answer: all at once would hold up

@@ -154,3 +154,8 @@ const nameOf = (code: string, language: string) => {
   names.set(key, name)
   return name
 }
+
+/** Opens the tables of names, which takes longer than a request may: to be called before there is one. */
+export const openNames = (): void => {
+  for (const language of ["en", ...LATIN]) nameOf("US", language)
+}

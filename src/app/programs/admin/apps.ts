@@ -1,0 +1,102 @@
+/** `admin apps …` and `admin events`. */
+
+import { Effect, Option, Predicate } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { TokenStore } from "../../../oauth/grants/TokenStore.ts"
+import { People } from "../../../people/People.ts"
+import { personOf } from "./people.ts"
+import { json, NotDone, printDone, printRows } from "./print.ts"
+
+const person = Flag.String("person").pipe(Flag.withDescription("an e-mail address: theirs alone"), Flag.optional)
+const limit = Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100))
+const before = Flag.String("before").pipe(Flag.withDescription("an id: only what came before it"), Flag.optional)
+
+const subjectOf = (person: Option.Option<string>) =>
+  Option.match(person, {
+    onNone: () => Effect.undefined,
+    onSome: (email) => Effect.map(personOf(email), ({ id }) => id)
+  })
+
+const list = Command.make(
+  "list",
+  { person, limit, before, json },
+  Effect.fn("apps list")(function* ({ person, limit, before, json }) {
+    const subject = yield* subjectOf(person)
+    const found = yield* (yield* TokenStore).connections({ subject, before: Option.getOrUndefined(before), limit })
+    const names = new Map((yield* (yield* People).list).map(({ id, email }) => [id, email]))
+    const rows = found.map((one) => ({
+      app: one.clientName,
+      person: names.get(one.subject) ?? one.subject,
+      state: one.status,
+      since: one.createdAt,
+      used: one.lastUsedAt,
+      from: one.lastAddress,
+      scopes: one.scopes,
+      client_id: one.clientId,
+      id: one.sessionId
+    }))
+    yield* printRows(json, ["app", "person", "state", "since", "used", "from", "client_id", "id"], rows)
+  })
+).pipe(Command.withDescription("What is connected, by whom"))
+
+const end = Command.make(
+  "end",
+  {
+    id: Argument.String("id").pipe(Argument.withDescription("of a connection"), Argument.optional),
+    person,
+    client: Flag.String("client").pipe(
+      Flag.withDescription("a client_id: all its connections of --person"),
+      Flag.optional
+    ),
+    json
+  },
+  Effect.fn("apps end")(function* ({ id, person, client, json }) {
+    const subject = yield* subjectOf(person)
+    const clientId = Option.getOrUndefined(client)
+    const what = Option.isSome(id)
+      ? { sessionId: id.value }
+      : subject !== undefined && clientId !== undefined
+        ? { subject, clientId }
+        : yield* new NotDone({ message: "say which: an id, or --person and --client" })
+    const ended = yield* (yield* TokenStore).disconnect(what, { actorId: undefined, address: undefined })
+    if (ended.length === 0) return yield* new NotDone({ message: "there is no such connection that lives" })
+    yield* printDone(json, { ended }, `${ended.length} ended: access is gone with the next request`)
+  })
+).pipe(Command.withDescription("Cut a connection off"))
+
+export const apps = Command.make("apps").pipe(
+  Command.withDescription("What is connected"),
+  Command.withSubcommands([list, end])
+)
+
+export const events = Command.make(
+  "events",
+  {
+    person,
+    event: Flag.String("event").pipe(Flag.withDescription("a kind, such as signed_in"), Flag.optional),
+    limit,
+    before,
+    json
+  },
+  Effect.fn("events")(function* ({ person, event, limit, before, json }) {
+    const place = Option.getOrUndefined(before)
+    if (place !== undefined && !/^\d{1,18}$/.test(place)) return yield* new NotDone({ message: "--before takes an id" })
+    const found = yield* (yield* People).events({
+      personId: yield* subjectOf(person),
+      event: Option.getOrUndefined(event),
+      before: place,
+      limit
+    })
+    const rows = found.map((one) => ({
+      at: one.at,
+      event: one.event,
+      person: one.person_email ?? one.person_id ?? undefined,
+      by: one.actor_email ?? undefined,
+      client_id: one.client_id ?? undefined,
+      from: one.address ?? undefined,
+      detail: Predicate.isObject(one.detail) ? one.detail : undefined,
+      id: one.id
+    }))
+    yield* printRows(json, ["at", "event", "person", "by", "client_id", "from", "detail", "id"], rows)
+  })
+).pipe(Command.withDescription("What happened, the newest first"))
