@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto"
-import { Cache, Context, Duration, Effect, Exit, Layer, Redacted, Schema } from "effect"
+import { Cache, Clock, Context, Duration, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import * as client from "openid-client"
 import { isGoogle, type ProviderConfig } from "../../config/providers.ts"
@@ -208,7 +208,7 @@ export class Upstream extends Context.Service<
 
       const finish = Effect.fn("Upstream.finish")(function* (
         name: string,
-        { verifier, state, nonce }: Ceremony,
+        { verifier, state, nonce, purpose }: Ceremony,
         query: URLSearchParams
       ) {
         const provider = find(name)
@@ -227,6 +227,13 @@ export class Upstream extends Context.Service<
         )
         const claims = tokens.claims()
         if (claims === undefined) return yield* Effect.die(new Error("an ID token was expected and verified"))
+        // A provider that says when it asked is held to it; of one that does not (Google) the prompt has to do.
+        const isStale = (yield* Clock.currentTimeMillis) / 1000 - (claims.auth_time ?? Infinity) > CEREMONY_SECONDS
+        if (purpose._tag === "SignIn" && purpose.isAgain && isStale) {
+          return yield* new UpstreamRefused({
+            explanation: `${provider.label} did not ask you anew. Sign out there first.`
+          })
+        }
         return identityOf(provider, claims.sub, yield* further(provider, configuration, tokens.access_token, claims))
       })
 
