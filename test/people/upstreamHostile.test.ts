@@ -12,6 +12,7 @@ import { type Answering, answerJson, answerText } from "../support/upstream.ts"
 
 type Hostile = Effect.Success<ReturnType<typeof hostileProvider>>
 class Corp extends Context.Service<Corp, Hostile>()("test/Corp") {}
+class Other extends Context.Service<Other, Hostile>()("test/Other") {}
 
 /** The server beside two providers without manners, each of which may let in anybody of corp.example. */
 const app = Layer.unwrap(
@@ -25,7 +26,8 @@ const app = Layer.unwrap(
     }
     return Layer.mergeAll(
       testApp(TestDatabase.quick, variables).pipe(Layer.provide(Layer.succeed(OutboundTimeout, Duration.seconds(3)))),
-      Layer.succeed(Corp, corp)
+      Layer.succeed(Corp, corp),
+      Layer.succeed(Other, other)
     )
   })
 )
@@ -160,9 +162,10 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("a provider tha
       Effect.gen(function* () {
         const corp = yield* prepare()
         const begun = yield* beginAt("/login/corp")
-        corp.state.claims = { ...HONEST, nonce: nonceOf(begun) }
-        assert.strictEqual((yield* comeBack(begun, {}, "other")).status, 403)
-        assert.strictEqual((yield* comeBack(begun, {}, "nobody")).status, 403)
+        for (const { state } of [corp, yield* Other]) state.claims = { ...HONEST, nonce: nonceOf(begun) }
+        for (const name of ["other", "nobody"]) {
+          assert.strictEqual((yield* comeBack(begun, {}, name)).status, 403)
+        }
         yield* nothingHappened
       })
     )
@@ -215,7 +218,6 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("a provider tha
 
   describe("answers", () => {
     const broken: Readonly<Record<string, Answering>> = {
-      "a giant one": answerText("x".repeat(300_000), 200, { "content-type": "application/json" }),
       "one that never comes": () => {},
       "one that breaks off": (_, response) => {
         response.writeHead(200, { "content-type": "application/json", "content-length": "100" }).write("{")
@@ -240,6 +242,14 @@ layer(app, { excludeTestServices: true, timeout: "60 seconds" })("a provider tha
         })
       )
     }
+
+    it.effect("ASVS 13.2.6 for a code: a giant one is 503, however good it is", () =>
+      Effect.gen(function* () {
+        const page = yield* attempt(yield* prepare(), { more: "x".repeat(300_000) })
+        assert.strictEqual(page.status, 503, page.text)
+        yield* nothingHappened
+      })
+    )
 
     it.effect("a secret that it does not know is the owner's to mend", () =>
       Effect.gen(function* () {
@@ -294,7 +304,17 @@ describe("discovery", () => {
         assert.isEmpty(cookieOf(page))
         assert.strictEqual((yield* request("/login")).status, 200)
       }
+      corp.state.answers = { [path]: answerJson({ issuer: "https://accounts.google.com" }) }
+      assert.strictEqual((yield* request("/login/corp")).status, 503)
       corp.state.answers = {}
+      assert.strictEqual((yield* request("/login/corp")).status, 303)
+    }).pipe(Effect.provide(Layer.fresh(app)))
+  )
+
+  it.live("sends nobody to what is no address of the web", () =>
+    Effect.gen(function* () {
+      const corp = yield* prepare()
+      yield* somebody("Ada")
       corp.state.metadata = { authorization_endpoint: "javascript:alert(1)" }
       assert.notStrictEqual((yield* request("/login/corp")).status, 303)
     }).pipe(Effect.provide(Layer.fresh(app)))
