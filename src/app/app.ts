@@ -17,6 +17,8 @@ import { RegistrationRoutes } from "../oauth/clients/routes.ts"
 import { DiscoveryRoutes } from "../oauth/discovery/routes.ts"
 import { TokenRoutes } from "../oauth/grants/routes.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
+import { OpenidRoutes } from "../oauth/openid/routes.ts"
+import { SigningKeys } from "../oauth/openid/SigningKeys.ts"
 import { RateLimits } from "../oauth/RateLimits.ts"
 import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
@@ -34,6 +36,7 @@ import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
 import { PasskeyRoutes } from "../pages/passkeys.ts"
+import { PasswordRoutes } from "../pages/password.ts"
 import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
@@ -41,6 +44,7 @@ import { Identities } from "../people/Identities.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
+import { PeopleSubjects } from "../people/subjects.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { Upstream } from "../people/upstream/Upstream.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
@@ -59,6 +63,7 @@ const Routes = Layer.mergeAll(
   AssetRoutes,
   AuthorizeRoutes,
   TokenRoutes,
+  OpenidRoutes,
   RegistrationRoutes,
   McpRoute,
   elsewhere(home),
@@ -67,6 +72,7 @@ const Routes = Layer.mergeAll(
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
+  PasswordRoutes,
   PasskeyRoutes,
   ConnectionRoutes,
   AdminPeopleRoutes,
@@ -89,7 +95,9 @@ export const Stores = Layer.mergeAll(
   RecoveryStore.layer,
   Identities.layer,
   MaintenanceStore.layer,
-  Passkeys.layer
+  Passkeys.layer,
+  SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer)),
+  PeopleSubjects.pipe(Layer.provide(People.layer))
 ).pipe(Layer.provide(Revocations.layer))
 
 /** The scopes that the tools declare, as they come and go. */

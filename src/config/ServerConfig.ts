@@ -104,6 +104,8 @@ export interface ServerConfigShape {
     /** Private-use URI schemes that redirect URIs may have (RFC 8252 §7.1). */
     readonly redirectSchemes: ReadonlyArray<string>
   }
+  /** What private keys in the database are sealed under, beside a key of the database's own. */
+  readonly sealingKey: Redacted.Redacted | undefined
   /** Upstream OpenID providers that people may sign in through. */
   readonly providers: ReadonlyArray<ProviderConfig>
   /** Whether plain MCP requests are answered without the SDK. */
@@ -198,6 +200,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Se
       documents: env.CLIENT_ID_METADATA_DOCUMENTS,
       redirectSchemes: env.REDIRECT_SCHEMES
     },
+    sealingKey: env.SEALING_KEY,
     providers,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,

@@ -160,6 +160,9 @@ export const Environment = Schema.Struct({
   REGISTRATION_TOKEN: Schema.optionalKey(
     Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
   ),
+  SEALING_KEY: Schema.optionalKey(
+    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
+  ),
   CLIENT_ID_METADATA_DOCUMENTS: withDefault(flag, true),
   REDIRECT_SCHEMES: withDefault(
     listOf(

@@ -100,7 +100,7 @@ export const confirmation = ({
 }: FormOptions & {
   readonly summary: string
   readonly explanation: string | Html
-}) => html`<details class="confirm" name="confirm">
+}) => html`<details class="confirm${options.buttons.some(({ look }) => look === "danger") && " danger"}" name="confirm">
 <summary>${summary}</summary>
 <div class="panel">
 <p>${explanation}</p>

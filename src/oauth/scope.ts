@@ -24,20 +24,28 @@ export const OFFLINE_ACCESS: Scope = {
 
 /** OpenID Connect Core §3.1.2.1. */
 export const OPENID: Scope = { name: "openid", consent: "Know that it is you, by a number that stays the same." }
+/** OpenID Connect Core §5.4. */
+export const PROFILE: Scope = { name: "profile", consent: "Know your name." }
+/** OpenID Connect Core §5.4. */
+export const EMAIL: Scope = { name: "email", consent: "Know your e-mail address." }
+const OF_PEOPLE = [OPENID, PROFILE, EMAIL]
+
+/** What no tool needs: whoever wants it asks for it by name. */
+const NOT_OF_TOOLS = new Set([...OF_PEOPLE, OFFLINE_ACCESS].map(({ name }) => name))
 
 /** Every scope of a server by its name, in the order in which they are listed. */
 export type Catalogue = ReadonlyMap<string, Scope>
 
 /** The catalogue of a server whose tools declare these. */
 export const catalogueOf = (declared: ReadonlyArray<Scope>): Catalogue =>
-  new Map([TOOLS_CALL, ...declared, OFFLINE_ACCESS].map((scope) => [scope.name, scope]))
+  new Map([TOOLS_CALL, ...declared, ...OF_PEOPLE, OFFLINE_ACCESS].map((scope) => [scope.name, scope]))
 
 /**
  * What the first challenge asks for, and what a client gets that asks for nothing in particular: all that the listed tools
  * need. Most clients never ask a second time, so what is not offered here is a tool that they can never call.
  */
 export const defaultScopes = (catalogue: Catalogue): ReadonlyArray<string> =>
-  [...catalogue.keys()].filter((scope) => scope !== OFFLINE_ACCESS.name)
+  [...catalogue.keys()].filter((scope) => !NOT_OF_TOOLS.has(scope))
 
 /** The catalogue as it is now: tools may come and go while the server runs, and their scopes with them. */
 export class ScopeCatalogue extends Context.Service<ScopeCatalogue, { readonly current: () => Catalogue }>()(

@@ -22,12 +22,6 @@ import { postedByUs } from "../web/origins.ts"
 import { consentPage, isOptional, notSetUp, tickName } from "./consentPage.ts"
 import { loginPath, visit } from "./visitor.ts"
 
-/** What a request says of who answers it, and when they signed in (OpenID Connect Core §3.1.2.1). */
-const wishesOf = ({ sent, prompt }: AuthorizationRequest) => {
-  const maxAge = sent.get("max_age")
-  return { prompt, maxAge: maxAge === undefined ? undefined : Number(maxAge), loginHint: sent.get("login_hint") }
-}
-
 /** What binds a form to its browser, which keeps its session when its person signs in afresh. */
 const bindingOf = ({ id }: BrowserSession) => createHash("sha256").update(id).digest("base64url")
 
@@ -38,8 +32,8 @@ const signInFirst = (request: AuthorizationRequest, again: boolean): Outcome => 
   if (prompt === "") query.delete("prompt")
   else query.set("prompt", prompt)
   // Zero asks for what prompt=login does (OpenID Connect Core §3.1.2.1), and would ask for ever.
-  if (wishesOf(request).maxAge === 0) query.delete("max_age")
-  const location = loginPath(`/authorize?${query}`, { again, email: wishesOf(request).loginHint })
+  if (request.maxAge === 0) query.delete("max_age")
+  const location = loginPath(`/authorize?${query}`, { again, email: request.loginHint })
   return {
     _tag: "Asked",
     response: HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
@@ -67,11 +61,12 @@ export const PeopleInteraction = Layer.effect(
       visit === undefined ||
       request.prompt.includes("login") ||
       request.prompt.includes("select_account") ||
-      visit.session.age > (wishesOf(request).maxAge ?? Number.POSITIVE_INFINITY)
+      visit.session.age > (request.maxAge ?? Number.POSITIVE_INFINITY) ||
+      (request.hintedSubject ?? visit.person.id) !== visit.person.id
 
     const decisionOf = (
       transaction: ConsentForm.Transaction,
-      { person }: Visit,
+      { person, session }: Visit,
       scopes: ReadonlyArray<string> | undefined,
       secret: Redacted.Redacted | undefined
     ): Decision => {
@@ -90,7 +85,7 @@ export const PeopleInteraction = Layer.effect(
       })
       return {
         request: ConsentForm.pendingOf(transaction, secret),
-        consent: scopes && { subject: person.id, scopes, along: vouched }
+        consent: scopes && { subject: person.id, authTime: session.authenticatedAt, scopes, along: vouched }
       }
     }
 

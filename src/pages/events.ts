@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolea
   signed_out: ["Signed out"],
   signed_out_everywhere: ["Signed out everywhere"],
   sign_in_failed: ["Failed to sign in", true],
+  password_set: ["Set a password"],
   password_changed: ["Changed the password", true],
   reset_link_made: ["Got a link to a new way to sign in", true],
   way_in_renewed: ["Chose a new way to sign in", true],

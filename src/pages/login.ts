@@ -7,6 +7,7 @@ import { html } from "../html/html.ts"
 import { page } from "../html/page.ts"
 import { notice, or } from "../html/parts.ts"
 import { passkeyForm } from "../html/passkey.ts"
+import { afterLogout, LOGOUT_PARAMETERS } from "../oauth/openid/logout.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
@@ -109,9 +110,12 @@ const withPassword = Effect.gen(function* () {
   return yield* signIn(person.id, "password", goTo(target))
 })
 
+/** An app may ask for it too (`end_session_endpoint`); the person is asked in any case. */
 const askToLeave = Effect.gen(function* () {
+  const asked = yield* query
+  const target = yield* afterLogout(asked)
   const visiting = yield* visit
-  if (visiting === undefined) return goTo("/")
+  if (visiting === undefined) return goTo(target ?? "/")
   const frame = yield* frameOf(visiting)
   return yield* page({
     title: "Sign out?",
@@ -120,6 +124,9 @@ const askToLeave = Effect.gen(function* () {
       action: "/logout",
       id: "leave",
       csrfToken: frame.csrfToken,
+      hidden: Object.fromEntries(
+        LOGOUT_PARAMETERS.flatMap((name) => (target === undefined ? [] : [[name, asked.get(name) ?? ""]]))
+      ),
       buttons: [{ label: "Sign out", look: "primary" }]
     })
   })
@@ -127,10 +134,11 @@ const askToLeave = Effect.gen(function* () {
 
 const leave = Effect.gen(function* () {
   const visiting = yield* signedIn
-  yield* sentBy(visiting, yield* form)
+  const sent = yield* form
+  yield* sentBy(visiting, sent)
   const { person, session } = visiting
   yield* (yield* BrowserSessions).end(person.id, { id: session.id }, yield* actorOf(visiting))
-  return yield* withoutSession(goTo("/"))
+  return yield* withoutSession(goTo((yield* afterLogout(sent)) ?? "/"))
 })
 
 export const LoginRoutes = HttpRouter.use(

@@ -119,9 +119,11 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     actor: Actor,
     keptBrowser?: string
   ) {
+    const before = yield* find(id)
     yield* sql`update mcp.people set password = ${Redacted.value(password)} where id = ${id}`
     yield* signOutEverywhere(id, "the password was changed", keptBrowser)
-    yield* recordEvent(sql, { event: "password_changed", personId: id, actorId: actor.id, address: actor.address })
+    const event = before?.hasPassword === true ? "password_changed" : "password_set"
+    yield* recordEvent(sql, { event, personId: id, actorId: actor.id, address: actor.address })
   }, sql.withTransaction)
 
   /** The same password under costlier parameters: nothing ends. */

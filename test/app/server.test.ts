@@ -128,7 +128,7 @@ describe("the server as a program", () => {
           AUTO_APPROVE: "true"
         })
         assert.strictEqual(code, 1)
-        for (const name of ["PORT", "BASE_URL", "AUTO_APPROVE", "DEMO_CONSENT"]) assert.include(output, `  - ${name} `)
+        for (const name of ["PORT", "BASE_URL", "AUTO_APPROVE"]) assert.include(output, `  - ${name} `)
         const redirect = {
           AUTO_SEED_CLIENT_ID: "x",
           AUTO_SEED_REDIRECT_URIS: "http://x.example/cb",

@@ -237,4 +237,14 @@ describe("prompt and max_age (OpenID Connect Core 3.1.2.1)", () => {
       assert.strictEqual((yield* ask(cookie, { max_age: "600" })).page.status, 200)
     }).pipe(withApp())
   )
+
+  it.live("OIDC Core 3.1.2.1 login_hint is the address that the sign-in page begins with", () =>
+    Effect.gen(function* () {
+      yield* somebody("Ada")
+      const { page } = yield* ask(undefined, { login_hint: "ada+x@example.com" })
+      const location = new URL(page.headers.get("location") ?? "", "http://here.example")
+      assert.strictEqual(location.pathname, "/login")
+      assert.strictEqual(location.searchParams.get("email"), "ada+x@example.com")
+    }).pipe(withApp())
+  )
 })

@@ -6,6 +6,7 @@ import { Command } from "effect/cli"
 import * as Database from "../../database/connect.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
+import { SigningKeys } from "../../oauth/openid/SigningKeys.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
 import { People } from "../../people/People.ts"
@@ -14,11 +15,13 @@ import { clients, keys } from "./admin/clients.ts"
 import { owner, people } from "./admin/people.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 
-const Services = Layer.mergeAll(People.layer, TokenStore.layer, ClientRegistry.layer, ServerKeys.layer).pipe(
-  Layer.provide(Revocations.layer),
-  Layer.provide(Database.layer),
-  Layer.provideMerge(Settings)
-)
+const Services = Layer.mergeAll(
+  People.layer,
+  TokenStore.layer,
+  ClientRegistry.layer,
+  ServerKeys.layer,
+  SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer))
+).pipe(Layer.provide(Revocations.layer), Layer.provide(Database.layer), Layer.provideMerge(Settings))
 
 Command.make("admin").pipe(
   Command.withDescription("Look after the people, the apps and the keys of this server"),

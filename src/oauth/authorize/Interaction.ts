@@ -19,11 +19,14 @@ export interface PendingRequest {
   readonly state: string | undefined
   readonly resource: string
   readonly codeChallenge: string
+  readonly nonce: string | undefined
 }
 
 /** By whom it is granted, and how much of what was asked for. */
 export interface Consent {
   readonly subject: string
+  /** When they proved who they are; now, where nobody does. */
+  readonly authTime: Date | undefined
   readonly scopes: ReadonlyArray<string>
   /** Written with the code, or neither is: whether the person may grant it still, and that they did. */
   readonly along: Effect.Effect<void, ShownToUser | StoreUnavailable>

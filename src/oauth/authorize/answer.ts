@@ -15,15 +15,15 @@ type Matched = Effect.Success<ReturnType<typeof matchClient>>
 
 const issueCode = Effect.fn("authorize.issueCode")(function* (
   { client, snapshot }: Matched,
-  { form, clientId, redirectUri, state, resource, codeChallenge }: PendingRequest,
+  { form, clientId, redirectUri, state, resource, codeChallenge, nonce }: PendingRequest,
   consent: NonNullable<Decision["consent"]>
 ) {
   const { issuer } = yield* ServerConfig
   const keys = yield* ServerKeys
   const store = yield* TokenStore
   const code = OpaqueToken.mint("code", keys.signing(), form.id, 0)
-  const { subject, scopes } = consent
-  const bound = { ...code, clientId, redirectUri, resource, codeChallenge, subject, scopes }
+  const { subject, authTime, scopes } = consent
+  const bound = { ...code, clientId, redirectUri, resource, codeChallenge, nonce, subject, authTime, scopes }
   // From here on the client is known by what a person consented to, whatever becomes of its document.
   const registry = yield* ClientRegistry
   const remembered = client.origin === "document" ? registry.remember(client, snapshot) : Effect.void

@@ -27,6 +27,7 @@ const Transaction = Schema.Struct({
   scopes: Schema.Array(Schema.String),
   resource: Schema.String,
   code_challenge: Schema.String,
+  nonce: Schema.optionalKey(Schema.String),
   /** Who was asked; absent where nobody signs in. */
   subject: Schema.optionalKey(Schema.String)
 })
@@ -47,6 +48,7 @@ export const isShortId = (value: string): boolean => /^[0-9a-f]{8}$/.test(value)
 /** A new transaction for a validated request. `now` in milliseconds. */
 export const begin = (request: AuthorizationRequest, key: ServerKey, now: number, subject?: string): Transaction => ({
   ...(subject === undefined ? {} : { subject }),
+  ...(request.nonce === undefined ? {} : { nonce: request.nonce }),
   id: randomUUID(),
   key_id: key.id,
   expires_at: now + 1000 * FORM_LIFETIME_SECONDS,
@@ -65,7 +67,8 @@ export const pendingOf = (transaction: Transaction, secret: Redacted.Redacted | 
   redirectUri: transaction.redirect_uri,
   state: transaction.state,
   resource: transaction.resource,
-  codeChallenge: transaction.code_challenge
+  codeChallenge: transaction.code_challenge,
+  nonce: transaction.nonce
 })
 
 const mac = (key: ServerKey, purpose: string, ...parts: ReadonlyArray<string>) =>

@@ -52,7 +52,9 @@ const decisionOf = (
   secret: Redacted.Redacted | undefined
 ): Decision => ({
   request: ConsentForm.pendingOf(transaction, secret),
-  consent: isApproved ? { subject: DEMO_SUBJECT, scopes: transaction.scopes, along: Effect.void } : undefined
+  consent: isApproved
+    ? { subject: DEMO_SUBJECT, authTime: undefined, scopes: transaction.scopes, along: Effect.void }
+    : undefined
 })
 
 export const makeDemo = Effect.gen(function* () {

@@ -3,7 +3,7 @@
  * check after the other. Writes nothing.
  */
 
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ClientDocuments } from "../clients/ClientDocuments.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
@@ -22,6 +22,7 @@ import {
   UnsupportedResponseType
 } from "../errors.ts"
 import { TokenStore } from "../grants/TokenStore.ts"
+import { SigningKeys } from "../openid/SigningKeys.ts"
 import { type Collected, collect, type Parameters, requestedResource, required } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
@@ -38,11 +39,23 @@ export interface AuthorizationRequest {
   readonly resource: string
   readonly codeChallenge: string
   readonly prompt: ReadonlyArray<string>
+  /** Comes back in the ID token (OpenID Connect Core §3.1.2.1). */
+  readonly nonce: string | undefined
+  /** How long ago the person may have proved who they are, in seconds. */
+  readonly maxAge: number | undefined
+  /** What they may be about to type. */
+  readonly loginHint: string | undefined
+  /** Who it has to be, if an ID token of ours says so. */
+  readonly hintedSubject: string | undefined
   /** As it was sent: whoever has to sign in first comes back with it. */
   readonly sent: Parameters
 }
 
 const MAX_STATE_BYTES = 4096
+/** What else a sign-in carries along, in bytes: all of it has to fit into one request line. */
+const MAX_CARRIED_BYTES = { nonce: 4096, login_hint: 512, id_token_hint: 4096 } as const
+// Ten digits are three hundred years: more is no age.
+const MAX_AGE = /^\d{1,10}$/
 
 // --- Whose it is, and where its answer may go ----------------------------------------------------------------------
 // "If the request fails due to a missing, invalid, or mismatching redirection URI, or if the client identifier is
@@ -95,6 +108,9 @@ const isTooLong = (state = "") => Buffer.byteLength(state) > MAX_STATE_BYTES
 const promptOf = ({ parameters }: Collected) =>
   (parameters.get("prompt") ?? "").split(" ").filter((value) => value !== "")
 
+const carriedTooLong = ({ parameters }: Collected) =>
+  Object.entries(MAX_CARRIED_BYTES).find(([name, most]) => Buffer.byteLength(parameters.get(name) ?? "") > most)
+
 /** In this order: the first that fails is the answer. */
 const CHECKS: ReadonlyArray<Check> = [
   // "Request and response parameters MUST NOT be included more than once" (RFC 6749 §3.1).
@@ -134,8 +150,23 @@ const CHECKS: ReadonlyArray<Check> = [
     invalid("code_challenge is not 43 base64url characters"),
 
   // "If this parameter contains none with any other value, an error is returned" (OpenID Connect Core §3.1.2.1).
-  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone")
+  (sent) => promptOf(sent).includes("none") && promptOf(sent).length > 1 && invalid("prompt none stands alone"),
+
+  // "Maximum Authentication Age. Specifies the allowable elapsed time in seconds" (OpenID Connect Core §3.1.2.1). What is
+  // no number would compare as false with every age, and so allow any.
+  ({ parameters }) => !MAX_AGE.test(parameters.get("max_age") ?? "0") && invalid("max_age is not a number of seconds"),
+  (sent) => {
+    const found = carriedTooLong(sent)
+    return found !== undefined && invalid(`${found[0]} is longer than ${found[1]} bytes`)
+  }
 ]
+
+/** Who an ID token of ours was about; one that is not ours says nothing. */
+const hintedSubject = Effect.fnUntraced(function* (token: string | undefined) {
+  if (token === undefined) return undefined
+  const keys = yield* SigningKeys
+  return Option.getOrUndefined(yield* keys.read(token))?.sub
+})
 
 const checkRequest = Effect.fn("authorize.checkRequest")(function* (
   { client, snapshot, redirectUri }: Effect.Success<ReturnType<typeof matchClient>>,
@@ -159,6 +190,10 @@ const checkRequest = Effect.fn("authorize.checkRequest")(function* (
     resource: yield* requestedResource(parameters),
     codeChallenge: yield* required(parameters, "code_challenge"),
     prompt: promptOf(sent),
+    nonce: parameters.get("nonce"),
+    maxAge: parameters.has("max_age") ? Number(parameters.get("max_age")) : undefined,
+    loginHint: parameters.get("login_hint"),
+    hintedSubject: yield* hintedSubject(parameters.get("id_token_hint")),
     sent: parameters
   } satisfies AuthorizationRequest
 })

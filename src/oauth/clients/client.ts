@@ -16,6 +16,18 @@ export type GrantType = (typeof GRANT_TYPES)[number]
 /** RFC 7518 §3.1; what `private_key_jwt` may be signed with. */
 export const SIGNING_ALGORITHMS = ["RS256", "ES256"]
 
+/** What an ID token may be signed with: what every client has to know (OpenID Connect Core §15.1), and what is small. */
+export const ID_TOKEN_ALGORITHMS = ["RS256", "ES256"] as const
+export type IdTokenAlgorithm = (typeof ID_TOKEN_ALGORITHMS)[number]
+
+/** What a client may say of OpenID Connect. */
+export interface OpenidPreferences {
+  /** What its ID tokens are signed with (OpenID Connect Registration §2). */
+  readonly idTokenAlg: IdTokenAlgorithm
+  /** Where a person may be sent who signed out of it (OpenID Connect RP-Initiated Logout §3.1). */
+  readonly postLogoutRedirectUris: ReadonlyArray<string>
+}
+
 /** A stored client secret; `kdf` and `salt` are set when a person chose it. */
 export interface SecretHash {
   readonly hash: Uint8Array
@@ -41,5 +53,7 @@ export interface Client {
   readonly authMethods: ReadonlyArray<TokenEndpointAuthMethod>
   readonly secret: SecretHash | undefined
   readonly keys: ClientKeys | undefined
+  /** What it said of OpenID Connect, if it did. */
+  readonly openid?: OpenidPreferences
   readonly disabled: boolean
 }

@@ -3,7 +3,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../../database/query.ts"
-import { AUTH_METHODS, type Client, GRANT_TYPES } from "./client.ts"
+import { AUTH_METHODS, type Client, GRANT_TYPES, ID_TOKEN_ALGORITHMS } from "./client.ts"
 import { KeySet } from "./keySet.ts"
 import type { EffectiveMetadata } from "./metadata.ts"
 
@@ -26,6 +26,8 @@ const ClientRow = Schema.Struct({
   secret_kdf: Schema.NullOr(Schema.String),
   jwks: Schema.NullOr(KeySet),
   jwks_uri: Schema.NullOr(Schema.String),
+  id_token_alg: Schema.NullOr(Schema.Literals(ID_TOKEN_ALGORITHMS)),
+  post_logout_redirect_uris: Schema.NullOr(Schema.Array(Schema.String)),
   disabled: Schema.Boolean
 })
 const decodeClient = firstRow(ClientRow)
@@ -48,6 +50,9 @@ const toClient = (row: typeof ClientRow.Type): Client => ({
   authMethods: row.token_endpoint_auth_methods,
   secret: row.secret_hash === null ? undefined : { hash: row.secret_hash, salt: row.secret_salt, kdf: row.secret_kdf },
   keys: row.jwks !== null ? { _tag: "Inline", jwks: row.jwks } : remoteKeys(row.jwks_uri),
+  ...((row.id_token_alg ?? row.post_logout_redirect_uris) !== null && {
+    openid: { idTokenAlg: row.id_token_alg ?? "RS256", postLogoutRedirectUris: row.post_logout_redirect_uris ?? [] }
+  }),
   disabled: row.disabled
 })
 const remoteKeys = (jwksUri: string | null): Client["keys"] =>
@@ -61,6 +66,13 @@ const valuesOf = ({ secret, keys }: Client) => ({
   jwksUri: keys?._tag === "Remote" ? keys.jwksUri : null
 })
 
+/** What OpenID Connect has to know of a client that did not register, in the names of a registration. */
+const openidOf = ({ openid }: Client) =>
+  openid && {
+    id_token_signed_response_alg: openid.idTokenAlg,
+    post_logout_redirect_uris: openid.postLogoutRedirectUris
+  }
+
 /** How long a deleted client's id is remembered. */
 const REMEMBERED_DAYS = 365
 
@@ -70,7 +82,9 @@ const isStorable = (clientId: string) => !clientId.includes("\0")
 export const makeClients = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(
     `client_id, origin, client_name, redirect_uris, grant_types, token_endpoint_auth_methods,
-     secret_hash, secret_salt, secret_kdf, jwks, jwks_uri, disabled_at is not null as disabled`
+     secret_hash, secret_salt, secret_kdf, jwks, jwks_uri, disabled_at is not null as disabled,
+     metadata->>'id_token_signed_response_alg' as id_token_alg,
+     metadata->'post_logout_redirect_uris' as post_logout_redirect_uris`
   )
 
   const find = Effect.fnUntraced(function* (clientId: string) {
@@ -90,7 +104,7 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
          secret_hash, secret_salt, secret_kdf, jwks, jwks_uri, metadata, registration_token_hash)
       values (${client.clientId}, ${client.origin}, ${client.name}, ${client.redirectUris}, ${client.grantTypes},
               ${client.authMethods}, ${hash}, ${salt}, ${kdf}, ${jwks}::jsonb, ${jwksUri},
-              ${JSON.stringify(dynamic?.metadata ?? {})}::jsonb, ${dynamic?.tokenHash ?? null})`
+              ${JSON.stringify(dynamic?.metadata ?? openidOf(client) ?? {})}::jsonb, ${dynamic?.tokenHash ?? null})`
   }
 
   const replacing = sql.literal(
@@ -106,7 +120,7 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
 
   /** A copy of ours may be older than what is known, so it replaces nothing; a document replaces an older one. */
   const remember = (client: Client, isCopy: boolean) =>
-    sql`${insert(client)} ${replacing} where oauth_clients.origin = 'document' and ${!isCopy}`
+    sql`${insert(client)} ${replacing}, metadata = excluded.metadata where oauth_clients.origin = 'document' and ${!isCopy}`
 
   const register = Effect.fnUntraced(function* (client: Client, metadata: EffectiveMetadata, tokenHash: Uint8Array) {
     const row = yield* decodeIssued(sql`${insert(client, { metadata, tokenHash })} returning created_at`)

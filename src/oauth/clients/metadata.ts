@@ -13,6 +13,8 @@ import {
   type ClientOrigin,
   GRANT_TYPES,
   type GrantType,
+  ID_TOKEN_ALGORITHMS,
+  type IdTokenAlgorithm,
   SIGNING_ALGORITHMS,
   type TokenEndpointAuthMethod
 } from "./client.ts"
@@ -62,6 +64,8 @@ const Members = Schema.Struct({
   policy_uri: echoed(link),
   software_id: echoed(text),
   software_version: echoed(text),
+  id_token_signed_response_alg: echoed(Schema.Literals(ID_TOKEN_ALGORITHMS)),
+  post_logout_redirect_uris: echoed(someTexts),
   jwks_uri: Schema.optionalKey(link),
   jwks: Schema.optionalKey(KeySet)
 })
@@ -84,6 +88,8 @@ export interface EffectiveMetadata {
   readonly policy_uri?: string
   readonly software_id?: string
   readonly software_version?: string
+  readonly id_token_signed_response_alg?: IdTokenAlgorithm
+  readonly post_logout_redirect_uris?: ReadonlyArray<string>
   readonly jwks_uri?: string
   readonly jwks?: JsonWebKeySet
 }
@@ -144,7 +150,15 @@ export const effective = (said: unknown, rules: Rules): Result.Result<Effective,
 
     const method = yield* authMethod(members, rules)
     const { kept, leftOut } = yield* redirectUris(members, rules.schemes)
-    const { client_name, grant_types, response_types, token_endpoint_auth_signing_alg: algorithm, ...rest } = members
+    const {
+      client_name,
+      grant_types,
+      response_types,
+      token_endpoint_auth_signing_alg: algorithm,
+      post_logout_redirect_uris: afterLogout = [],
+      ...rest
+    } = members
+    const places = afterLogout.filter((uri) => RedirectUri.refusal(uri, rules.schemes) === undefined)
     const grants = (grant_types ?? ["authorization_code"]).filter(isGrantType)
     if (!grants.includes("authorization_code")) {
       return yield* Result.fail(wrong("grant_types must include authorization_code"))
@@ -154,6 +168,7 @@ export const effective = (said: unknown, rules: Rules): Result.Result<Effective,
     }
     const metadata: EffectiveMetadata = {
       ...rest,
+      ...(places.length > 0 && { post_logout_redirect_uris: places.slice(0, MAX_REDIRECT_URIS) }),
       ...(isSupported(algorithm) && { token_endpoint_auth_signing_alg: algorithm }),
       client_name: cleanName(client_name ?? ""),
       redirect_uris: kept,
@@ -182,6 +197,12 @@ export const toClient = (
   grantTypes: metadata.grant_types,
   authMethods,
   keys: keysOf(metadata),
+  ...((metadata.id_token_signed_response_alg ?? metadata.post_logout_redirect_uris) !== undefined && {
+    openid: {
+      idTokenAlg: metadata.id_token_signed_response_alg ?? "RS256",
+      postLogoutRedirectUris: metadata.post_logout_redirect_uris ?? []
+    }
+  }),
   secret: undefined,
   disabled: false
 })

@@ -51,6 +51,7 @@ export const withParameters = (uri: string, parameters: Readonly<Record<string, 
     .filter((entry) => entry[1] !== undefined)
     .map(([name, value]) => `${name}=${encodeURIComponent(value ?? "")}`)
     .join("&")
+  if (query === "") return uri
   return `${uri}${uri.includes("?") ? "&" : "?"}${query}`
 }
 

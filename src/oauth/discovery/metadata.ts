@@ -1,13 +1,14 @@
 /** What clients discover: pure functions of the configuration, listing only what works. */
 
 import type { ServerConfigShape } from "../../config/ServerConfig.ts"
-import { AUTH_METHODS, SIGNING_ALGORITHMS } from "../clients/client.ts"
+import { AUTH_METHODS, ID_TOKEN_ALGORITHMS, SIGNING_ALGORITHMS } from "../clients/client.ts"
+import { CLAIMS } from "../openid/idToken.ts"
 import { METHOD } from "../pkce.ts"
 import { type Catalogue, defaultScopes } from "../scope.ts"
 
 const CONFIDENTIAL_METHODS = AUTH_METHODS.filter((method) => method !== "none")
 
-/** RFC 8414 §2; also served where OpenID providers keep theirs, which some clients ask for first. */
+/** RFC 8414 §2. */
 export const authorizationServer = ({ issuer, registration }: ServerConfigShape, catalogue: Catalogue) => ({
   issuer,
   authorization_endpoint: `${issuer}/authorize`,
@@ -26,9 +27,24 @@ export const authorizationServer = ({ issuer, registration }: ServerConfigShape,
   introspection_endpoint_auth_methods_supported: CONFIDENTIAL_METHODS,
   introspection_endpoint_auth_signing_alg_values_supported: SIGNING_ALGORITHMS,
   scopes_supported: [...catalogue.keys()],
-  prompt_values_supported: ["none", "consent"],
+  prompt_values_supported: ["none", "login", "consent", "select_account"],
   authorization_response_iss_parameter_supported: true,
   client_id_metadata_document_supported: registration.documents
+})
+
+/** OpenID Connect Discovery §3: what RFC 8414 says, and what it says more of people. */
+export const openidProvider = (config: ServerConfigShape, catalogue: Catalogue) => ({
+  ...authorizationServer(config, catalogue),
+  userinfo_endpoint: `${config.issuer}/userinfo`,
+  jwks_uri: `${config.issuer}/jwks`,
+  end_session_endpoint: `${config.issuer}/logout`,
+  subject_types_supported: ["public"],
+  id_token_signing_alg_values_supported: ID_TOKEN_ALGORITHMS,
+  claims_supported: CLAIMS,
+  claims_parameter_supported: false,
+  request_parameter_supported: false,
+  // True unless it is said (§3).
+  request_uri_parameter_supported: false
 })
 
 /** RFC 9728 §2, of the resource by one of its names. `offline_access` is no scope of the resource, so it is absent here. */

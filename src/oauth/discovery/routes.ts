@@ -19,6 +19,7 @@ export const DiscoveryRoutes = HttpRouter.use(
     const asJson = (document: object) => HttpServerResponse.jsonUnsafe(document, { headers: CACHE })
 
     const server = derived(current, (catalogue) => asJson(Metadata.authorizationServer(config, catalogue)))
+    const provider = derived(current, (catalogue) => asJson(Metadata.openidProvider(config, catalogue)))
     const resources = derived(
       current,
       (catalogue) =>
@@ -31,7 +32,7 @@ export const DiscoveryRoutes = HttpRouter.use(
     )
     const metadata = {
       "oauth-authorization-server": Effect.sync(server),
-      "openid-configuration": Effect.sync(server),
+      "openid-configuration": Effect.sync(provider),
       "oauth-protected-resource": resource
     }
     for (const [name, answer] of Object.entries(metadata)) {

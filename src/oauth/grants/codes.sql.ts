@@ -28,6 +28,9 @@ export interface AuthorizationCode extends MintedToken {
   readonly resource: string
   readonly redirectUri: string
   readonly codeChallenge: string
+  /** What its ID token says (OpenID Connect Core §2); without a time, now. */
+  readonly nonce?: string | undefined
+  readonly authTime?: Date | undefined
 }
 
 export interface RedeemRequest {
@@ -42,13 +45,27 @@ export interface RedeemRequest {
 }
 
 export type Redemption =
-  | { readonly _tag: "Redeemed"; readonly scopes: ReadonlyArray<string>; readonly expiresIn: number }
+  | {
+      readonly _tag: "Redeemed"
+      readonly subject: string
+      readonly scopes: ReadonlyArray<string>
+      readonly nonce: string | undefined
+      readonly authTime: Date
+      readonly expiresIn: number
+    }
   /** Unknown, expired, or not the presenter's; nothing was written. */
   | { readonly _tag: "Refused" }
   /** It had been redeemed before; the session that it began has been revoked. */
   | { readonly _tag: "Replayed" }
 
-const decodeRedeemed = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+const decodeRedeemed = firstRow(
+  Schema.Struct({
+    subject: Schema.String,
+    scopes: Schema.Array(Schema.String),
+    nonce: Schema.NullOr(Schema.String),
+    auth_time: Schema.Date
+  })
+)
 const decodeKept = firstRow(Schema.Struct({ sealed_code: Schema.NullOr(Schema.Uint8Array) }))
 const decodeSpent = firstRow(Schema.Struct({ is_presenters: Schema.Boolean }))
 
@@ -86,9 +103,11 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
       yield* along
       yield* sql`
         insert into mcp.oauth_authorization_codes
-          (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, expires_at)
+          (code_hash, session_id, client_id, subject, scopes, resource, redirect_uri, code_challenge, nonce,
+           auth_time, expires_at)
         values (${code.hash}, ${form.id}, ${code.clientId}, ${code.subject}, ${code.scopes}, ${code.resource},
-                ${code.redirectUri}, ${code.codeChallenge},
+                ${code.redirectUri}, ${code.codeChallenge}, ${code.nonce ?? null},
+                coalesce(${code.authTime ?? null}, clock_timestamp()),
                 clock_timestamp() + make_interval(secs => ${lifetimes.authorizationCode}))`
       return code.secret
     },
@@ -121,11 +140,22 @@ export const makeCodes = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
         select ${refresh?.hash ?? null}, session_id, 0, now,
                now + make_interval(secs => ${Math.min(lifetimes.refreshToken, lifetimes.session)})
         from code where ${refresh !== undefined}
+      ), access as (
+        insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
+        select ${access.hash}, session_id, 0, scopes, resource, now, now + make_interval(secs => ${expiresIn})
+        from code
       )
-      insert into mcp.oauth_access_tokens (token_hash, session_id, generation, scopes, resource, created_at, expires_at)
-      select ${access.hash}, session_id, 0, scopes, resource, now, now + make_interval(secs => ${expiresIn})
-      from code returning scopes`)
-    return redeemed && ({ _tag: "Redeemed", scopes: redeemed.scopes, expiresIn } satisfies Redemption)
+      select subject, scopes, nonce, auth_time from code`)
+    if (redeemed === undefined) return undefined
+    const { subject, scopes, nonce, auth_time } = redeemed
+    return {
+      _tag: "Redeemed",
+      subject,
+      scopes,
+      nonce: nonce ?? undefined,
+      authTime: auth_time,
+      expiresIn
+    } satisfies Redemption
   })
 
   /** A code that its own client shows again was stolen from it, or by it: what it began is ended (RFC 6749 §4.1.2). */

@@ -14,6 +14,7 @@ import type { ClientDocuments } from "../clients/ClientDocuments.ts"
 import type { ClientRegistry } from "../clients/ClientRegistry.ts"
 import type { Client } from "../clients/client.ts"
 import type { TokenError } from "../errors.ts"
+import type { SigningKeys } from "../openid/SigningKeys.ts"
 import { type Parameters, readParameters } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
 import { answerErrors } from "../respond.ts"
@@ -31,6 +32,7 @@ type Services =
   | AccessTokens
   | ClientDocuments
   | ClientRegistry
+  | SigningKeys
   | ScopeCatalogue
   | ServerKeys
   | TokenStore

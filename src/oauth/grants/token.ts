@@ -14,6 +14,7 @@ import {
   UnauthorizedClient,
   UnsupportedGrantType
 } from "../errors.ts"
+import { issueIdToken } from "../openid/idToken.ts"
 import { type Parameters, requestedResource, required, requiredSecret } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
@@ -29,6 +30,8 @@ export interface TokenResponse {
   readonly expires_in: number
   readonly refresh_token?: string
   readonly scope: string
+  /** OpenID Connect Core §3.1.3.3. A refresh brings none (§12.2 allows that): nobody proved anything anew. */
+  readonly id_token?: string
 }
 
 /** One sentence for every reason: a caller who holds a wrong grant learns nothing about it. The log knows more. */
@@ -77,13 +80,13 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
     refresh
   })
   switch (redemption._tag) {
-    case "Redeemed":
-      return response({
-        accessToken: access.secret,
-        refreshToken: refresh?.secret,
-        expiresIn: redemption.expiresIn,
-        scopes: redemption.scopes
-      })
+    case "Redeemed": {
+      const { subject, scopes, nonce, authTime, expiresIn } = redemption
+      const issued = response({ accessToken: access.secret, refreshToken: refresh?.secret, expiresIn, scopes })
+      if (!scopes.includes(Scope.OPENID.name)) return issued
+      const about = { clientId: client.clientId, subject, nonce, authTime, accessToken: access.secret }
+      return { ...issued, id_token: yield* issueIdToken(client.openid?.idTokenAlg ?? "RS256", about) }
+    }
     case "Replayed":
       yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(
         Effect.annotateLogs({ session_id: code.sessionId, client_id: client.clientId })

@@ -7,11 +7,12 @@ import { operation, type StoreUnavailable } from "../../database/query.ts"
 import { orTell } from "./background.ts"
 import * as Keys from "./serverKeys.sql.ts"
 
-/** A server key (table `server_keys`) with the two keys that are derived from it. */
+/** A server key (table `server_keys`) with the keys that are derived from it. */
 export interface ServerKey {
   readonly id: number
   readonly tokenKey: KeyObject
   readonly consentKey: KeyObject
+  readonly sealingKey: KeyObject
 }
 
 /** Separate keys for separate purposes, so that a value made for one never passes for the other. */
@@ -19,7 +20,7 @@ export const deriveServerKey = (id: number, secret: Uint8Array): ServerKey => {
   // Key objects: bytes would be made into one for every tag, which takes longer than the tag.
   const derive = (purpose: string) =>
     createSecretKey(new Uint8Array(hkdfSync("sha256", secret, "", `gatehouse ${purpose} v1`, 32)))
-  return { id, tokenKey: derive("token"), consentKey: derive("consent") }
+  return { id, tokenKey: derive("token"), consentKey: derive("consent"), sealingKey: derive("sealing") }
 }
 
 /** How often an instance looks for new keys; a new key starts signing after twice this time, so all know it by then. */

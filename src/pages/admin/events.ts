@@ -24,15 +24,24 @@ const detailOf = (detail: unknown): string =>
         .slice(0, 300)
     : ""
 
-const rowOf = (event: EventRow): ReadonlyArray<string | Html> => [
-  html`${time(event.at, "exact")}`,
-  wordsOf(event),
-  event.person_email ?? event.person_id ?? "",
-  event.actor_email === event.person_email ? "" : (event.actor_email ?? ""),
-  event.client_id ?? "",
-  event.address ?? "",
-  detailOf(event.detail)
-]
+/** Who it concerns, and who did it where that is somebody else. */
+const whoOf = ({ person_email, person_id, actor_email }: EventRow) => {
+  const person = person_email ?? person_id ?? ""
+  if (actor_email === null || actor_email === person) return person
+  return person === "" ? `by ${actor_email}` : `${person}, by ${actor_email}`
+}
+
+const rowOf = (event: EventRow): ReadonlyArray<string | Html> => {
+  const more = [event.client_id === null ? "" : `app: ${event.client_id}`, detailOf(event.detail)].filter(
+    (text) => text !== ""
+  )
+  return [
+    html`${time(event.at, "exact")}`,
+    html`${wordsOf(event)}${more.length > 0 && html`<br><span class="soft">${more.join(", ")}</span>`}`,
+    whoOf(event),
+    event.address ?? ""
+  ]
+}
 
 const filterForm = (
   event: string | undefined,
@@ -78,7 +87,7 @@ const show = Effect.gen(function* () {
       personId === undefined ? "What happened" : "What concerned one person",
       html`${filterForm(event, personId)}${table({
         caption: "Events, the newest first",
-        columns: ["When", "What", "Whom", "By", "App", "From", "More"],
+        columns: ["When", "What", "Who", "From"],
         rows: shown.map(rowOf),
         empty: emptyState("Nothing", "No event fits.")
       })}${pager(

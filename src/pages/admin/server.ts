@@ -9,6 +9,7 @@ import { html } from "../../html/html.ts"
 import { page } from "../../html/page.ts"
 import { definitions, linkButton, notice, section } from "../../html/parts.ts"
 import { time } from "../../html/time.ts"
+import { SigningKeys } from "../../oauth/openid/SigningKeys.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
 import { People } from "../../people/People.ts"
 import { Passkeys } from "../../people/passkeys/Passkeys.ts"
@@ -83,6 +84,7 @@ const rotate = Effect.gen(function* () {
   const id = yield* (yield* ServerKeys).rotate
   if (id === undefined)
     return yield* new Refused({ explanation: "All 256 key ids are taken: delete the oldest rows first." })
+  yield* (yield* SigningKeys).rotate
   const actor = yield* actorOf(visit)
   yield* (yield* People).record({
     event: "keys_rotated",

@@ -22,6 +22,8 @@ import type { Actor } from "../people.sql.ts"
 import { makePasskeys, type NewPasskey, type Passkey } from "./passkeys.sql.ts"
 
 const CEREMONY_SECONDS = 300
+/** EdDSA, ES256 and RS256, by their COSE numbers: what authenticators have. */
+const ALGORITHMS = [-8, -7, -257]
 
 /** The passkey was not accepted. */
 export class PasskeyRefused extends Schema.TaggedError<PasskeyRefused>()("PasskeyRefused", { why: Schema.String }) {}
@@ -161,6 +163,7 @@ export class Passkeys extends Context.Service<
             challenge,
             timeout: CEREMONY_SECONDS * 1000,
             attestationType: "none",
+            supportedAlgorithmIDs: ALGORITHMS,
             excludeCredentials: holder.existing.filter((passkey) => passkey.rpId === rpId).map(({ id }) => ({ id })),
             authenticatorSelection: { residentKey: "required", userVerification: "required" }
           })
@@ -179,7 +182,8 @@ export class Passkeys extends Context.Service<
             ...here,
             // Decoded above; the library's own type asks for mutable arrays, and for what it never reads.
             response: decoded.value as unknown as RegistrationResponseJSON,
-            expectedChallenge: challenge
+            expectedChallenge: challenge,
+            supportedAlgorithmIDs: ALGORITHMS
           })
         )
         if (!verified || registrationInfo === undefined) return yield* unfit

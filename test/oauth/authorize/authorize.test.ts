@@ -204,7 +204,8 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
           yield* isSent(yield* ask({ scope: bad }), "invalid_scope")
         }
         for (const [scope, granted] of [
-          ["openid mcp.tools.call", "mcp.tools.call"],
+          ["unheard mcp.tools.call", "mcp.tools.call"],
+          ["openid mcp.tools.call", "openid mcp.tools.call"],
           ["unknown", "mcp.tools.call mcp.web.read"],
           [" ", "mcp.tools.call mcp.web.read"]
         ] as const) {
@@ -296,6 +297,29 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     Effect.gen(function* () {
       yield* isSent(yield* ask({ request: "x" }), "request_not_supported")
       yield* isSent(yield* ask({ request_uri: "https://evil.example/x" }), "request_uri_not_supported")
+    })
+  )
+
+  it.effect("OIDC Core 3.1.2.1 max_age is a whole number of seconds, or the request is invalid", () =>
+    Effect.gen(function* () {
+      for (const max_age of ["abc", "-1", "1.5", "1e3", "0x10", " 60", "NaN", "9".repeat(11)]) {
+        yield* isSent(yield* ask({ max_age }), "invalid_request")
+      }
+      for (const max_age of ["0", "600", "9".repeat(10)]) isPage(yield* ask({ max_age }), 200)
+    })
+  )
+
+  it.effect("OIDC Core 3.1.2.1 nonce and the hints are carried up to a length, counted in bytes", () =>
+    Effect.gen(function* () {
+      for (const [name, most] of [
+        ["nonce", 4096],
+        ["login_hint", 512],
+        ["id_token_hint", 4096]
+      ] as const) {
+        isPage(yield* ask({ [name]: "x".repeat(most) }), 200)
+        yield* isSent(yield* ask({ [name]: "x".repeat(most + 1) }), "invalid_request")
+        yield* isSent(yield* ask({ [name]: "é".repeat(most / 2 + 1) }), "invalid_request")
+      }
     })
   )
 
@@ -560,6 +584,10 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
         resource,
         codeChallenge: challenge,
         prompt: [],
+        nonce: undefined,
+        maxAge: undefined,
+        loginHint: undefined,
+        hintedSubject: undefined,
         sent: new Map<string, string>()
       }
       const old = (seconds: number) => {

@@ -25,6 +25,10 @@ const request = {
   resource: "http://localhost:3000/mcp",
   codeChallenge: "c".repeat(43),
   prompt: [],
+  nonce: undefined,
+  maxAge: undefined,
+  loginHint: undefined,
+  hintedSubject: undefined,
   sent: new Map<string, string>()
 }
 

@@ -1,0 +1,20 @@
+/** Who a subject is, as far as OpenID Connect tells it: people/ provides this. */
+
+import { Context, type Effect } from "effect"
+import type { StoreUnavailable } from "../../database/query.ts"
+
+/** OpenID Connect Core §5.1. */
+export interface SubjectClaims {
+  readonly name: string | undefined
+  readonly email: string | undefined
+  /** That somebody who knows has vouched for the address. */
+  readonly emailVerified: boolean
+}
+
+export class Subjects extends Context.Service<
+  Subjects,
+  {
+    /** Nothing for a subject that is nobody, or who may not come in. */
+    readonly claimsOf: (subject: string) => Effect.Effect<SubjectClaims | undefined, StoreUnavailable>
+  }
+>()("gatehouse/oauth/Subjects") {}
