@@ -91,7 +91,8 @@ const answered =
         const told = explain(error)
         const stillGood = purpose?._tag === "Enrol" ? " Your link is still good: open it again." : ""
         return Effect.andThen(
-          note({ error: error._tag, error_description: told.explanation }),
+          // Who was not let in stands in the explanation, and is not for the log.
+          note({ error: error._tag, error_description: error._tag === "NotAdmitted" ? told.title : told.explanation }),
           problem({ ...told, explanation: told.explanation + stillGood, ...wayBack(purpose) })
         )
       }
