@@ -37,13 +37,16 @@ import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
 import { PasskeyRoutes } from "../pages/passkeys.ts"
 import { PasswordRoutes } from "../pages/password.ts"
+import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
+import { Identities } from "../people/Identities.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { PeopleSubjects } from "../people/subjects.ts"
 import { Throttle } from "../people/Throttle.ts"
+import { Upstream } from "../people/upstream/Upstream.ts"
 import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
@@ -65,6 +68,7 @@ const Routes = Layer.mergeAll(
   McpRoute,
   elsewhere(home),
   LoginRoutes,
+  UpstreamRoutes,
   EnrolmentRoutes,
   AccountRoutes,
   CodesRoutes,
@@ -89,6 +93,7 @@ export const Stores = Layer.mergeAll(
   BrowserSessions.layer,
   ConsentStore.layer,
   RecoveryStore.layer,
+  Identities.layer,
   MaintenanceStore.layer,
   Passkeys.layer,
   SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer)),
@@ -108,7 +113,14 @@ export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
   Layer.provide(SeedClient),
   Layer.provide(RefuseDemo),
   Layer.provide(
-    Layer.mergeAll(RateLimits.layer, ClientDocuments.layer, PeopleInteraction, Throttle.layer, RefusedRedirects.layer)
+    Layer.mergeAll(
+      RateLimits.layer,
+      ClientDocuments.layer,
+      PeopleInteraction,
+      Throttle.layer,
+      RefusedRedirects.layer,
+      Upstream.layer
+    )
   ),
   Layer.provide(Scopes),
   Layer.provideMerge(Stores)

@@ -19,6 +19,7 @@ import {
   LOOPBACK,
   split
 } from "./environment.ts"
+import { type ProviderConfig, providersOf } from "./providers.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -105,6 +106,8 @@ export interface ServerConfigShape {
   }
   /** What private keys in the database are sealed under, beside a key of the database's own. */
   readonly sealingKey: Redacted.Redacted | undefined
+  /** Upstream OpenID providers that people may sign in through. */
+  readonly providers: ReadonlyArray<ProviderConfig>
   /** Whether plain MCP requests are answered without the SDK. */
   readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
@@ -144,6 +147,7 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   variables: Readonly<Record<string, string | undefined>>
 ) {
   const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()))
+  const { providers, problems: ofProviders } = providersOf(present)
   const decoded = decode(present)
   if (Result.isFailure(decoded)) {
     const { issues } = SchemaIssue.makeFormatterStandardSchemaV1()(decoded.failure.issue)
@@ -154,16 +158,17 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
     return yield* new ConfigInvalid({
       problems: [
         ...Array.from(wrong, ([name, message]) => `${name} ${message}`),
-        ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? ""))
+        ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? "")),
+        ...ofProviders
       ]
     })
   }
-  const problems = contradictions(decoded.success)
+  const problems = [...contradictions(decoded.success), ...ofProviders]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
-  return resolve(decoded.success)
+  return resolve(decoded.success, providers)
 })
 
-const resolve = (env: Environment): ServerConfigShape => {
+const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): ServerConfigShape => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const issuer = baseUrl.origin
@@ -196,6 +201,7 @@ const resolve = (env: Environment): ServerConfigShape => {
       redirectSchemes: env.REDIRECT_SCHEMES
     },
     sealingKey: env.SEALING_KEY,
+    providers,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {

@@ -6,7 +6,7 @@ import { IpNetwork } from "effect/net"
 const DAY = 86_400
 export const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 
-const text = (isValid: (value: string) => boolean, message: string) =>
+export const text = (isValid: (value: string) => boolean, message: string) =>
   Schema.String.check(Schema.makeFilter((value: string) => isValid(value) || message))
 
 const integer = (minimum: number, maximum: number, fallback: number) =>
@@ -18,7 +18,7 @@ const integer = (minimum: number, maximum: number, fallback: number) =>
     fallback
   )
 
-const flag = Schema.Literals(["true", "false"])
+export const flag = Schema.Literals(["true", "false"])
   .annotate({ message: "must be true or false" })
   .pipe(
     Schema.decodeTo(
@@ -41,7 +41,7 @@ const listOf = (isValid: (item: string) => boolean, message: string) =>
     )
   )
 
-const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Type"]) =>
+export const withDefault = <S extends Schema.Constraint>(schema: S, value: S["Type"]) =>
   Schema.withDecodingDefaultType<S>(Effect.succeed(value))(schema)
 
 export const split = (value: string): ReadonlyArray<string> =>
@@ -68,7 +68,7 @@ const isHost = (value: string) => /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/i.
 const isNetwork = (value: string) => Result.isSuccess(IpNetwork.fromString(asNetwork(value)))
 export const asNetwork = (value: string) => (value.includes("/") ? value : `${value}/${value.includes(":") ? 128 : 32}`)
 
-const secret = Schema.RedactedFromValue(Schema.String)
+export const secret = Schema.RedactedFromValue(Schema.String)
 const httpUrl = text(isHttpUrl, "must be an http or https URL")
 const origins = listOf(
   isOrigin,

@@ -16,6 +16,7 @@ import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
 import { passkeysSection } from "./passkeys.ts"
 import { passwordSection, recoverySection } from "./password.ts"
+import { identitiesSection } from "./providers.ts"
 import { form, frameOf, goTo, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, csrfTokenOf, sentBy, signedIn } from "./visitor.ts"
@@ -66,7 +67,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
         ...(errors === undefined ? {} : { errors }),
         buttons: [{ label: "Save" }]
       })}`
-    )}${passwordSection(visit)}${yield* passkeysSection(visit, csrfToken)}${yield* recoverySection(visit)}${section(
+    )}${passwordSection(visit)}${yield* passkeysSection(visit, csrfToken)}${yield* identitiesSection(visit, csrfToken)}${yield* recoverySection(visit)}${section(
       "Browsers",
       html`${table({
         caption: "Browsers that you are signed in with",

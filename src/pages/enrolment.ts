@@ -25,7 +25,7 @@ import { signIn } from "./signIn.ts"
 import { sentByUs } from "./visitor.ts"
 
 /** Whose link it is, and who they say they are; or the form again, with what is wrong in it. */
-const readIntroduction = Effect.fnUntraced(function* (kind: LinkKind, sent: Parameters) {
+export const readIntroduction = Effect.fnUntraced(function* (kind: LinkKind, sent: Parameters) {
   const code = Redacted.make((sent.get("code") ?? "").trim())
   const throttle = yield* Throttle
   yield* throttle.code(yield* callerAddress)
@@ -57,7 +57,7 @@ const meet = (kind: LinkKind) =>
   })
 
 /** Once they are in: ten recovery codes are made, unless they came back. */
-const nextOf = (kind: LinkKind) => (kind === "reset" ? "/account" : "/account/codes")
+export const nextOf = (kind: LinkKind) => (kind === "reset" ? "/account" : "/account/codes")
 
 const withPassword = (kind: LinkKind) =>
   Effect.gen(function* () {

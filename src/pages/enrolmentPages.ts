@@ -9,6 +9,7 @@ import { passkeyForm } from "../html/passkey.ts"
 import type { LinkKind } from "../people/links.sql.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import type { Person } from "../people/person.ts"
+import { providerButtons } from "./providers.ts"
 
 const WORDS = {
   setup: {
@@ -113,7 +114,7 @@ export const choose = Effect.fnUntraced(function* (
         hidden: { ...hidden, email },
         fields: [or]
       })
-    }`
+    }${yield* providerButtons(kind, { ...hidden, email })}`
   })
 })
 

@@ -15,6 +15,7 @@ import * as Argon2id from "../people/passwords/argon2id.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { callerAddress } from "../web/clientAddress.ts"
 import { note } from "../web/notes.ts"
+import { providerLinks } from "./providers.ts"
 import { form, frameOf, goTo, query, route } from "./route.ts"
 import { knownMark, signIn } from "./signIn.ts"
 import { actorOf, returnTo, sentBy, sentByUs, signedIn, visit, withoutSession } from "./visitor.ts"
@@ -65,7 +66,7 @@ const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }:
         `This server was known as ${foreign.join(", ")} before. Passkeys that were made there do not work here: use your ` +
           "password or a recovery code, and make a new passkey."
       )
-    }<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
+    }${yield* providerLinks(returnTo, isAgain)}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
   })
 })
 

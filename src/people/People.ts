@@ -6,7 +6,7 @@ import { operation, type Refusal, type StoreUnavailable } from "../database/quer
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
-import { type Link, type LinkKind, makeLinks } from "./links.sql.ts"
+import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, makePeople } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
 import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
@@ -75,17 +75,13 @@ export class People extends Context.Service<
      */
     readonly enrol: <E>(
       kind: "setup" | "invitation",
-      code: Redacted.Redacted,
+      code: LinkCode,
       introduction: Introduction,
       wayIn: WayIn<E>,
       address: string
     ) => Store<Person, LinkSpent | EmailTaken | Refusal<E>>
     /** Follows a link of reset: `wayIn` is written, or nothing has changed. */
-    readonly renew: <E>(
-      code: Redacted.Redacted,
-      wayIn: WayIn<E>,
-      address: string
-    ) => Store<Person, LinkSpent | Refusal<E>>
+    readonly renew: <E>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | Refusal<E>>
 
     /** Deletes at most `batch` rows of each kind that nobody can use any more, and counts them. */
     readonly sweep: (batch: number) => Store<PeopleSwept>
@@ -111,7 +107,7 @@ export class People extends Context.Service<
 
       const enrol = Effect.fn("People.enrol")(function* <E>(
         kind: "setup" | "invitation",
-        code: Redacted.Redacted,
+        code: LinkCode,
         { name, email, webauthnId }: Introduction,
         wayIn: WayIn<E>,
         address: string
@@ -131,7 +127,7 @@ export class People extends Context.Service<
         return person
       })
 
-      const renew = Effect.fn("People.renew")(function* <E>(code: Redacted.Redacted, wayIn: WayIn<E>, address: string) {
+      const renew = Effect.fn("People.renew")(function* <E>(code: LinkCode, wayIn: WayIn<E>, address: string) {
         const link = yield* links.spend("reset", code)
         const person = link?.personId && (yield* people.find(link.personId))
         if (!person) return yield* new LinkSpent()

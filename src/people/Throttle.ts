@@ -49,6 +49,8 @@ export class Throttle extends Context.Service<
     readonly failed: (attempt: Try) => Effect.Effect<void>
     /** Charges an address for a code that it tries. */
     readonly code: (address: string) => Effect.Effect<void, SlowDown>
+    /** Charges an address for a sign-in that it begins at an upstream provider: each is a row, and a question to it. */
+    readonly upstream: (address: string) => Effect.Effect<void, SlowDown>
     /** What the browser of a person who signed in keeps, to be known by. */
     readonly markFor: (personId: string) => string
   }
@@ -105,6 +107,7 @@ export class Throttle extends Context.Service<
           failures.set(name, { count, until: now + MEMORY_MS })
         }),
         code: (address) => charge("sign-in code", networkOf(address), OF_CODES),
+        upstream: (address) => charge("sign-in upstream", networkOf(address), OF_AN_ADDRESS),
         markFor: (personId) => {
           const key = keys.signing()
           const id = randomBytes(16).toString("base64url")

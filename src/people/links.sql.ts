@@ -46,7 +46,10 @@ const decodeLink = firstRow(LinkRow)
 const decodeLinks = rows(LinkRow)
 const decodeEmail = firstRow(Schema.Struct({ email: Schema.String }))
 
-const hashOf = (code: Redacted.Redacted) => createHash("sha256").update(Redacted.value(code)).digest()
+/** A link's code; or its SHA-256, where somebody follows the link in several steps and nobody has to hold the code meanwhile. */
+export type LinkCode = Redacted.Redacted | Uint8Array
+export const hashOf = (code: LinkCode): Uint8Array =>
+  Redacted.isRedacted(code) ? createHash("sha256").update(Redacted.value(code)).digest() : code
 
 export const makeLinks = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal("kind, person_id::text, email, role, expires_at")
@@ -109,7 +112,7 @@ export const makeLinks = (sql: SqlClient.SqlClient) => {
   }, sql.withTransaction)
 
   /** What a link would open, if it is good. */
-  const look = Effect.fn("Links.look")(function* (kind: LinkKind, code: Redacted.Redacted) {
+  const look = Effect.fn("Links.look")(function* (kind: LinkKind, code: LinkCode) {
     const row = yield* decodeLink(sql`
       select ${columns} from mcp.links
       where token_hash = ${hashOf(code)} and kind = ${kind} and expires_at > clock_timestamp()`)
@@ -117,7 +120,7 @@ export const makeLinks = (sql: SqlClient.SqlClient) => {
   })
 
   /** The same for good: of many at once one has it. In the transaction of what it opens. */
-  const spend = Effect.fn("Links.spend")(function* (kind: LinkKind, code: Redacted.Redacted) {
+  const spend = Effect.fn("Links.spend")(function* (kind: LinkKind, code: LinkCode) {
     const row = yield* decodeLink(sql`
       delete from mcp.links
       where token_hash = ${hashOf(code)} and kind = ${kind} and expires_at > clock_timestamp() returning ${columns}`)

@@ -666,5 +666,159 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "if (++values > MAX_VALUES) return false",
     replace: "if (++values < 0) return false",
     tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
+  },
+  {
+    name: "upstream: an ID token's signature is not checked",
+    file: "people/upstream/Upstream.ts",
+    find: "        client.enableNonRepudiationChecks(found)\n",
+    replace: "",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: an issuer that differs by a slash is the same",
+    file: "people/upstream/Upstream.ts",
+    find: "if (metadata.issuer !== issuer) {",
+    replace: "if (new URL(metadata.issuer).href !== new URL(issuer).href) {",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: the nonce is not compared",
+    file: "people/upstream/Upstream.ts",
+    find: "expectedNonce: nonce,",
+    replace: "expectedNonce: client.randomNonce.length === 0 ? undefined : nonce,",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: a ceremony is good for every provider",
+    file: "people/upstream/Upstream.ts",
+    find: "const kindOf = ({ name }: ProviderConfig) => `upstream ${name}`",
+    replace: "const kindOf = (_: ProviderConfig) => `upstream`",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: the state is not compared",
+    file: "people/upstream/Upstream.ts",
+    find: "expectedState: state,",
+    replace: "expectedState: client.skipStateCheck,",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: a failure of discovery is remembered",
+    file: "people/upstream/Upstream.ts",
+    find: "(Exit.isSuccess(exit) ? DISCOVERED_FOR : Duration.zero)",
+    replace: "(Exit.isSuccess(exit) ? DISCOVERED_FOR : DISCOVERED_FOR)",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: a stale sign-in there is a fresh one here",
+    file: "people/upstream/Upstream.ts",
+    find: "purpose.isAgain && isStale",
+    replace: "purpose.isAgain && isStale && false",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: redirects are followed",
+    file: "net/boundedFetch.ts",
+    find: 'redirect: "manual"',
+    replace: 'redirect: "follow"',
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: an answer may be of any size",
+    file: "net/boundedFetch.ts",
+    find: "size > MAX_BYTES",
+    replace: "size < 0",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: another site begins a sign-in",
+    file: "pages/upstream.ts",
+    find: "if (!postedByUs(",
+    replace: "if (false && !postedByUs(",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: an unverified address follows an invitation",
+    file: "people/identities.sql.ts",
+    find: "const verified = emailVerified ? email : undefined",
+    replace: "const verified = email",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: an address that nobody vouched for is matched",
+    file: "people/identities.sql.ts",
+    find: "if (person?.emailVerifiedBy !== undefined) return",
+    replace: "if (person !== undefined) return",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: a disabled person comes in",
+    file: "people/identities.sql.ts",
+    find: 'return before.isDisabled ? yield* deny("disabled") : before',
+    replace: "return before",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: the first to come by a rule is nobody's member",
+    file: "people/identities.sql.ts",
+    find: 'if (!(yield* people.hasOwner)) return yield* deny("nobody here yet")\n',
+    replace: "\n",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: two tabs at once",
+    file: "people/identities.sql.ts",
+    find: "yield* sql`select pg_advisory_xact_lock(hashtextextended(${JSON.stringify([issuer, subject])}, 0))`",
+    replace: "yield* Effect.void",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: the last way in is removed",
+    file: "people/identities.sql.ts",
+    find: "and o.issuer = any(${here.issuers}::text[])",
+    replace: "or true",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: two removals at once leave nothing",
+    file: "people/identities.sql.ts",
+    find: "yield* sql`select from mcp.people where id = ${personId} for update`",
+    replace: "yield* Effect.void",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: a link is finished in another browser session",
+    file: "pages/upstream.ts",
+    find: "visiting.session.id !== purpose.sessionId || visiting.person.id !== purpose.personId",
+    replace: "false",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: a link needs no fresh sign-in",
+    file: "pages/upstream.ts",
+    find: "const departToLink = Effect.gen(function* () {\n  const visiting = yield* fresh",
+    replace: "const departToLink = Effect.gen(function* () {\n  const visiting = yield* signedIn",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: a reset leaves the old browsers signed in",
+    file: "pages/upstream.ts",
+    find: "people.signOutEverywhere(id, { id, address })",
+    replace: "Effect.void",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "upstream: Google vouches for every address",
+    file: "people/upstream/identity.ts",
+    find: "(!isGoogle(provider) || ",
+    replace: "(true || ",
+    tests: ["test/people/upstreamIdentity.test.ts"]
+  },
+  {
+    name: "upstream: Google's domain is that of the address",
+    file: "people/upstream/identity.ts",
+    find: "isGoogle(provider) ? claims.hd :",
+    replace: "false ? claims.hd :",
+    tests: ["test/people/upstreamIdentity.test.ts"]
   }
 ]
