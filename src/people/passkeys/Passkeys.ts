@@ -121,7 +121,8 @@ export class Passkeys extends Context.Service<
   static readonly layer = Layer.effect(
     Passkeys,
     Effect.gen(function* () {
-      const { issuer } = yield* ServerConfig
+      const { issuer, providers } = yield* ServerConfig
+      const issuers = providers.map((provider) => provider.issuer)
       const sql = yield* SqlClient.SqlClient
       const store = makePasskeys(sql)
       const ceremonies = makeCeremonies(sql)
@@ -252,7 +253,7 @@ export class Passkeys extends Context.Service<
         used,
         list: (personId) => operation(store.list(personId)),
         rename: (...given) => operation(store.rename(...given)),
-        remove: (personId, id, actor) => operation(store.remove(personId, id, hostname, actor)),
+        remove: (personId, id, actor) => operation(store.remove(personId, id, { rpId: hostname, issuers }, actor)),
         foreignHosts: operation(store.foreignHosts(hostname))
       })
     })

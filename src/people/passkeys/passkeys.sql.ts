@@ -107,16 +107,21 @@ export const makePasskeys = (sql: SqlClient.SqlClient) => {
     )
 
   /**
-   * Never the last way in: a password, an identity or another passkey of this host has to remain. Under the lock of the
+   * Never the last way in: a password, an identity at a provider of now, or another passkey of this host has to remain. Under the lock of the
    * person's row, so that two removals at once do not each leave the other one.
    */
-  const remove = Effect.fn("Passkeys.remove")(function* (personId: string, id: string, rpId: string, actor: Actor) {
+  const remove = Effect.fn("Passkeys.remove")(function* (
+    personId: string,
+    id: string,
+    { rpId, issuers }: { readonly rpId: string; readonly issuers: ReadonlyArray<string> },
+    actor: Actor
+  ) {
     yield* sql`select from mcp.people where id = ${personId} for update`
     const removed = yield* sql`
       delete from mcp.passkeys k where k.credential_id = ${id} and k.person_id = ${personId}
         and (k.rp_id <> ${rpId}
           or exists (select from mcp.people p where p.id = k.person_id and p.password is not null)
-          or exists (select from mcp.identities i where i.person_id = k.person_id)
+          or exists (select from mcp.identities i where i.person_id = k.person_id and i.issuer = any(${issuers}))
           or exists (select from mcp.passkeys o where o.person_id = k.person_id and o.credential_id <> k.credential_id
                        and o.rp_id = ${rpId}))
       returning 1`
