@@ -6,11 +6,11 @@
 import { connect } from "node:net"
 import { assert, layer, vi } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { FindMyWay } from "effect/http"
 import { TestApp, testApp } from "../support/app.ts"
 import { authorizeParameters, formOf, getAuthorize, newPkce, obtainTokens, request } from "../support/client.ts"
 import { longestTurn, mostOfATurn } from "../support/loop.ts"
 import { TestDatabase } from "../support/postgres.ts"
+import { watchRoutes } from "../support/routes.ts"
 
 const [FORM, JSON_TYPE] = ["application/x-www-form-urlencoded", "application/json"]
 /** The largest body of a form or of a registration, and of a message; all headers together. */
@@ -158,29 +158,15 @@ const send = (port: number, { method, path, headers = [], body = "" }: Sent): ((
 
 /** Paths as they were registered while the server was built. */
 const registered = new Set<string>()
-const routes = Object.getPrototypeOf(FindMyWay.make()) as Pick<FindMyWay.Router<unknown>, "all" | "on">
 const recording = Layer.effectDiscard(
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const { all, on } = routes
-      const spies = [
-        vi.spyOn(routes, "all").mockImplementation(function (this: FindMyWay.Router<unknown>, path, handler) {
-          registered.add(path)
-          return all.call(this, path, handler)
-        }),
-        vi.spyOn(routes, "on").mockImplementation(function (this: FindMyWay.Router<unknown>, method, path, handler) {
-          registered.add(path)
-          return on.call(this, method, path, handler)
-        }),
-        // What is logged is made, and printed nowhere.
-        vi.spyOn(console, "log").mockImplementation(() => undefined)
-      ]
-      return () => {
-        for (const spy of spies) spy.mockRestore()
-      }
-    }),
-    (restore) => Effect.sync(restore)
-  )
+  Effect.gen(function* () {
+    yield* watchRoutes(registered)
+    // What is logged is made, and printed nowhere.
+    yield* Effect.acquireRelease(
+      Effect.sync(() => vi.spyOn(console, "log").mockImplementation(() => undefined)),
+      (spy) => Effect.sync(() => spy.mockRestore())
+    )
+  })
 )
 
 const server = testApp(TestDatabase.quick, {
