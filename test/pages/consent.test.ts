@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer } from "effect"
 import { People } from "../../src/people/People.ts"
 import { TestApp, testApp } from "../support/app.ts"
 import {
@@ -203,6 +203,36 @@ describe("consent of a person", () => {
         (yield* exchange({ code: codeOf(answers[0] as Answer), verifier: "v".repeat(43) })).status,
         400
       )
+    }).pipe(withApp())
+  )
+
+  it.live("TK17 of a consent and the disabling of its person at the same moment the disabling counts", () =>
+    Effect.gen(function* () {
+      const [, bob] = [yield* somebody("Ada"), yield* somebody("Bob", "member")]
+      const { cookie } = yield* browserOf(bob.id)
+      const { page } = yield* ask(cookie)
+      const { sql } = yield* TestApp
+      const [begun, end] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      const disabling = yield* Effect.forkChild(
+        sql.withTransaction(
+          sql`update mcp.people set disabled_at = now() where id = ${bob.id}`.pipe(
+            Effect.andThen(Deferred.succeed(begun, undefined)),
+            Effect.andThen(Deferred.await(end))
+          )
+        )
+      )
+      yield* Deferred.await(begun)
+      const answering = yield* Effect.forkChild(answer(page, cookie, "approve"))
+      // It has passed the sign-in, and waits for what becomes of its person.
+      const isWaiting = Effect.map(
+        sql`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        (waiting) => waiting.length > 0
+      )
+      yield* isWaiting.pipe(Effect.repeat({ until: (waiting) => waiting }), Effect.orDie)
+      yield* Deferred.succeed(end, undefined)
+      yield* Fiber.join(disabling).pipe(Effect.orDie)
+      assert.strictEqual((yield* Fiber.join(answering)).status, 403)
+      assert.isEmpty(yield* sql`select from mcp.oauth_authorization_codes`.pipe(Effect.orDie))
     }).pipe(withApp())
   )
 })
