@@ -22,13 +22,20 @@ export const makeCallerOf = Effect.fnUntraced(function* () {
       })),
       Effect.catch(notFound)
     )
-  // Of every call, so the look-up is not even made before somebody wants it.
-  return ({ subject, clientId, scopes }: Principal): Caller => ({
-    subject,
-    clientId,
-    scopes,
-    get person() {
-      return personOf(subject)
+
+  /** One for every call, so the look-up is made when it is wanted; a getter of each object would be a hidden class of each. */
+  class Calling implements Caller {
+    readonly subject: string
+    readonly clientId: string
+    readonly scopes: ReadonlyArray<string>
+    constructor({ subject, clientId, scopes }: Principal) {
+      this.subject = subject
+      this.clientId = clientId
+      this.scopes = scopes
     }
-  })
+    get person() {
+      return personOf(this.subject)
+    }
+  }
+  return (principal: Principal): Caller => new Calling(principal)
 })
