@@ -36,7 +36,7 @@ interface Step {
 }
 
 const DISCONNECTED =
-  "The server takes the token no more: the test was disconnected, or you signed out everywhere, while it ran. Test again."
+  "The token is not accepted any more: the test was disconnected, or you signed out everywhere, while it ran. Test again."
 const SEE_LOG = "Test again in a moment. If it stays so, the server's log says why."
 
 const stepsOf = (issuer: string): ReadonlyArray<Step> => [
@@ -62,7 +62,7 @@ const stepsOf = (issuer: string): ReadonlyArray<Step> => [
     label: "The MCP server answers",
     advice: {
       "401":
-        "The token did not arrive, or is good no more. A proxy in front of this server must pass the Authorization header on. " +
+        "The token did not arrive, or is not accepted any more. A proxy in front of this server must pass the Authorization header on. " +
         "Or the test was disconnected while it ran: test again.",
       "421": `Apps must use the address that BASE_URL names: ${issuer}/mcp.`,
       "": `A proxy in front of this server must let POST requests to /mcp through. ${SEE_LOG}`

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, References } from "effect"
+import { StoreUnavailable } from "../../src/database/query.ts"
+import { makeCallerOf } from "../../src/mcp/caller.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
+import { Subjects } from "../../src/oauth/Subjects.ts"
 import { TestApp, testApp } from "../support/app.ts"
 import {
   authorizeParameters,
@@ -46,6 +49,24 @@ const ERAS = {
 } as const
 
 describe("a tool that wants to know who calls", () => {
+  it.effect("is told why the person is not known, who is not looked up before", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const claimsOf = () => {
+        asked++
+        return Effect.fail(new StoreUnavailable({ cause: new Error("down") }))
+      }
+      const callerOf = yield* makeCallerOf().pipe(Effect.provideService(Subjects, { claimsOf }))
+      const from = { sessionId: "a session", resource: "https://gate.example/mcp", expiresAt: new Date(0) }
+      const caller = callerOf({ subject: "somebody", clientId: "demo", scopes: [], ...from })
+      assert.deepStrictEqual({ ...caller }, { subject: "somebody", clientId: "demo", scopes: [] })
+      assert.strictEqual(asked, 0)
+      const { message } = yield* Effect.flip(caller.person)
+      assert.strictEqual(message, "Who is asking could not be looked up. Try again in a moment.")
+      assert.strictEqual(asked, 1)
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
+  )
+
   for (const lane of ["on", "off"]) {
     for (const [era, call] of Object.entries(ERAS)) {
       const whoCalls = (token: string) =>

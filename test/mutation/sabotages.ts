@@ -666,5 +666,33 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "if (++values > MAX_VALUES) return false",
     replace: "if (++values < 0) return false",
     tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
+  },
+  {
+    name: "caller: an address that nobody vouched for is told",
+    file: "mcp/caller.ts",
+    find: "claims?.emailVerified === true ? claims.email : undefined",
+    replace: "claims?.email",
+    tests: ["test/mcp/caller.test.ts"]
+  },
+  {
+    name: "check: the answer of another server is taken",
+    file: "html/script.js",
+    find: ' && answer.get("iss") === issuer',
+    replace: "",
+    tests: ["test/e2e/check.test.ts"]
+  },
+  {
+    name: "check: the answer to another tab's question is taken",
+    file: "html/script.js",
+    find: ' && answer.get("state") === kept.state',
+    replace: "",
+    tests: ["test/e2e/check.test.ts"]
+  },
+  {
+    name: "check: its client keeps the address of another BASE_URL",
+    file: "pages/check.ts",
+    find: "known?.redirectUris.join() === redirectUri",
+    replace: "known !== undefined",
+    tests: ["test/pages/check.test.ts"]
   }
 ]
