@@ -55,7 +55,7 @@ describe("admin", () => {
         )
         assert.sameMembers(Object.keys(events[0]), ["at", "event", "person", "by", "client_id", "from", "detail", "id"])
         assert.lengthOf(yield* done("events", "--event", "person_invited"), 1)
-        assert.lengthOf(yield* done("events", "--before", events[0].id), 1)
+        assert.lengthOf(yield* done("events", "--before", events[0].id), 2)
       }).pipe(Effect.scoped),
     options
   )
