@@ -107,6 +107,7 @@ describe.skipIf(executablePath === undefined)("the test of the connection in a r
         const [advice, ...more] = yield* adviceOf(page)
         assert.match(advice ?? "", /^The token is not accepted any more: the test was disconnected/)
         assert.deepStrictEqual(more, [])
+        yield* Effect.promise(() => page.screenshot({ path: `${SCREENSHOTS}/check-failed.png`, fullPage: true }))
         assert.isFalse(yield* Effect.promise(() => page.getByText("Everything works").isVisible()))
 
         yield* Effect.promise(() => page.goto(url))
