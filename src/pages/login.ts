@@ -8,6 +8,7 @@ import { page } from "../html/page.ts"
 import { notice, or } from "../html/parts.ts"
 import { passkeyForm } from "../html/passkey.ts"
 import { afterLogout, LOGOUT_PARAMETERS } from "../oauth/openid/logout.ts"
+import type { Parameters } from "../oauth/parameters.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
@@ -110,9 +111,8 @@ const withPassword = Effect.gen(function* () {
   return yield* signIn(person.id, "password", goTo(target))
 })
 
-/** An app may ask for it too (`end_session_endpoint`); the person is asked in any case. */
-const askToLeave = Effect.gen(function* () {
-  const asked = yield* query
+/** Whoever is signed in is asked in any case, also where an app asks for it (`end_session_endpoint`). */
+const askToLeave = Effect.fnUntraced(function* (asked: Parameters) {
   const target = yield* afterLogout(asked)
   const visiting = yield* visit
   if (visiting === undefined) return goTo(target ?? "/")
@@ -132,9 +132,11 @@ const askToLeave = Effect.gen(function* () {
   })
 })
 
+/** The answer of our own page has its token; without one it is an app that asks by POST (RP-Initiated Logout §2). */
 const leave = Effect.gen(function* () {
-  const visiting = yield* signedIn
   const sent = yield* form
+  if (!sent.has("csrf_token")) return yield* askToLeave(sent)
+  const visiting = yield* signedIn
   yield* sentBy(visiting, sent)
   const { person, session } = visiting
   yield* (yield* BrowserSessions).end(person.id, { id: session.id }, yield* actorOf(visiting))
@@ -144,6 +146,6 @@ const leave = Effect.gen(function* () {
 export const LoginRoutes = HttpRouter.use(
   Effect.fn("LoginRoutes")(function* (router) {
     yield* route(router, "/login", { GET: open, POST: withPassword })
-    yield* route(router, "/logout", { GET: askToLeave, POST: leave, page: "/" })
+    yield* route(router, "/logout", { GET: Effect.flatMap(query, askToLeave), POST: leave, page: "/" })
   })
 )

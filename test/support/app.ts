@@ -8,6 +8,7 @@ import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
+import type { SigningKeys } from "../../src/oauth/openid/SigningKeys.ts"
 import type { AccessTokens } from "../../src/oauth/tokens/AccessTokens.ts"
 import type { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
 import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
@@ -40,6 +41,7 @@ export const testApp = <E>(
   toolset: Layer.Layer<Toolset, never, ServerConfig | PublicWeb> = BuiltinToolset
 ): Layer.Layer<
   | TestApp
+  | SigningKeys
   | People
   | BrowserSessions
   | TokenStore

@@ -6,7 +6,6 @@ import { Command } from "effect/cli"
 import * as Database from "../../database/connect.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
-import { SigningKeys } from "../../oauth/openid/SigningKeys.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
 import { ConsentStore } from "../../people/ConsentStore.ts"
@@ -21,9 +20,8 @@ const Services = Layer.mergeAll(
   ConsentStore.layer,
   TokenStore.layer,
   ClientRegistry.layer,
-  ServerKeys.layer,
-  SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer))
-).pipe(Layer.provide(Revocations.layer), Layer.provide(Database.layer), Layer.provideMerge(Settings))
+  ServerKeys.layer
+).pipe(Layer.provide(Revocations.layer), Layer.provideMerge(Database.layer), Layer.provideMerge(Settings))
 
 Command.make("admin").pipe(
   Command.withDescription("Look after the people, the apps and the keys of this server"),

@@ -127,6 +127,6 @@ ${definitions([
     { label: "Deny", name: "decision", value: "deny" },
     { label: "Allow", name: "decision", value: "approve", look: "primary" }
   ]
-})}<p class="soft">This is the demo consent page: it does not ask you to sign in.</p>`
+})}<p class="soft">This is the demo consent page: it does not ask you to sign in. To own this server, open the set-up link that it printed, or run npm run owner:link.</p>`
   })
 }

@@ -116,6 +116,9 @@ const CHECKS: ReadonlyArray<Check> = [
   // "Request and response parameters MUST NOT be included more than once" (RFC 6749 §3.1).
   ({ repeated }) => repeated.size > 0 && invalid("a parameter is repeated"),
 
+  // What Postgres cannot keep is no value of anything.
+  ({ parameters }) => [...parameters.values()].some((value) => value.includes("\0")) && invalid("a value holds a NUL"),
+
   // State comes back as it was sent (RFC 6749 §4.1.2), so how much of it we carry has to end somewhere.
   ({ parameters }) => isTooLong(parameters.get("state")) && invalid("state is longer than 4096 bytes"),
 

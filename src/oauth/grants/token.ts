@@ -15,6 +15,7 @@ import {
   UnsupportedGrantType
 } from "../errors.ts"
 import { issueIdToken } from "../openid/idToken.ts"
+import { SigningKeys } from "../openid/SigningKeys.ts"
 import { type Parameters, requestedResource, required, requiredSecret } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
@@ -70,6 +71,8 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
     ? OpaqueToken.mint("refresh", keys.signing(), code.sessionId, 0)
     : undefined
 
+  // At hand before the code is spent: it cannot be shown again when there is none.
+  const sign = yield* (yield* SigningKeys).signer(client.openid?.idTokenAlg ?? "RS256")
   const store = yield* TokenStore
   const redemption = yield* store.redeem({
     code,
@@ -85,7 +88,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
       const issued = response({ accessToken: access.secret, refreshToken: refresh?.secret, expiresIn, scopes })
       if (!scopes.includes(Scope.OPENID.name)) return issued
       const about = { clientId: client.clientId, subject, nonce, authTime, accessToken: access.secret }
-      return { ...issued, id_token: yield* issueIdToken(client.openid?.idTokenAlg ?? "RS256", about) }
+      return { ...issued, id_token: yield* issueIdToken(sign, about) }
     }
     case "Replayed":
       yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(

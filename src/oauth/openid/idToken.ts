@@ -3,10 +3,9 @@
 import { createHash } from "node:crypto"
 import { Clock, Effect, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import type { IdTokenAlgorithm } from "../clients/client.ts"
 import type { SubjectClaims } from "../Subjects.ts"
 import { EMAIL, PROFILE } from "../scope.ts"
-import { ID_TOKEN_SECONDS, SigningKeys } from "./SigningKeys.ts"
+import { ID_TOKEN_SECONDS, type Signer } from "./SigningKeys.ts"
 
 /** What an ID token says of one authentication. */
 export interface Authentication {
@@ -24,13 +23,12 @@ const atHashOf = (accessToken: Redacted.Redacted) =>
 
 /** It says who, when and for whom; name and address are UserInfo's to tell (§5.4). */
 export const issueIdToken = Effect.fn("openid.issueIdToken")(function* (
-  alg: IdTokenAlgorithm,
+  sign: Signer,
   { clientId, subject, nonce, authTime, accessToken }: Authentication
 ) {
   const { issuer } = yield* ServerConfig
-  const keys = yield* SigningKeys
   const now = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-  return yield* keys.sign(alg, {
+  return yield* sign({
     iss: issuer,
     sub: subject,
     aud: clientId,

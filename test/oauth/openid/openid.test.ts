@@ -5,6 +5,7 @@ import { SqlClient } from "effect/sql"
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose"
 import * as openidClient from "openid-client"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { ringOf, SigningKeys } from "../../../src/oauth/openid/SigningKeys.ts"
 import { People } from "../../../src/people/People.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
@@ -15,6 +16,7 @@ import {
   getAuthorize,
   locationOf,
   newPkce,
+  obtainCode,
   obtainTokens,
   postForm,
   request,
@@ -285,10 +287,19 @@ describe("hints and logout", () => {
           ([, name = "", value = ""]) => [name, value.replaceAll("&amp;", "&")]
         )
       )
+      // An app's own POST is a question too, and ends nothing.
+      const asked = yield* visitPage("/logout", cookie, { method: "POST", body: new URLSearchParams({ state: "s" }) })
+      assert.include(asked.text, "Sign out?")
+      assert.strictEqual((yield* visitPage("/account", cookie)).status, 200)
       const left = yield* postPage("/logout", { cookie, csrf_token: hidden.csrf_token ?? "" }, hidden)
       assert.strictEqual(left.headers.get("location"), "https://app.example/bye?state=s")
       assert.strictEqual((yield* visitPage("/account", cookie)).status, 303)
-      // Whoever is signed out already is led on at once.
+      // Whoever is signed out already is led on at once, also where the app asks by POST.
+      const posted = yield* postForm("/logout", {
+        client_id: client.client_id,
+        post_logout_redirect_uri: "https://app.example/bye"
+      })
+      assert.strictEqual(posted.headers.get("location"), "https://app.example/bye")
       const gone = yield* request(
         `/logout?${new URLSearchParams({ client_id: client.client_id, post_logout_redirect_uri: "https://app.example/bye" })}`
       )
@@ -325,4 +336,71 @@ describe("signing keys", () => {
         assert.lengthOf(published, 4)
       }).pipe(withApp({ SEALING_KEY: "a secret of the operator's own, 32 characters" }))
   )
+
+  it.live("a code is not spent while there is no key to sign with, and is good when there is one", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const code = yield* obtainCode({ scope: "openid" })
+      assert.strictEqual((yield* exchange(code)).status, 503)
+      yield* sql`drop trigger no_keys on mcp.signing_keys`.pipe(Effect.orDie)
+      // The keys are tried again by and by.
+      const answer = yield* exchange(code).pipe(Effect.repeat({ until: ({ status }) => status !== 503 }))
+      assert.strictEqual(answer.status, 200)
+      assert.isString(answer.body.id_token)
+    }).pipe(
+      Effect.provide(
+        Layer.fresh(
+          testApp(Layer.provideMerge(withoutKeys, TestDatabase.quick), { AUTHORIZATION_CODE_TTL_SECONDS: "600" })
+        )
+      )
+    )
+  )
+
+  it("a key is told before it signs, and after, until what it signed is over; one that nobody here opens retires none", () => {
+    const key = (kid: string, age: number, isOwn = true) => ({
+      kid,
+      alg: "RS256" as const,
+      age,
+      public_jwk: {},
+      sealed_private: new Uint8Array(),
+      privateKey: isOwn ? new Uint8Array() : undefined
+    })
+    const told = (...keys: ReadonlyArray<ReturnType<typeof key>>) => {
+      const { signing, published } = ringOf(keys)
+      return [signing.get("RS256")?.kid, published.map(({ kid }) => kid).join(" ")]
+    }
+    assert.deepStrictEqual(told(key("a", 0)), ["a", "a"])
+    assert.deepStrictEqual(told(key("b", 119), key("a", 9999)), ["a", "b a"])
+    assert.deepStrictEqual(told(key("b", 121), key("a", 9999)), ["b", "b a"])
+    // The slowest instance signed with the old one for two intervals and one more, and that is good for an hour.
+    assert.deepStrictEqual(told(key("b", 3779), key("a", 9999)), ["b", "b a"])
+    assert.deepStrictEqual(told(key("b", 3781), key("a", 9999)), ["b", "b"])
+    assert.deepStrictEqual(told(key("x", 7200, false), key("a", 9999)), ["a", "x a"])
+  })
+
+  it.live("rotated keys are told at once, and two instances that start at once make one of each", () =>
+    Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      const both = Layer.fresh(testApp(Layer.succeed(SqlClient.SqlClient, sql)))
+      const kids = Effect.map(request("/jwks"), ({ body }) => body.keys.map(({ kid }: { readonly kid: string }) => kid))
+      const [one, two] = yield* Effect.all([kids, Effect.provide(kids, both)], { concurrency: 2 })
+      assert.lengthOf(one, 2)
+      assert.sameMembers(one, two)
+      const { body } = yield* exchange(yield* obtainCode({ scope: "openid" }))
+      yield* (yield* SigningKeys).rotate
+      const third = yield* Effect.provide(kids, Layer.fresh(testApp(Layer.succeed(SqlClient.SqlClient, sql))))
+      assert.lengthOf(third, 4)
+      assert.include(third, decodeProtectedHeader(body.id_token).kid)
+    }).pipe(withApp())
+  )
 })
+
+/** A database that takes no keys yet. */
+const withoutKeys = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`
+      create function mcp.refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`
+    yield* sql`create trigger no_keys before insert on mcp.signing_keys for each row execute function mcp.refuse()`
+  })
+)

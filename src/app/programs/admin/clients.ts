@@ -6,7 +6,7 @@ import * as Administration from "../../../oauth/clients/administration.ts"
 import { ClientRegistry } from "../../../oauth/clients/ClientRegistry.ts"
 import { configure, refusals } from "../../../oauth/clients/configured.ts"
 import * as ClientSecret from "../../../oauth/clients/secret.ts"
-import { SigningKeys } from "../../../oauth/openid/SigningKeys.ts"
+import { rotateSigningKeys } from "../../../oauth/openid/SigningKeys.ts"
 import { ServerKeys } from "../../../oauth/tokens/ServerKeys.ts"
 import { People } from "../../../people/People.ts"
 import { json, NotDone, printDone, printRows } from "./print.ts"
@@ -121,7 +121,7 @@ export const rotate = Command.make(
         message: "all 256 key ids are taken; delete the oldest rows of mcp.server_keys first"
       })
     }
-    yield* (yield* SigningKeys).rotate
+    yield* rotateSigningKeys
     yield* (yield* People).record({ event: "keys_rotated", detail: { key: id } })
     yield* printDone(
       json,
