@@ -15,6 +15,8 @@ export interface InputField extends Named {
   /** What the browser may fill in (HTML "Autofill"), as `username webauthn` or `new-password`. */
   readonly autocomplete: string
   readonly isOptional?: boolean
+  /** Shown, and not to be changed. */
+  readonly isFixed?: boolean
   readonly minLength?: number
   readonly maxLength?: number
   /** Of `code`: the script takes it from the address's fragment. */
@@ -102,7 +104,7 @@ const errorOf = ({ id, error }: Shown) => error !== undefined && html`<p class="
 const CODE = html` class="code" autocapitalize="off" autocorrect="off" spellcheck="false"`
 
 const input = (field: InputField, shown: Shown) => {
-  const { name, label, kind, autocomplete, isOptional, minLength, maxLength, isFromAddress } = field
+  const { name, label, kind, autocomplete, isOptional, isFixed, minLength, maxLength, isFromAddress } = field
   const isSecret = kind === "password" || kind === "code"
   return html`<div class="field">
 <label for="${shown.id}">${label}${isOptional && html` <span class="soft">(optional)</span>`}</label>
@@ -113,6 +115,7 @@ ${hintOf(field, shown)}<input id="${shown.id}" name="${name}" type="${kind === "
     attribute("minlength", minLength),
     attribute("maxlength", maxLength),
     flag("required", isOptional !== true),
+    flag("readonly", isFixed),
     flag("data-code-from-address", isFromAddress),
     flag('aria-invalid="true"', shown.error !== undefined),
     describedBy(field, shown),

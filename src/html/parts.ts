@@ -108,6 +108,11 @@ ${form(options)}</div>
 </details>
 `
 
+/** Several of them side by side, so that what one opens covers no other. */
+export const confirmations = (...all: ReadonlyArray<Part>) => html`<div class="choices">
+${all}</div>
+`
+
 /** The way to a next page of a list, where there is one. */
 export const pager = (newer: string | undefined, older: string | undefined) =>
   newer === undefined && older === undefined

@@ -3,7 +3,7 @@
 import { Effect, Option, Schema } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { type Html, html } from "../html/html.ts"
-import { badge, confirmation, linkButton, notice, section, table } from "../html/parts.ts"
+import { badge, confirmation, confirmations, linkButton, notice, section, table } from "../html/parts.ts"
 import { passkeyForm } from "../html/passkey.ts"
 import { time } from "../html/time.ts"
 import { InvalidRequest } from "../oauth/errors.ts"
@@ -123,25 +123,28 @@ const row = (
     passkey.lastUsedAt === undefined ? "never" : html`${time(passkey.lastUsedAt)}`,
     passkey.isSynced ? "Synced" : "On one device",
     isFresh(visit)
-      ? html`${confirmation({
-          summary: "Rename",
-          explanation: "What you know it by.",
-          action: "/account/passkeys/rename",
-          id: `rename-${passkey.id.slice(0, 12)}`,
-          csrfToken,
-          hidden,
-          fields: [{ kind: "text", name: "name", label: "Name", autocomplete: "off", maxLength: 100 }],
-          values: { name: passkey.name },
-          buttons: [{ label: "Rename" }]
-        })}${confirmation({
-          summary: "Remove",
-          explanation: "You cannot sign in with it any more. Your device keeps its part until you delete it there.",
-          action: "/account/passkeys/remove",
-          id: `remove-${passkey.id.slice(0, 12)}`,
-          csrfToken,
-          hidden,
-          buttons: [{ label: "Remove", look: "danger" }]
-        })}`
+      ? confirmations(
+          confirmation({
+            summary: "Rename",
+            explanation: "What you know it by.",
+            action: "/account/passkeys/rename",
+            id: `rename-${passkey.id.slice(0, 12)}`,
+            csrfToken,
+            hidden,
+            fields: [{ kind: "text", name: "name", label: "Name", autocomplete: "off", maxLength: 100 }],
+            values: { name: passkey.name },
+            buttons: [{ label: "Rename" }]
+          }),
+          confirmation({
+            summary: "Remove",
+            explanation: "You cannot sign in with it any more. Your device keeps its part until you delete it there.",
+            action: "/account/passkeys/remove",
+            id: `remove-${passkey.id.slice(0, 12)}`,
+            csrfToken,
+            hidden,
+            buttons: [{ label: "Remove", look: "danger" }]
+          })
+        )
       : ""
   ]
 }

@@ -19,6 +19,8 @@ import { actorOf, fresh, sentBy } from "./visitor.ts"
 
 const PAGE = "/account/password"
 
+/** Shown, so that a password manager knows whose password it keeps. */
+const WHOSE: InputField = { kind: "email", name: "email", label: "E-mail", autocomplete: "username", isFixed: true }
 const CURRENT: InputField = {
   kind: "password",
   name: "current",
@@ -62,7 +64,8 @@ const show = Effect.fnUntraced(function* (visit: Visit, errors?: Readonly<Record
     body: formOf({
       action: PAGE,
       csrfToken: frame.csrfToken,
-      fields: visit.person.hasPassword ? [CURRENT, NEW] : [NEW],
+      fields: visit.person.hasPassword ? [WHOSE, CURRENT, NEW] : [WHOSE, NEW],
+      values: { email: visit.person.email },
       ...(errors === undefined ? {} : { errors }),
       buttons: [{ label: "Save", look: "primary" }]
     })

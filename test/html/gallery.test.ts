@@ -1,17 +1,15 @@
-import { mkdirSync, readFileSync } from "node:fs"
-import { createRequire } from "node:module"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, layer } from "@effect/vitest"
-import type { AxeResults } from "axe-core"
 import { Effect } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { browser, executablePath } from "../support/browser.ts"
 import { Gallery, gallery, NAMES, NOW } from "../support/gallery.ts"
+import * as Pages from "../support/pages.ts"
 
 const options = { excludeTestServices: true, timeout: "60 seconds" } as const
 /** A browser on a busy machine. */
 const SLOW = { timeout: 120_000 }
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 const SCREENSHOTS = join(import.meta.dirname, "../.screenshots")
 mkdirSync(SCREENSHOTS, { recursive: true })
 
@@ -28,30 +26,8 @@ const open = Effect.fn("open")(function* (chromium: Browser, path: string, look:
   return { page, complaints: () => complaints.filter((complaint) => !/status of 4\d\d/.test(complaint)) }
 })
 
-/** The policy keeps no script of the developer tools out. */
-const audit = (page: Page) =>
-  Effect.promise(async () => {
-    await page.evaluate(AXE)
-    const { violations }: AxeResults = await page.evaluate("axe.run()")
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
-  })
-
-/** A device with a fingerprint reader. */
-const authenticator = (page: Page) =>
-  Effect.promise(async () => {
-    const devtools = await page.context().newCDPSession(page)
-    await devtools.send("WebAuthn.enable")
-    await devtools.send("WebAuthn.addVirtualAuthenticator", {
-      options: {
-        protocol: "ctap2",
-        transport: "internal",
-        hasResidentKey: true,
-        hasUserVerification: true,
-        isUserVerified: true,
-        automaticPresenceSimulation: true
-      }
-    })
-  })
+const audit = (page: Page) => Effect.promise(() => Pages.audit(page))
+const authenticator = (page: Page) => Effect.promise(() => Pages.addAuthenticator(page))
 
 describe.skipIf(executablePath === undefined)("pages in a real browser", () => {
   layer(

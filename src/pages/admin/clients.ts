@@ -5,7 +5,17 @@ import { HttpRouter } from "effect/http"
 import { type FormOptions, form as formOf } from "../../html/form.ts"
 import { type Html, html } from "../../html/html.ts"
 import { page } from "../../html/page.ts"
-import { badge, confirmation, copyField, emptyState, linkButton, notice, section, table } from "../../html/parts.ts"
+import {
+  badge,
+  confirmation,
+  confirmations,
+  copyField,
+  emptyState,
+  linkButton,
+  notice,
+  section,
+  table
+} from "../../html/parts.ts"
 import { time } from "../../html/time.ts"
 import { RefusedRedirects } from "../../oauth/authorize/RefusedRedirects.ts"
 import * as Administration from "../../oauth/clients/administration.ts"
@@ -38,19 +48,18 @@ const ORIGINS = {
 const actions = (client: Client, csrfToken: string) => {
   const hidden = { client_id: client.clientId }
   const id = `client-${Buffer.from(client.clientId).toString("hex").slice(0, 24)}`
-  return html`${
+  return confirmations(
     client.secret !== undefined &&
-    client.origin === "configured" &&
-    confirmation({
-      summary: "New secret",
-      explanation: "The old one is worth nothing from then on. The new one is shown once.",
-      action: `${PAGE}/secret`,
-      id: `${id}-secret`,
-      csrfToken,
-      hidden,
-      buttons: [{ label: "Make a new secret", look: "danger" }]
-    })
-  }${
+      client.origin === "configured" &&
+      confirmation({
+        summary: "New secret",
+        explanation: "The old one is worth nothing from then on. The new one is shown once.",
+        action: `${PAGE}/secret`,
+        id: `${id}-secret`,
+        csrfToken,
+        hidden,
+        buttons: [{ label: "Make a new secret", look: "danger" }]
+      }),
     client.disabled
       ? formOf({ action: `${PAGE}/enable`, id, csrfToken, hidden, buttons: [{ label: "Enable" }] })
       : confirmation({
@@ -62,7 +71,7 @@ const actions = (client: Client, csrfToken: string) => {
           hidden,
           buttons: [{ label: "Disable", look: "danger" }]
         })
-  }`
+  )
 }
 
 const row = (client: Client, visit: Visit, csrfToken: string): ReadonlyArray<string | Html> => [

@@ -6,7 +6,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import { type FormOptions, form as formOf } from "../../html/form.ts"
 import { type Html, html } from "../../html/html.ts"
 import { page } from "../../html/page.ts"
-import { badge, confirmation, copyField, linkButton, notice, section, table } from "../../html/parts.ts"
+import { badge, confirmation, confirmations, copyField, linkButton, notice, section, table } from "../../html/parts.ts"
 import { time } from "../../html/time.ts"
 import type { Visit } from "../../people/browserSessions.sql.ts"
 import type { Link } from "../../people/links.sql.ts"
@@ -41,33 +41,37 @@ const actions = (person: Person, csrfToken: string): Html => {
     return formOf({ action: "/admin/people/enable", id, csrfToken, hidden, buttons: [{ label: "Enable" }] })
   }
   const other = person.role === "owner" ? "member" : "owner"
-  return html`${confirmation({
-    summary: "Change",
-    explanation: `What ${person.name} may do, and how they come in.`,
-    action: "/admin/people/role",
-    id: `${id}-role`,
-    csrfToken,
-    hidden: { ...hidden, role: other },
-    buttons: [{ label: other === "owner" ? "Make an owner" : "Make a member" }]
-  })}${confirmation({
-    summary: "New way in",
-    explanation:
-      `Makes a link for ${person.name} to choose a new way to sign in: once, within half an hour. Hand it to them ` +
-      "yourself, and be sure that it is them who asks.",
-    action: "/admin/people/reset",
-    id: `${id}-reset`,
-    csrfToken,
-    hidden,
-    buttons: [{ label: "Make the link" }]
-  })}${confirmation({
-    summary: "Disable",
-    explanation: `Ends every browser and every app of ${person.name} at once. They cannot sign in until you enable them.`,
-    action: "/admin/people/disable",
-    id: `${id}-disable`,
-    csrfToken,
-    hidden,
-    buttons: [{ label: "Disable", look: "danger" }]
-  })}`
+  return confirmations(
+    confirmation({
+      summary: "Change",
+      explanation: `What ${person.name} may do, and how they come in.`,
+      action: "/admin/people/role",
+      id: `${id}-role`,
+      csrfToken,
+      hidden: { ...hidden, role: other },
+      buttons: [{ label: other === "owner" ? "Make an owner" : "Make a member" }]
+    }),
+    confirmation({
+      summary: "New way in",
+      explanation:
+        `Makes a link for ${person.name} to choose a new way to sign in: once, within half an hour. Hand it to them ` +
+        "yourself, and be sure that it is them who asks.",
+      action: "/admin/people/reset",
+      id: `${id}-reset`,
+      csrfToken,
+      hidden,
+      buttons: [{ label: "Make the link" }]
+    }),
+    confirmation({
+      summary: "Disable",
+      explanation: `Ends every browser and every app of ${person.name} at once. They cannot sign in until you enable them.`,
+      action: "/admin/people/disable",
+      id: `${id}-disable`,
+      csrfToken,
+      hidden,
+      buttons: [{ label: "Disable", look: "danger" }]
+    })
+  )
 }
 
 const personRow = (person: Person, visit: Visit, csrfToken: string): ReadonlyArray<string | Html> => [
