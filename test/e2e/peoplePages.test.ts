@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Page } from "playwright-core"
+import type { Locator, Page } from "playwright-core"
 import { People } from "../../src/people/People.ts"
 import { TestApp } from "../support/app.ts"
 import { browser, executablePath } from "../support/browser.ts"
@@ -29,6 +29,16 @@ const INSIDE = [
   "/admin/events",
   "/admin/server"
 ]
+
+/** Over how many lines each of these goes. */
+const linesOf = (found: Locator) =>
+  found.evaluateAll((elements) =>
+    elements.map((element) => {
+      const range = document.createRange()
+      range.selectNodeContents(element)
+      return new Set([...range.getClientRects()].map(({ top }) => top)).size
+    })
+  )
 
 /** Looks at whatever page is open: for people, in a picture, and for axe. */
 const looker = (page: Page, suffix: string) => async (what: string) => {
@@ -78,6 +88,7 @@ describe.skipIf(executablePath === undefined)("every page", () => {
               await press(page, "Make recovery codes")
               await page.locator("ol.codes").waitFor()
               await see("codes")
+              assert.deepStrictEqual(await linesOf(page.locator("ol.codes code")), Array(10).fill(1))
               await page.goto(link)
               await introduce(page, "Eve", "eve@people.example")
               await see("link-used-up")
@@ -130,6 +141,9 @@ describe.skipIf(executablePath === undefined)("every page", () => {
                 await page.goto(`${baseUrl}${path}`)
                 await see(`in${path.replaceAll(/[/?=]/g, "-")}`)
               }
+              await page.goto(`${baseUrl}/admin/apps`)
+              const [who, from] = [page.locator('td[data-label="Person"]'), page.locator('td[data-label="From"]')]
+              assert.deepStrictEqual([...(await linesOf(who)), ...(await linesOf(from))], [1, 1])
               await page.goto(`${baseUrl}/admin`)
               await fill(page, { "E-mail": "dora@people.example" })
               await press(page, "Invite")
