@@ -27,6 +27,8 @@ export const setupUrl = Effect.gen(function* () {
 export const open = Effect.fn("open")(function* (chromium: Browser, look: BrowserContextOptions = {}) {
   const context = yield* Effect.promise(() => chromium.newContext(look))
   yield* Effect.addFinalizer(() => Effect.promise(() => context.close()))
+  // How long a press takes is the machine's affair.
+  context.setDefaultTimeout(120_000)
   const page = yield* Effect.promise(() => context.newPage())
   const complaints: Array<string> = []
   page.on("console", (message) => complaints.push(message.text()))
