@@ -29,6 +29,7 @@ import { AdminClientsRoutes } from "../pages/admin/clients.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { AdminServerRoutes } from "../pages/admin/server.ts"
+import { CheckClient, CheckRoutes } from "../pages/check.ts"
 import { CodesRoutes } from "../pages/codes.ts"
 import { ConnectionRoutes } from "../pages/connections.ts"
 import { PeopleInteraction } from "../pages/consent.ts"
@@ -75,6 +76,7 @@ const Routes = Layer.mergeAll(
   PasswordRoutes,
   PasskeyRoutes,
   ConnectionRoutes,
+  CheckRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
   AdminClientsRoutes,
@@ -108,9 +110,9 @@ const Scopes = Layer.effect(
   )
 )
 
-/** Everything that runs, over a database, tools and a way out to the web. The seeded client is there before the first request. */
+/** Everything that runs, over a database, tools and a way out to the web. The clients of ours are there before the first request. */
 export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
-  Layer.provide(SeedClient),
+  Layer.provide([SeedClient, CheckClient]),
   Layer.provide(RefuseDemo),
   Layer.provide(
     Layer.mergeAll(

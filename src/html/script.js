@@ -9,6 +9,9 @@
  *   browser make or use a passkey, posts the fields and `response` to the form's action as JSON, and goes to the
  *   `location` of the answer. With `data-autofill` it also offers passkeys in the field with `autocomplete="… webauthn"`.
  *   The form is `hidden` until the script shows it.
+ * - `[hidden][data-check="CLIENT"]` (see `pages/check.ts`): shown; its button sends the browser to ask for consent, and on the way
+ *   back each `[data-step]` is marked as it passes, or its `[data-advice]` for what went wrong is shown.
+ * - `[data-check-missing]`: hidden, since the script is there.
  * - `[data-passkey-missing]`: shown where the browser knows no passkeys.
  */
 
@@ -124,4 +127,139 @@ for (const form of all("form[data-passkey]", HTMLFormElement)) {
 
 if (webauthn?.browserSupportsWebAuthn() !== true) {
   for (const element of all("[data-passkey-missing]", HTMLElement)) element.hidden = false
+}
+
+// --- The connection test ------------------------------------------------------------------------------------------
+
+const CHECK = "gatehouse-check"
+
+/** Why a step of the test did not pass; `fault` chooses what the page advises. */
+class Stopped extends Error {
+  /** @param {string} message @param {string} fault */
+  constructor(message, fault) {
+    super(message)
+    this.fault = fault
+  }
+}
+
+/** @param {Uint8Array} bytes */
+const base64url = (bytes) =>
+  btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "")
+const random = () => base64url(crypto.getRandomValues(new Uint8Array(32)))
+
+/** What an app sends, which has no cookies. @param {string} path @param {RequestInit} init */
+const send = async (path, init) => {
+  const signal = AbortSignal.timeout(30_000)
+  const response = await fetch(path, { method: "POST", credentials: "omit", redirect: "error", signal, ...init })
+  const answer = await response.json().catch(() => ({}))
+  const said = answer.error_description ?? answer.error?.message
+  if (response.ok && said === undefined) return answer
+  throw new Stopped(`${path} answered ${response.status}${said ? `: ${said}` : ""}.`, String(response.status))
+}
+
+/** @param {string} name @param {() => unknown} run what it returns is told beside the step */
+const step = async (name, run) => {
+  const [item] = all(`[data-step="${name}"]`, HTMLElement)
+  const [state, detail] = [item?.querySelector("[data-state]"), item?.querySelector("[data-detail]")]
+  if (!(state instanceof HTMLElement) || !(detail instanceof HTMLElement)) return
+  try {
+    detail.textContent = String((await run()) ?? "")
+    state.className = "badge success"
+    state.textContent = "passed"
+  } catch (error) {
+    const { message, fault } = error instanceof Stopped ? error : new Stopped(String(error), "")
+    state.className = "badge danger"
+    state.textContent = "failed"
+    detail.textContent = message
+    const advice =
+      item?.querySelector(`[data-advice="${CSS.escape(fault)}"]`) ?? item?.querySelector('[data-advice=""]')
+    if (advice instanceof HTMLElement) advice.hidden = false
+    throw error
+  } finally {
+    state.hidden = false
+  }
+}
+
+/** Sends the browser to be asked. @param {DOMStringMap} test */
+const leave = async ({ check: client_id = "", issuer, resource = "", scope = "" }) => {
+  const kept = { verifier: random(), state: random() }
+  sessionStorage.setItem(CHECK, JSON.stringify(kept))
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(kept.verifier))
+  const query = new URLSearchParams({
+    ...{ response_type: "code", client_id, redirect_uri: `${issuer}/check`, resource, scope, state: kept.state },
+    ...{ code_challenge: base64url(new Uint8Array(digest)), code_challenge_method: "S256" }
+  })
+  location.assign(`/authorize?${query}`)
+}
+
+/** Goes on from the answer. @param {HTMLElement} element @param {URLSearchParams} answer */
+const goOn = async (element, answer) => {
+  const { check: client_id = "", issuer, resource = "" } = element.dataset
+  const kept = JSON.parse(sessionStorage.getItem(CHECK) ?? "{}")
+  sessionStorage.removeItem(CHECK)
+  /** @type {{ access_token: string, refresh_token: string } | undefined} */
+  let tokens
+  let version = "2025-11-25"
+  /** @param {string} method @param {unknown} params */
+  const rpc = async (method, params) => {
+    const headers = {
+      authorization: `Bearer ${tokens?.access_token}`,
+      "content-type": "application/json",
+      accept: "application/json",
+      ...(method === "initialize" ? {} : { "mcp-protocol-version": version })
+    }
+    const { result } = await send("/mcp", {
+      headers,
+      body: JSON.stringify({ jsonrpc: "2.0", id: method, method, params })
+    })
+    return result
+  }
+
+  await step("authorize", () => {
+    const isOurs = kept.state !== undefined && answer.get("state") === kept.state && answer.get("iss") === issuer
+    if (!isOurs) throw new Stopped("", "foreign")
+    const error = answer.get("error")
+    if (error !== null) throw new Stopped(answer.get("error_description") ?? error, error)
+  })
+  await step("token", async () => {
+    const grant = { grant_type: "authorization_code", code: answer.get("code") ?? "", code_verifier: kept.verifier }
+    const body = new URLSearchParams({ ...grant, client_id, redirect_uri: `${issuer}/check`, resource })
+    tokens = await send("/token", { body })
+  })
+  try {
+    await step("initialize", async () => {
+      const client = { capabilities: {}, clientInfo: { name: CHECK, version: "1" } }
+      const { serverInfo, protocolVersion } = await rpc("initialize", { protocolVersion: version, ...client })
+      version = protocolVersion
+      return `${serverInfo.title} ${serverInfo.version}`
+    })
+    await step("list", async () => `${(await rpc("tools/list", {})).tools.length} tools`)
+    await step("call", async () => {
+      const call = { name: "calculator", arguments: { expression: "0.1 + 0.2" } }
+      const { structuredContent, content } = await rpc("tools/call", call)
+      if (structuredContent?.result !== "0.3") throw new Stopped(`The calculator said: ${content[0]?.text}`, "")
+      return "0.1 + 0.2 = 0.3"
+    })
+  } finally {
+    await step("revoke", async () => {
+      await send("/revoke", { body: new URLSearchParams({ token: tokens?.refresh_token ?? "", client_id }) })
+    })
+  }
+  for (const done of all("[data-done]", HTMLElement)) done.hidden = false
+}
+
+for (const missing of all("[data-check-missing]", HTMLElement)) missing.hidden = true
+for (const check of all("[data-check]", HTMLElement)) {
+  check.hidden = false
+  const button = check.querySelector("button")
+  button?.addEventListener("click", () => void leave(check.dataset))
+  const answer = new URLSearchParams(location.search)
+  if (!answer.has("state")) continue
+  history.replaceState(null, "", location.pathname)
+  if (button) button.textContent = "Test again"
+  // Its steps have told what went wrong.
+  await goOn(check, answer).catch(() => undefined)
 }

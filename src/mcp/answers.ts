@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
-import type { Tool } from "../toolsets/tool.ts"
+import type { Caller, Tool } from "../toolsets/tool.ts"
 
 export const SERVER = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
 
@@ -68,8 +68,8 @@ export interface CallResult {
 }
 
 /** A call's result on the wire. A tool's own failure is for the model to read, a defect is for the log alone. */
-export const call = (tool: Tool, args: unknown): Effect.Effect<CallResult> =>
-  Effect.suspend(() => tool.call(args)).pipe(
+export const call = (tool: Tool, args: unknown, caller: Caller): Effect.Effect<CallResult> =>
+  Effect.suspend(() => tool.call(args, caller)).pipe(
     Effect.map((result) => {
       const { structuredContent, text } = wellFormed(result)
       return { structuredContent, content: [{ type: "text" as const, text }] }

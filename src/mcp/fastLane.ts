@@ -9,6 +9,7 @@
 import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
 import type { Offering } from "../toolsets/Toolset.ts"
+import type { Caller } from "../toolsets/tool.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asJson } from "./framing.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
@@ -63,6 +64,7 @@ const isModernMeta = (meta: unknown): meta is Members =>
 export interface Passed {
   readonly message: unknown
   readonly headers: Headers.Headers
+  readonly caller: Caller
   readonly denied: CallResult | undefined
 }
 
@@ -108,15 +110,15 @@ export const makeFastLane = (offering: Offering) => {
       : JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
 
   /** Calls a tool of ours; nothing when the call is not plain. */
-  const called = (id: Id, params: Members, denied: CallResult | undefined, modern: boolean) => {
+  const called = (id: Id, params: Members, { caller, denied }: Passed, modern: boolean) => {
     const tool = tools.get(params.name)
     const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
     if (tool === undefined || !isPlain) return undefined
-    const result = denied === undefined ? call(tool, params.arguments) : Effect.succeed(denied)
+    const result = denied === undefined ? call(tool, params.arguments, caller) : Effect.succeed(denied)
     return Effect.map(result, (result) => respond(id, modern ? inModernWords(result) : JSON.stringify(result)))
   }
 
-  const legacy = (id: Id | undefined, method: unknown, params: Members, { denied }: Passed) => {
+  const legacy = (id: Id | undefined, method: unknown, params: Members, request: Passed) => {
     if (!isPlainMeta(params._meta)) return undefined
     if (id === undefined) {
       const isNotification = method === "notifications/initialized" && hasOnly(params, LIST)
@@ -124,7 +126,7 @@ export const makeFastLane = (offering: Offering) => {
     }
     switch (method) {
       case "tools/call":
-        return called(id, params, denied, false)
+        return called(id, params, request, false)
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED)) : undefined
       case "ping":
@@ -141,11 +143,12 @@ export const makeFastLane = (offering: Offering) => {
     }
   }
 
-  const modern = (id: Id | undefined, method: unknown, params: Members, { headers, denied }: Passed) => {
+  const modern = (id: Id | undefined, method: unknown, params: Members, request: Passed) => {
+    const { headers } = request
     if (id === undefined || headers["mcp-method"] !== method || !isModernMeta(params._meta)) return undefined
     switch (method) {
       case "tools/call":
-        return headers["mcp-name"] === params.name ? called(id, params, denied, true) : undefined
+        return headers["mcp-name"] === params.name ? called(id, params, request, true) : undefined
       case "tools/list":
         return hasOnly(params, LIST) ? Effect.succeed(respond(id, LISTED_MODERN)) : undefined
       case "server/discover":

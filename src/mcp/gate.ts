@@ -21,6 +21,7 @@ import { admitOrigin, originAllowed } from "../web/origins.ts"
 import { UNENCODED, unavailable } from "../web/respond.ts"
 import { challenged, scopesOf } from "./answers.ts"
 import * as Batch from "./batch.ts"
+import { makeCallerOf } from "./caller.ts"
 import { makeFastLane } from "./fastLane.ts"
 import { envelopeOf, forgiven, INVALID_REQUEST, type Members, PARSE_ERROR, rpcError } from "./message.ts"
 import { makeSdkLane } from "./sdkLane.ts"
@@ -66,6 +67,7 @@ export const McpRoute = HttpRouter.use(
     const needed = derived(current, needsByTool)
     const fastLane = config.fastLane ? derived(current, makeFastLane) : () => () => undefined
     const sdkLane = yield* makeSdkLane()
+    const callerOf = yield* makeCallerOf()
     const elsewhere = refused(
       421,
       INVALID_REQUEST,
@@ -82,12 +84,12 @@ export const McpRoute = HttpRouter.use(
       const lacking = method === "tools/call" ? Bearer.insufficient(principal.scopes, needed()(params.name)) : undefined
       if (lacking !== undefined && !readsInBand(principal, meta)) return Effect.fail(lacking)
       const denied = lacking && challenged(lacking, challenge(request, lacking))
-      const plain = accepted.json ? fastLane()({ message, headers: request.headers, denied }) : undefined
+      const caller = callerOf(principal)
+      const plain = accepted.json ? fastLane()({ message, headers: request.headers, caller, denied }) : undefined
       if (plain !== undefined) return plain
-      if (method !== "subscriptions/listen") return sdkLane(principal, message, accepted, denied)
-      return accepted.stream
-        ? Effect.flatMap(sdkLane(principal, message, accepted, denied), (stream) => whileTokenLives(principal, stream))
-        : notAcceptable
+      const judged = sdkLane(principal, message, accepted, { caller, denied })
+      if (method !== "subscriptions/listen") return judged
+      return accepted.stream ? Effect.flatMap(judged, (stream) => whileTokenLives(principal, stream)) : notAcceptable
     }
 
     /** Refused before any of it is done when a member needs more than was granted. */

@@ -3,13 +3,14 @@
  * between (MCP 2026-07-28, and the 2025 revisions).
  */
 
-import { createMcpHandler, McpServer } from "@modelcontextprotocol/server"
+import { type AuthInfo, createMcpHandler, McpServer } from "@modelcontextprotocol/server"
 import { Cause, Effect, Exit, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import { onePage } from "../toolsets/onePage.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
+import type { Caller } from "../toolsets/tool.ts"
 import type { Accepted } from "../web/accept.ts"
 import { derived } from "../web/derived.ts"
 import { serverError } from "../web/respond.ts"
@@ -71,6 +72,14 @@ const framed = (response: Response, accepted: Accepted) => {
   )
 }
 
+/** What goes along with a request, through the SDK. */
+interface Extra {
+  readonly caller: Caller
+  readonly denied: CallResult | undefined
+}
+
+const extraOf = (authInfo: AuthInfo | undefined) => authInfo?.extra as unknown as Extra
+
 /** Makes the lane; the SDK's handler is closed with the scope. */
 export const makeSdkLane = Effect.fnUntraced(function* () {
   const config = yield* ServerConfig
@@ -95,8 +104,8 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       for (const { tool, schemas } of tools) {
         server.registerTool(tool.name, schemas, (args: unknown, { mcpReq, http }) => {
           // Put there below, and by nobody else.
-          const denied = http?.authInfo?.extra?.denied as CallResult | undefined
-          const result = denied === undefined ? call(tool, args) : Effect.succeed(denied)
+          const { caller, denied } = extraOf(http?.authInfo)
+          const result = denied === undefined ? call(tool, args, caller) : Effect.succeed(denied)
           // Only an interruption is left as a failure: the caller hung up and waits for nothing.
           return runExit(result, { signal: mcpReq.signal }).then((exit) =>
             Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))
@@ -119,7 +128,7 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
     principal: Principal,
     message: unknown,
     accepted: Accepted,
-    denied: CallResult | undefined
+    extra: Extra
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Scope.Scope> {
     const request = yield* HttpServerRequest.HttpServerRequest
     // Closed with the request, whichever way it ends: a caller who hangs up interrupts the tool.
@@ -133,7 +142,7 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       scopes: [...principal.scopes],
       expiresAt: Math.floor(+principal.expiresAt / 1000),
       resource: new URL(principal.resource),
-      extra: { denied }
+      extra: { ...extra }
     }
     const web = toWeb(request, config.resource, controller.signal)
     const answer = yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message }))

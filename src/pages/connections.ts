@@ -129,8 +129,8 @@ const disconnect = Effect.gen(function* () {
   yield* sentBy(visit, sent)
   const { id, address } = yield* actorOf(visit)
   const clientId = sent.get("client_id") ?? ""
-  yield* (yield* TokenStore).disconnect({ subject: id, clientId }, { actorId: id, address })
   yield* (yield* ConsentStore).forget(id, clientId)
+  yield* (yield* TokenStore).disconnect({ subject: id, clientId }, { actorId: id, address })
   return goTo(PAGE)
 })
 
@@ -208,6 +208,9 @@ const disconnectOne = Effect.gen(function* () {
     { sessionId: sent.get("session") ?? "" },
     { actorId: id, address }
   )
+  const consents = yield* ConsentStore
+  // Or the app would be back without its person being asked.
+  yield* Effect.forEach(ended, ({ subject, clientId }) => consents.forget(subject, clientId), { discard: true })
   return ended.length === 0 ? yield* new NotThere() : goTo("/admin/apps")
 })
 

@@ -4,6 +4,7 @@ import type { EventRow } from "../people/events.sql.ts"
 
 /** In words, and whether somebody should look twice. */
 const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolean]>> = {
+  setup_link_made: ["Made a link to set the server up", true],
   server_set_up: ["Set this server up as its first owner"],
   invitation_followed: ["Followed an invitation"],
   person_invited: ["Invited somebody"],

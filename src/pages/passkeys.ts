@@ -17,7 +17,7 @@ import { callerAddress } from "../web/clientAddress.ts"
 import * as StrictJson from "../web/json.ts"
 import { NO_STORE } from "../web/respond.ts"
 import { Refused } from "./errors.ts"
-import { form, goTo, route, scriptRoute } from "./route.ts"
+import { form, goTo, route, scriptRoute, storable } from "./route.ts"
 import { signIn } from "./signIn.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, browser, fresh, isFresh, loginPath, returnTo, sentBy, sentByUs } from "./visitor.ts"
@@ -42,7 +42,7 @@ export const readScript = Effect.gen(function* () {
       typeof value === "string" && value !== "" ? [[name, value]] : []
     )
   )
-  return { fields, response }
+  return { fields: yield* storable(fields), response }
 })
 
 export const scriptAnswer = (body: unknown) => HttpServerResponse.jsonUnsafe(body, { headers: NO_STORE })

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { type HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../database/query.ts"
 import { PAGE_HEADERS, type Place, problem } from "../html/page.ts"
-import type { InvalidRequest, SlowDown } from "../oauth/errors.ts"
+import { InvalidRequest, type SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, readForm } from "../oauth/parameters.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import type { LastOwner, LinkSpent } from "../people/People.ts"
@@ -145,14 +145,19 @@ const asJson = Effect.catch((error: PageError) => {
   return Effect.as(noted(error), errorBody(status, error._tag, explanation, "headers" in rest ? rest.headers : {}))
 })
 
+/** Postgres keeps no NUL in a text, and nobody types one. */
+export const storable = (parameters: Parameters) =>
+  [...parameters.values()].some((value) => value.includes("\0"))
+    ? Effect.fail(new InvalidRequest({ description: "a value holds a NUL" }))
+    : Effect.succeed(parameters)
+
 /** The posted form: each of its fields once, an empty one as if absent. */
 export const form: Effect.Effect<Parameters, InvalidRequest | PayloadTooLarge, HttpServerRequest.HttpServerRequest> =
-  Effect.map(readForm, (pairs) => collect(pairs).parameters)
+  Effect.flatMap(readForm, (pairs) => storable(collect(pairs).parameters))
 
 /** What stands behind the question mark. */
-export const query = Effect.map(
-  HttpServerRequest.HttpServerRequest,
-  ({ url }) => collect(new URLSearchParams(url.split("?").slice(1).join("?"))).parameters
+export const query = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
+  storable(collect(new URLSearchParams(url.split("?").slice(1).join("?"))).parameters)
 )
 
 /** The frame of a page that a signed-in person sees. */

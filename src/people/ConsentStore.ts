@@ -51,7 +51,7 @@ export class ConsentStore extends Context.Service<
           ),
         forget: (personId, clientId) =>
           Effect.asVoid(
-            operation(sql`delete from mcp.consents where person_id = ${personId} and client_id = ${clientId}`)
+            operation(sql`delete from mcp.consents where person_id::text = ${personId} and client_id = ${clientId}`)
           )
       })
     )

@@ -1,7 +1,7 @@
-/** Who people are, for OpenID Connect. */
+/** Who people are, for OpenID Connect and for tools. */
 
 import { Effect, Layer } from "effect"
-import { Subjects } from "../oauth/openid/Subjects.ts"
+import { Subjects } from "../oauth/Subjects.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { People } from "./People.ts"
 

@@ -11,6 +11,28 @@ export class ToolFailure extends Schema.TaggedError<ToolFailure>()("ToolFailure"
 /** Whatever may keep a tool from answering: the message is told. */
 export type Failure = ToolFailure | OutboundFailed
 
+/** What is known of a person: of the demo person, and of one who is gone, nothing. */
+export interface CallingPerson {
+  readonly name: string | undefined
+  /** An address that somebody who knows has vouched for; of any other nothing is told. */
+  readonly email: string | undefined
+}
+
+/**
+ * Who calls a tool, for a handler that wants to know. It is handed over and stands in no context: nothing of it gets to
+ * anybody unless the tool sends it there.
+ */
+export interface Caller {
+  /** The person's id, which never changes and is never given to another: `sub` of their tokens. */
+  readonly subject: string
+  /** The client that calls for them. */
+  readonly clientId: string
+  /** What was granted to it: the scope of the tool is among them. */
+  readonly scopes: ReadonlyArray<string>
+  /** Asked of the database when it is run, and not before. */
+  readonly person: Effect.Effect<CallingPerson, ToolFailure>
+}
+
 /** A card that a client may show with a tool's result: an MCP App (SEP-1865), in HTML that fetches nothing. */
 export interface App {
   /** `ui://…` */
@@ -38,18 +60,19 @@ export interface Tool<R = never> {
   readonly inputSchema: Record<string, unknown>
   readonly outputSchema: Record<string, unknown>
   /** Structured content that satisfies `outputSchema`, or a failure to be read. */
-  readonly call: (args: unknown) => Effect.Effect<Record<string, unknown>, Failure, R>
+  readonly call: (args: unknown, caller: Caller) => Effect.Effect<Record<string, unknown>, Failure, R>
 }
 
 /**
  * A tool from its schemas. Arguments are decoded before `handler` sees them, its result is encoded after. Those that are
- * plainly meant are taken too, though the published schema has another spelling for them (`arguments.ts`).
+ * plainly meant are taken too, though the published schema has another spelling for them (`arguments.ts`). A handler that
+ * wants to know who calls takes the `caller`.
  */
 export const make = <I, O, OE extends Record<string, unknown>, R = never>(
   tool: Omit<Tool<R>, "inputSchema" | "outputSchema" | "call"> & {
     readonly input: Schema.ConstraintCodec<I, unknown>
     readonly output: Schema.ConstraintCodec<O, OE>
-    readonly handler: (input: I) => Effect.Effect<O, Failure, R>
+    readonly handler: (input: I, caller: Caller) => Effect.Effect<O, Failure, R>
   }
 ): Tool<R> => {
   const { input, output, handler, ...description } = tool
@@ -68,12 +91,14 @@ export const make = <I, O, OE extends Record<string, unknown>, R = never>(
     inputSchema,
     outputSchema: jsonSchemaOf(output),
     // Without a span or a fiber's steps, unless the handler takes some: they cost more than most calls do.
-    call: (args) => {
+    call: (args, caller) => {
       const given = args ?? {}
       const wrong = problems(given)
       const strict = decode(given)
       const decoded = Result.isSuccess(strict) ? strict : decode(repaired(given))
-      if (Result.isSuccess(decoded) && wrong.length === 0) return Effect.flatMapEager(handler(decoded.success), encoded)
+      if (Result.isSuccess(decoded) && wrong.length === 0) {
+        return Effect.flatMapEager(handler(decoded.success, caller), encoded)
+      }
       return Effect.fail(refusal([...wrong, ...(Result.isFailure(decoded) ? problemsOf(decoded.failure.issue) : [])]))
     }
   }
@@ -87,8 +112,8 @@ const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effec
 export const bind = <R>(tool: Tool<R>): Effect.Effect<Tool, never, R> =>
   Effect.map(Effect.context<R>(), (context) => ({
     ...tool,
-    call: (args) => {
-      const answer = tool.call(args)
+    call: (args, caller) => {
+      const answer = tool.call(args, caller)
       // What is answered at once needs none, and providing them costs more than it took.
       return isExit(answer) ? answer : Effect.provideContext(answer, context)
     }

@@ -51,11 +51,11 @@ describe("admin", () => {
         const events = yield* done("events")
         assert.deepStrictEqual(
           events.map(({ event }: { readonly event: string }) => event),
-          ["invitation_withdrawn", "person_invited"]
+          ["invitation_withdrawn", "person_invited", "setup_link_made"]
         )
         assert.sameMembers(Object.keys(events[0]), ["at", "event", "person", "by", "client_id", "from", "detail", "id"])
         assert.lengthOf(yield* done("events", "--event", "person_invited"), 1)
-        assert.lengthOf(yield* done("events", "--before", events[0].id), 1)
+        assert.lengthOf(yield* done("events", "--before", events[0].id), 2)
       }).pipe(Effect.scoped),
     options
   )

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { call } from "../../src/mcp/answers.ts"
 import * as Tool from "../../src/toolsets/tool.ts"
+import { NOBODY } from "../support/toolset.ts"
 
 /** A tool that answers with these words, or fails with them. */
 const saying = (words: Record<string, string>, failure?: string) =>
@@ -29,12 +30,12 @@ describe("a tool's result on the wire", () => {
   ] as const) {
     it.effect(`F9 is well-formed: ${JSON.stringify(words)}`, () =>
       Effect.gen(function* () {
-        const result = yield* call(saying({ text: words, [words]: "" }), {})
+        const result = yield* call(saying({ text: words, [words]: "" }), {}, NOBODY)
         assert.deepStrictEqual(result.structuredContent, { text: told, [told]: "" })
         assert.deepStrictEqual(JSON.parse(result.content[0]?.text ?? ""), result.structuredContent)
         const sent = JSON.stringify(result)
         assert.isTrue(JSON.stringify(JSON.parse(sent), (_, value) => value.toWellFormed?.() ?? value) === sent)
-        const failure = yield* call(saying({}, words), {})
+        const failure = yield* call(saying({}, words), {}, NOBODY)
         assert.strictEqual(failure.content[0]?.text, words.toWellFormed())
       })
     )

@@ -38,6 +38,7 @@ const PAGES: Readonly<Record<string, Row>> = {
       ]
     )
   ),
+  "/check": { GET: "signed in" },
   "/account": { GET: "signed in" },
   "/account/name": { POST: "signed in" },
   "/account/browsers": { POST: "signed in" },

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import * as Tool from "../../src/toolsets/tool.ts"
+import { NOBODY } from "../support/toolset.ts"
 
 const Input = Schema.Struct({
   location: Schema.String,
@@ -25,8 +26,8 @@ const tool = Tool.make({
   handler: (given) => Effect.succeed({ given })
 })
 
-const given = (args: unknown) => Effect.map(tool.call(args), (answer) => answer.given)
-const refused = (args: unknown) => Effect.map(Effect.flip(tool.call(args)), ({ message }) => message)
+const given = (args: unknown) => Effect.map(tool.call(args, NOBODY), (answer) => answer.given)
+const refused = (args: unknown) => Effect.map(Effect.flip(tool.call(args, NOBODY)), ({ message }) => message)
 
 /** `more` beside what is required, and what of it the handler is given. */
 const takes = (more: object, taken: object) =>

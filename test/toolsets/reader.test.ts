@@ -4,6 +4,7 @@ import { calculator } from "../../src/toolsets/builtin/calculator/calculator.ts"
 import { fetch } from "../../src/toolsets/builtin/search/fetch.ts"
 import { Reader } from "../../src/toolsets/builtin/search/Reader.ts"
 import { bytesPage, type Page, testWeb } from "../support/publicWeb.ts"
+import { NOBODY } from "../support/toolset.ts"
 
 interface Answer {
   readonly title: string
@@ -17,7 +18,9 @@ const reading = Effect.fnUntraced(function* (pages: Readonly<Record<string, Page
   const context = yield* Layer.build(Reader.layer.pipe(Layer.provide(web.layer)))
   return (path: string) =>
     // The tool has checked it against its own output's schema.
-    Effect.provide(fetch.call({ id: web.url(path) }), context).pipe(Effect.map((answer) => answer as unknown as Answer))
+    Effect.provide(fetch.call({ id: web.url(path) }, NOBODY), context).pipe(
+      Effect.map((answer) => answer as unknown as Answer)
+    )
 })
 
 /** Reads one page. */
@@ -71,7 +74,7 @@ describe("fetch", () => {
           const answers = new Set<unknown>()
           const heart = setInterval(() => {
             beats.push(performance.now())
-            answers.add(Effect.runSync(calculator.call({ expression: "1+1" })).result)
+            answers.add(Effect.runSync(calculator.call({ expression: "1+1" }, NOBODY)).result)
           }, 5)
           const answering = yield* Effect.forkChild(Effect.result(page(path)), { startImmediately: true })
           // An answer or a sentence, whichever: what counts is that there is one.

@@ -9,6 +9,7 @@ import { TokenStore } from "../../oauth/grants/TokenStore.ts"
 import { SigningKeys } from "../../oauth/openid/SigningKeys.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
+import { ConsentStore } from "../../people/ConsentStore.ts"
 import { People } from "../../people/People.ts"
 import { apps, events } from "./admin/apps.ts"
 import { clients, keys } from "./admin/clients.ts"
@@ -17,6 +18,7 @@ import { runProgram, Settings } from "./runProgram.ts"
 
 const Services = Layer.mergeAll(
   People.layer,
+  ConsentStore.layer,
   TokenStore.layer,
   ClientRegistry.layer,
   ServerKeys.layer,

@@ -19,6 +19,7 @@ import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest,
 import {
   type Connection,
   type ConnectionFilter,
+  type Disconnected,
   type Disconnection,
   type EndedBy,
   makeConnections
@@ -52,8 +53,11 @@ export class TokenStore extends Context.Service<
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** What is connected, the newest first: what lives, and what ended within the last days. */
     readonly connections: (filter: ConnectionFilter) => Effect.Effect<ReadonlyArray<Connection>, StoreUnavailable>
-    /** Ends sessions at their person's or an owner's word, everywhere with the next request; the ids of those it ended. */
-    readonly disconnect: (what: Disconnection, by: EndedBy) => Effect.Effect<ReadonlyArray<string>, StoreUnavailable>
+    /** Ends sessions at their person's or an owner's word, everywhere with the next request; those that it ended. */
+    readonly disconnect: (
+      what: Disconnection,
+      by: EndedBy
+    ) => Effect.Effect<ReadonlyArray<Disconnected>, StoreUnavailable>
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
       token: PresentedToken,
@@ -93,7 +97,7 @@ export class TokenStore extends Context.Service<
         disconnect: (what, by) =>
           Effect.tap(operation(connections.disconnect(what, by)), (ended) =>
             Effect.sync(() => {
-              for (const sessionId of ended) tell(sessionId)
+              for (const { sessionId } of ended) tell(sessionId)
             })
           ),
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),

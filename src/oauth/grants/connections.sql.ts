@@ -37,6 +37,13 @@ export interface ConnectionFilter {
 /** What is ended: one session, or all that a client has of a subject. */
 export type Disconnection = { readonly sessionId: string } | { readonly subject: string; readonly clientId: string }
 
+/** A session that was ended, and whose it was. */
+export interface Disconnected {
+  readonly sessionId: string
+  readonly subject: string
+  readonly clientId: string
+}
+
 /** Who ends it, for the audit trail. */
 export interface EndedBy {
   readonly actorId: string | undefined
@@ -60,7 +67,7 @@ const decodeConnections = rows(
     status_reason: Schema.NullOr(Schema.String)
   })
 )
-const decodeIds = rows(Schema.Struct({ id: Schema.String }))
+const decodeEnded = rows(Schema.Struct({ id: Schema.String, subject: Schema.String, client_id: Schema.String }))
 
 const isUuid = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
 
@@ -111,11 +118,11 @@ export const makeConnections = (sql: SqlClient.SqlClient) => {
           delete from mcp.oauth_authorization_codes
           where subject = ${what.subject} and client_id = ${what.clientId}`
       }
-      const live = yield* decodeIds(sql`
-        select id::text from mcp.mcp_sessions where ${which} and status = 'active' order by id for update`)
+      const live = yield* decodeEnded(sql`
+        select id::text, subject, client_id from mcp.mcp_sessions where ${which} and status = 'active' order by id for update`)
       const end = { status: "revoked", reason: "disconnected" } as const
-      yield* Effect.forEach(live, ({ id }) => endSession(sql, id, end, { by }), { discard: true })
-      return live.map(({ id }) => id)
+      yield* Effect.forEach(live, ({ id }) => endSession(sql, id, end, {}, by), { discard: true })
+      return live.map((row): Disconnected => ({ sessionId: row.id, subject: row.subject, clientId: row.client_id }))
     },
     sql.withTransaction,
     Effect.uninterruptible

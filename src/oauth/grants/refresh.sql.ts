@@ -146,7 +146,7 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
 
   /** Repeats the last answer of the session, which the seals from the presented token on lead to. */
   const replay = Effect.fnUntraced(function* (
-    { token, mintAccess }: RefreshRequest,
+    { token, by, mintAccess }: RefreshRequest,
     session: SessionState,
     chain: ReadonlyArray<typeof RefreshRow.Type>,
     scopes: ReadonlyArray<string>,
@@ -158,7 +158,9 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     if (last === undefined) {
       return { _tag: "Refuse", why: "a sealed successor did not open", alarm: true } satisfies Rotation
     }
-    yield* sql`update mcp.oauth_refresh_tokens set replays = replays + 1 where token_hash = ${token.hash}`
+    yield* sql`
+      with asked as (update mcp.mcp_sessions set last_address = ${by.address} where id = ${token.sessionId})
+      update mcp.oauth_refresh_tokens set replays = replays + 1 where token_hash = ${token.hash}`
 
     const usable = yield* decodeUsable(sql`
       select scopes, expires_at from mcp.oauth_access_tokens

@@ -41,7 +41,9 @@ export const endSession = (
   sql: SqlClient.SqlClient,
   sessionId: string,
   end: { readonly status: "revoked" | "compromised"; readonly reason: string },
-  detail: Readonly<Record<string, unknown>>
+  detail: Readonly<Record<string, unknown>>,
+  /** The person at whose word it ends, and from where, if it is one's. */
+  by?: { readonly actorId: string | undefined; readonly address: string | undefined }
 ) => sql`
   with ended as (
     update mcp.mcp_sessions
@@ -55,8 +57,9 @@ export const endSession = (
     set revoked_at = coalesce(revoked_at, clock_timestamp()), sealed_successor = null
     where session_id in (select id from ended)
   )
-  insert into mcp.audit_events (event, session_id, client_id, detail)
-  select ${`session_${end.status}`}, id, client_id, ${JSON.stringify({ reason: end.reason, ...detail })}::jsonb
+  insert into mcp.audit_events (event, session_id, client_id, actor_id, address, detail)
+  select ${`session_${end.status}`}, id, client_id, ${by?.actorId ?? null}::uuid, ${by?.address ?? null},
+         ${JSON.stringify({ reason: end.reason, ...detail })}::jsonb
   from ended`
 
 /**

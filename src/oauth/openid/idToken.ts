@@ -4,9 +4,9 @@ import { createHash } from "node:crypto"
 import { Clock, Effect, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { IdTokenAlgorithm } from "../clients/client.ts"
+import type { SubjectClaims } from "../Subjects.ts"
 import { EMAIL, PROFILE } from "../scope.ts"
 import { ID_TOKEN_SECONDS, SigningKeys } from "./SigningKeys.ts"
-import type { SubjectClaims } from "./Subjects.ts"
 
 /** What an ID token says of one authentication. */
 export interface Authentication {

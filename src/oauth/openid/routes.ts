@@ -6,11 +6,11 @@ import type { StoreUnavailable } from "../../database/query.ts"
 import { endpoint } from "../../web/endpoint.ts"
 import { errorBody, json, unavailable } from "../../web/respond.ts"
 import { type BearerError, InvalidToken } from "../errors.ts"
+import { Subjects } from "../Subjects.ts"
 import { OPENID } from "../scope.ts"
 import * as Bearer from "../tokens/bearer.ts"
 import { userInfo } from "./idToken.ts"
 import { SigningKeys } from "./SigningKeys.ts"
-import { Subjects } from "./Subjects.ts"
 
 /** As long as a new key is told before it signs. */
 const CACHE = { "cache-control": "public, max-age=60" }

@@ -3,12 +3,20 @@
 import { Effect, Option, Predicate } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { TokenStore } from "../../../oauth/grants/TokenStore.ts"
+import { ConsentStore } from "../../../people/ConsentStore.ts"
 import { People } from "../../../people/People.ts"
 import { personOf } from "./people.ts"
 import { json, NotDone, printDone, printRows } from "./print.ts"
 
 const person = Flag.String("person").pipe(Flag.withDescription("an e-mail address: theirs alone"), Flag.optional)
-const limit = Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(100))
+const limit = Flag.Int("limit").pipe(
+  Flag.withDescription("at most so many"),
+  Flag.filter(
+    (most) => most >= 1 && most <= 10_000,
+    () => "a number from 1 to 10000"
+  ),
+  Flag.withDefault(100)
+)
 const before = Flag.String("before").pipe(Flag.withDescription("an id: only what came before it"), Flag.optional)
 
 const subjectOf = (person: Option.Option<string>) =>
@@ -60,7 +68,13 @@ const end = Command.make(
         : yield* new NotDone({ message: "say which: an id, or --person and --client" })
     const ended = yield* (yield* TokenStore).disconnect(what, { actorId: undefined, address: undefined })
     if (ended.length === 0) return yield* new NotDone({ message: "there is no such connection that lives" })
-    yield* printDone(json, { ended }, `${ended.length} ended: access is gone with the next request`)
+    const consents = yield* ConsentStore
+    yield* Effect.forEach(ended, ({ subject, clientId }) => consents.forget(subject, clientId), { discard: true })
+    yield* printDone(
+      json,
+      { ended: ended.map(({ sessionId }) => sessionId) },
+      `${ended.length} ended: access is gone with the next request`
+    )
   })
 ).pipe(Command.withDescription("Cut a connection off"))
 

@@ -129,6 +129,7 @@ export const ownerLink = Command.make(
         message: "this server has an owner. For a new way in: npm run -s admin -- people reset <email>"
       })
     }
+    yield* (yield* People).record({ event: "setup_link_made" })
     const link = yield* linkOf("setup", code)
     yield* printDone(json, { link }, `${link}\nworks once, within an hour; a link from before is dead`)
   })

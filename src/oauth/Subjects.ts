@@ -1,7 +1,7 @@
-/** Who a subject is, as far as OpenID Connect tells it: people/ provides this. */
+/** Who a subject is, for OpenID Connect and for tools: people/ provides this. */
 
 import { Context, type Effect } from "effect"
-import type { StoreUnavailable } from "../../database/query.ts"
+import type { StoreUnavailable } from "../database/query.ts"
 
 /** OpenID Connect Core §5.1. */
 export interface SubjectClaims {
