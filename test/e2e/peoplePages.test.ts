@@ -21,6 +21,7 @@ const INSIDE = [
   "/account/apps",
   "/account/codes",
   "/account/password",
+  "/check",
   "/logout",
   "/login?again=1",
   "/admin",
@@ -39,6 +40,10 @@ const linesOf = (found: Locator) =>
       return new Set([...range.getClientRects()].map(({ top }) => top)).size
     })
   )
+
+/** Where a page leads, within this server. */
+const linksOf = (page: Page) =>
+  page.locator("a[href^='/']").evaluateAll((links) => links.map((link) => link.getAttribute("href") ?? ""))
 
 /** Looks at whatever page is open: for people, in a picture, and for axe. */
 const looker = (page: Page, suffix: string) => async (what: string) => {
@@ -137,9 +142,14 @@ describe.skipIf(executablePath === undefined)("every page", () => {
             const { status } = yield* exchange({ code, verifier: app.verifier }, { redirect_uri: app.redirect_uri })
             assert.strictEqual(status, 200)
             yield* Effect.promise(async () => {
+              const links = new Set<string>()
               for (const path of INSIDE) {
                 await page.goto(`${baseUrl}${path}`)
+                for (const link of await linksOf(page)) links.add(link)
                 await see(`in${path.replaceAll(/[/?=]/g, "-")}`)
+              }
+              for (const link of links) {
+                assert.strictEqual((await page.request.get(`${baseUrl}${link}`)).status(), 200, link)
               }
               await page.goto(`${baseUrl}/admin/apps`)
               const [who, from] = [page.locator('td[data-label="Person"]'), page.locator('td[data-label="From"]')]
