@@ -26,7 +26,7 @@ const ask = Effect.fnUntraced(function* (visit: Visit) {
             "warning",
             "You have no recovery codes. Without them only an owner, or the command line, can let you in again."
           )
-        : notice("info", `You have ${left} of ten left. New ones take the place of all of them.`)
+        : notice("info", `You have ${left} of 10 left. New ones take the place of all of them.`)
     }${formOf({
       action: PAGE,
       csrfToken: frame.csrfToken,

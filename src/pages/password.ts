@@ -49,7 +49,7 @@ export const recoverySection = Effect.fnUntraced(function* ({ person }: Visit) {
   const left = yield* (yield* RecoveryStore).left(person.id)
   return section(
     "Recovery codes",
-    html`<p>${left === 0 ? "You have none: make them, for the day on which every other way in is lost." : `${left} of ten are left.`}</p>
+    html`<p>${left === 0 ? "You have none: make them, for the day on which every other way in is lost." : `${left} of 10 are left.`}</p>
 <p class="actions">${linkButton("/account/codes", left === 0 ? "Make recovery codes" : "Make new ones")}</p>`
   )
 })

@@ -1,88 +1,24 @@
-import { once } from "node:events"
-import { mkdirSync } from "node:fs"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import type { Browser, BrowserContextOptions, Page } from "playwright-core"
-import { People } from "../../src/people/People.ts"
-import { TestApp, testApp } from "../support/app.ts"
+import { Effect } from "effect"
+import { TestApp } from "../support/app.ts"
 import { browser, executablePath } from "../support/browser.ts"
-import { authorizeParameters, exchange, newPkce, rpc } from "../support/client.ts"
-import { addAuthenticator, audit } from "../support/pages.ts"
-import { browserOf, somebody } from "../support/people.ts"
-import { TestDatabase } from "../support/postgres.ts"
-
-/** A browser on a busy machine. */
-const SLOW = { timeout: 180_000 }
-const PASSWORD = "correct horse battery"
-const SCREENSHOTS = join(import.meta.dirname, "../.screenshots")
-mkdirSync(SCREENSHOTS, { recursive: true })
-
-const server = () => Layer.fresh(testApp(TestDatabase.quick))
-
-const setupUrl = Effect.gen(function* () {
-  const { baseUrl } = yield* TestApp
-  const code = yield* (yield* People).setupLink
-  return `${baseUrl}/setup#${code === undefined ? "" : Redacted.value(code)}`
-})
-
-/** A page of somebody's browser, and whatever its console has to complain of. */
-const open = Effect.fn("open")(function* (chromium: Browser, look: BrowserContextOptions = {}) {
-  const context = yield* Effect.promise(() => chromium.newContext(look))
-  yield* Effect.addFinalizer(() => Effect.promise(() => context.close()))
-  const page = yield* Effect.promise(() => context.newPage())
-  const complaints: Array<string> = []
-  page.on("console", (message) => complaints.push(message.text()))
-  page.on("pageerror", (error) => complaints.push(String(error)))
-  return { page, complaints: () => complaints.filter((complaint) => !/status of 4\d\d|ERR_/.test(complaint)) }
-})
-
-const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click()
-
-const fill = async (page: Page, fields: Readonly<Record<string, string>>) => {
-  for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(value)
-}
-
-const introduce = async (page: Page, name: string, email?: string) => {
-  await fill(page, { "Your name": name, ...(email === undefined ? {} : { "E-mail": email }) })
-  await press(page, "Continue")
-}
-
-const logIn = async (page: Page, password = PASSWORD) => {
-  await fill(page, { "E-mail": "ada@people.example", Password: password })
-  await press(page, "Sign in")
-}
-
-/** An app's own page on this computer, where the answer comes back to. */
-const desktopApp = Effect.acquireRelease(
-  Effect.promise(async () => {
-    const server = createServer((_, response) => response.setHeader("content-type", "text/html").end("Connected."))
-    server.listen(0, "127.0.0.1")
-    await once(server, "listening")
-    return server
-  }),
-  (server) => Effect.sync(() => server.close().closeAllConnections())
-)
-
-/** An app sends a person here, and waits for the answer. */
-const authorizing = Effect.fn("authorizing")(function* (over: Readonly<Record<string, string>> = {}) {
-  const { baseUrl } = yield* TestApp
-  const app = yield* desktopApp
-  const redirect_uri = `http://127.0.0.1:${(app.address() as AddressInfo).port}/callback`
-  const pkce = newPkce()
-  const scope = "mcp.tools.call mcp.web.read offline_access"
-  const parameters = authorizeParameters(pkce.challenge, { scope, redirect_uri, ...over })
-  const callback = async (page: Page, act: () => Promise<void>) => {
-    await act()
-    await page.waitForURL((url) => url.href.startsWith(redirect_uri))
-    return new URL(page.url()).searchParams
-  }
-  return { ...pkce, redirect_uri, url: `${baseUrl}/authorize?${new URLSearchParams(parameters)}`, callback }
-})
-
-const call = (token: string) => rpc(token, "tools/call", { name: "calculator", arguments: { expression: "6*7" } })
+import {
+  authorizing,
+  call,
+  comeIn,
+  fill,
+  introduce,
+  logIn,
+  open,
+  PASSWORD,
+  press,
+  SLOW,
+  server,
+  setupUrl
+} from "../support/browsing.ts"
+import { exchange } from "../support/client.ts"
+import { addAuthenticator } from "../support/pages.ts"
+import { somebody } from "../support/people.ts"
 
 describe.skipIf(executablePath === undefined)("people at a real browser", () => {
   it.live(
@@ -157,6 +93,35 @@ describe.skipIf(executablePath === undefined)("people at a real browser", () => 
   )
 
   it.live(
+    "a passkey is made on the account page, signs in at the press of its button, and has a name of its person's choice",
+    () =>
+      Effect.gen(function* () {
+        const { page, complaints } = yield* open(yield* browser)
+        const { baseUrl } = yield* TestApp
+        yield* comeIn(page, (yield* somebody("Ada")).id)
+        yield* Effect.promise(async () => {
+          await addAuthenticator(page)
+          // Or the browser would use the passkey before anybody pressed anything.
+          await page.addInitScript(() => {
+            PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)
+          })
+          await page.goto(`${baseUrl}/account`)
+          await press(page, "Add a passkey")
+          await page.locator("summary", { hasText: "Rename" }).click()
+          await page.locator(".confirm[open]").getByLabel("Name").fill("My laptop")
+          await press(page, "Rename")
+          await page.getByRole("rowheader", { name: "My laptop" }).waitFor()
+          await press(page, "Sign out")
+          await page.getByRole("link", { name: "Sign in" }).click()
+          await press(page, "Sign in with a passkey")
+          await page.getByRole("heading", { name: "Hello, Ada" }).waitFor()
+        })
+        assert.deepStrictEqual(complaints(), [])
+      }).pipe(Effect.scoped, Effect.provide(server())),
+    SLOW
+  )
+
+  it.live(
     "an invitation, a recovery code and a reset link each lead somebody in, without JavaScript too",
     () =>
       Effect.gen(function* () {
@@ -210,55 +175,6 @@ describe.skipIf(executablePath === undefined)("people at a real browser", () => 
   )
 
   it.live(
-    "F3 F13 several tabs, twice-pressed buttons and Back all end well, with a private-use scheme too",
-    () =>
-      Effect.gen(function* () {
-        const chromium = yield* browser
-        const { baseUrl, sql } = yield* TestApp
-        yield* sql`
-          insert into mcp.oauth_clients (client_id, client_name, redirect_uris, token_endpoint_auth_methods)
-          values ('cursor', 'Cursor', '{cursor://anysphere.cursor-mcp/oauth/callback}', '{none}')`.pipe(Effect.orDie)
-        const { cookie } = yield* browserOf((yield* somebody("Ada")).id)
-        const { page, complaints } = yield* open(chromium)
-        const [one, two] = [yield* authorizing(), yield* authorizing()]
-        const cursor = yield* authorizing({
-          client_id: "cursor",
-          redirect_uri: "cursor://anysphere.cursor-mcp/oauth/callback"
-        })
-        const [name = "", value = ""] = cookie.split("=")
-        const codes = yield* Effect.promise(async () => {
-          await page.context().addCookies([{ name, value, url: baseUrl }])
-          const other = await page.context().newPage()
-          await Promise.all([page.goto(one.url), other.goto(two.url)])
-          const allow = (page: Page) => page.getByRole("button", { name: "Allow" })
-          const first = await one.callback(page, () => allow(page).dblclick({ noWaitAfter: true }))
-          const second = await two.callback(other, () => allow(other).click({ noWaitAfter: true }))
-          // Where the private-use scheme leads is nothing that a browser without the app can show; that it left is enough.
-          const third = await page.context().newPage()
-          await third.goto(cursor.url)
-          const left = third.waitForResponse((response) => response.url().endsWith("/authorize/decision"))
-          await allow(third).click({ noWaitAfter: true })
-          assert.match(
-            (await left).headers().location ?? "",
-            /^cursor:\/\/anysphere\.cursor-mcp\/oauth\/callback\?code=/
-          )
-          return [first.get("code") ?? "", second.get("code") ?? ""]
-        })
-        for (const [index, flow] of [one, two].entries()) {
-          assert.strictEqual(
-            (yield* exchange(
-              { code: codes[index] ?? "", verifier: flow.verifier },
-              { redirect_uri: flow.redirect_uri }
-            )).status,
-            200
-          )
-        }
-        assert.deepStrictEqual(complaints(), [])
-      }).pipe(Effect.scoped, Effect.provide(server())),
-    SLOW
-  )
-
-  it.live(
     "a new name of the server is told where a passkey would have been used",
     () =>
       Effect.gen(function* () {
@@ -275,63 +191,4 @@ describe.skipIf(executablePath === undefined)("people at a real browser", () => 
       }).pipe(Effect.scoped, Effect.provide(server())),
     SLOW
   )
-})
-
-describe.skipIf(executablePath === undefined)("every page", () => {
-  for (const width of [360, 1280]) {
-    for (const colorScheme of ["light", "dark"] as const) {
-      it.live(
-        `UI9 keeps nobody out (axe-core), and fits (${width} px, ${colorScheme})`,
-        () =>
-          Effect.gen(function* () {
-            const { baseUrl } = yield* TestApp
-            const ada = yield* somebody("Ada")
-            yield* somebody("Bob", "member")
-            yield* (yield* People).invite("carl@people.example", "member", { id: undefined, address: undefined })
-            const { cookie } = yield* browserOf(ada.id)
-            const [name = "", value = ""] = cookie.split("=")
-            const { page, complaints } = yield* open(yield* browser, { viewport: { width, height: 800 }, colorScheme })
-            const { url } = yield* authorizing({ scope: "openid email mcp.tools.call mcp.web.read" })
-            const look = async (what: string, address: string) => {
-              await page.goto(address)
-              // What is folded up is looked at too; one at a time is open.
-              for (const folded of await page.locator("details").all())
-                await folded.evaluate((element) => element.setAttribute("open", ""))
-              await page.screenshot({ path: `${SCREENSHOTS}/page-${what}-${width}-${colorScheme}.png`, fullPage: true })
-              assert.deepStrictEqual(await audit(page), [], what)
-              const overflow = await page.evaluate(
-                () => document.documentElement.scrollWidth - document.documentElement.clientWidth
-              )
-              assert.isAtMost(overflow, 0, what)
-            }
-            yield* Effect.promise(async () => {
-              for (const path of ["/", "/login", "/recover", "/setup", "/invitation", "/reset"]) {
-                await look(`out${path.replaceAll("/", "-")}`, `${baseUrl}${path}`)
-              }
-              await look("refused", `${baseUrl}/authorize?client_id=nobody`)
-              await page.context().addCookies([{ name, value, url: baseUrl }])
-              for (const path of [
-                "/",
-                "/account",
-                "/account/apps",
-                "/account/codes",
-                "/account/password",
-                "/logout",
-                "/login?again=1",
-                "/admin",
-                "/admin/apps",
-                "/admin/clients",
-                "/admin/events",
-                "/admin/server"
-              ]) {
-                await look(`in${path.replaceAll(/[/?=]/g, "-")}`, `${baseUrl}${path}`)
-              }
-              await look("consent", url)
-            })
-            assert.deepStrictEqual(complaints(), [])
-          }).pipe(Effect.scoped, Effect.provide(server())),
-        SLOW
-      )
-    }
-  }
 })

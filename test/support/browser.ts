@@ -8,10 +8,16 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 
 export const executablePath = [process.env.CHROMIUM_PATH, ...PLACES].find((path) => path && existsSync(path))
 
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-dev-shm-usage",
+  // Wherever a page leads, nothing leaves this computer.
+  "--no-proxy-server",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"
+]
+
 /** Headless, closed with the scope. */
 export const browser = Effect.acquireRelease(
-  Effect.promise(() =>
-    chromium.launch({ executablePath: executablePath ?? "", args: ["--no-sandbox", "--disable-dev-shm-usage"] })
-  ),
+  Effect.promise(() => chromium.launch({ executablePath: executablePath ?? "", args: ARGUMENTS })),
   (browser) => Effect.promise(() => browser.close())
 )

@@ -79,7 +79,7 @@ const personRow = (person: Person, visit: Visit, csrfToken: string): ReadonlyArr
   person.email,
   person.role === "owner" ? "Owner" : "Member",
   html`${time(person.createdAt)}`,
-  html`<a href="/admin/events?person=${person.id}">Events</a> <a href="/admin/apps?person=${person.id}">Apps</a>${isFresh(visit) && actions(person, csrfToken)}`
+  html`<a href="/admin/events?person=${person.id}">Events</a> <a href="/admin/apps?person=${person.id}">Connections</a>${isFresh(visit) && actions(person, csrfToken)}`
 ]
 
 const invitationRow = ({ email = "", role, expiresAt }: Link, csrfToken: string): ReadonlyArray<string | Html> => [
