@@ -114,6 +114,8 @@ export class People extends Context.Service<
       ) {
         const link = yield* links.spend(kind, code)
         if (link === undefined) return yield* new LinkSpent()
+        // A link that was made while the first owner came in is for nobody.
+        if (kind === "setup" && !(yield* people.nobodyYet)) return yield* new LinkSpent()
         const role = link.role ?? "owner"
         // The owner vouches: for an address that was invited, and for their own.
         const added = { name, email: link.email ?? email, role, emailVerifiedBy: "owner", webauthnId }

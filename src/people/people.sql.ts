@@ -94,6 +94,13 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     (row) => row?.found === true
   )
 
+  /** Whether nobody is here yet, which stays so until the transaction ends. */
+  const nobodyYet = Effect.gen(function* () {
+    yield* sql`lock table mcp.people in share row exclusive mode`
+    const found = yield* decodeFound(sql`select exists (select from mcp.people) as found`)
+    return found?.found === false
+  })
+
   /** Nothing when the address is somebody's already. */
   const insert = (person: NewPerson) =>
     Effect.map(
@@ -202,6 +209,7 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     credentialsOf,
     list,
     hasOwner,
+    nobodyYet,
     insert,
     rename,
     setPassword,

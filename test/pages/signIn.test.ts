@@ -76,6 +76,18 @@ describe("the first owner", () => {
     }).pipe(withApp())
   )
 
+  it.live("a link that was made while somebody else became the owner makes no second one", () =>
+    Effect.gen(function* () {
+      const code = yield* setupCode
+      const { sql } = yield* TestApp
+      yield* sql`
+        insert into mcp.people (email, name, role, webauthn_id)
+        values ('first@people.example', 'First', 'owner', decode(repeat('00', 32), 'hex'))`.pipe(Effect.orDie)
+      assert.strictEqual((yield* setUp(code)).status, 410)
+      assert.lengthOf(yield* (yield* People).list, 1)
+    }).pipe(withApp())
+  )
+
   it.live("a newer link takes the place of the older one, and one that has expired opens nothing", () =>
     Effect.gen(function* () {
       const [older, newer] = [yield* setupCode, yield* setupCode]
