@@ -294,6 +294,26 @@ describe("an account", () => {
     }).pipe(withApp())
   )
 
+  it.live(
+    "ASVS 6.2.2 6.2.3 UI11 a password is changed by whoever shows the one of now, and ends all other browsers",
+    () =>
+      Effect.gen(function* () {
+        const cookie = cookieOf(yield* setUp(yield* setupCode))
+        const other = yield* logIn(PASSWORD)
+        const csrf_token = csrfOf(yield* visitPage("/account/password", cookie))
+        const change = (current: string, password: string) =>
+          postPage("/account/password", { cookie, csrf_token }, { current, password })
+        assert.strictEqual((yield* change("wrong password", "another good password")).status, 422)
+        assert.strictEqual((yield* change(PASSWORD, "password1")).status, 422)
+        assert.isTrue(yield* isSignedIn(other))
+        assert.strictEqual((yield* change(PASSWORD, "another good password")).status, 303)
+        assert.isFalse(yield* isSignedIn(other))
+        assert.strictEqual((yield* visitPage("/account", cookie)).status, 200)
+        assert.strictEqual((yield* logIn(PASSWORD)).status, 401)
+        assert.strictEqual((yield* logIn("another good password")).status, 303)
+      }).pipe(withApp())
+  )
+
   it.live("ASVS 7.3.1 7.3.2 a browser is signed out when it was idle for long, and in any case in the end", () =>
     Effect.gen(function* () {
       const ada = yield* somebody("Ada")
