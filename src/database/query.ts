@@ -65,6 +65,9 @@ export const operation = <A, E, R>(
     return Effect.fail(error as Refusal<E>)
   })
 
+/** Whether a text is an id of ours, and not what somebody typed into an address. */
+export const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+
 /** Decodes all rows of a statement. */
 export const rows = <S extends Schema.ConstraintDecoder<unknown>>(schema: S) => {
   const decode = Schema.decodeUnknownEffect(Schema.Array(schema))

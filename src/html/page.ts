@@ -38,6 +38,9 @@ export const PAGE_HEADERS = {
   "x-content-type-options": "nosniff"
 }
 
+/** The way to another page. 303, so that nothing is sent twice, and no form to whoever is next (OAuth 2.1 §7.5.3, RFC 9110 §15.4.4). */
+export const goTo = (location: string) => HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
+
 /** Who looks at the page, and where in the house it stands. */
 export interface SignedIn {
   readonly name: string

@@ -74,6 +74,12 @@ export const readForm = Effect.gen(function* () {
   return [...new URLSearchParams(text)]
 })
 
+/** The pairs behind the question mark. */
+export const queryPairs = Effect.map(
+  HttpServerRequest.HttpServerRequest,
+  ({ url }) => new URLSearchParams(url.split("?").slice(1).join("?"))
+)
+
 /** The form of an endpoint that takes each parameter once, and none in its URL (RFC 6749 §3.2, OAuth 2.1 §3.2). */
 export const readParameters = Effect.gen(function* () {
   const request = yield* HttpServerRequest.HttpServerRequest

@@ -2,22 +2,22 @@
 
 import { Effect, Schema } from "effect"
 import { HttpRouter } from "effect/http"
+import { isUuid } from "../database/query.ts"
 import { type FormOptions, form as formOf } from "../html/form.ts"
 import { type Html, html } from "../html/html.ts"
-import { page } from "../html/page.ts"
+import { goTo, page } from "../html/page.ts"
 import { badge, confirmation, definitions, notice, section, table } from "../html/parts.ts"
 import { time } from "../html/time.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import type { BrowserSession, Visit } from "../people/browserSessions.sql.ts"
 import { People } from "../people/People.ts"
-import { isId } from "../people/people.sql.ts"
 import { Name } from "../people/person.ts"
 import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
 import { passkeysSection } from "./passkeys.ts"
 import { passwordSection, recoverySection } from "./password.ts"
 import { identitiesSection } from "./providers.ts"
-import { form, frameOf, goTo, route } from "./route.ts"
+import { form, frameOf, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, csrfTokenOf, sentBy, signedIn } from "./visitor.ts"
 
@@ -127,7 +127,7 @@ const endBrowsers = Effect.gen(function* () {
   const sent = yield* form
   yield* sentBy(visit, sent)
   const id = sent.get("id")
-  if (id !== undefined && !isId(id)) return yield* new NotThere()
+  if (id !== undefined && !isUuid(id)) return yield* new NotThere()
   const which = id === undefined ? { not: visit.session.id } : { id }
   const ended = yield* (yield* BrowserSessions).end(visit.person.id, which, yield* actorOf(visit))
   if (ended === 0 && id !== undefined) return yield* new NotThere()

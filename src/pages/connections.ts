@@ -3,7 +3,7 @@
 import { Effect } from "effect"
 import { HttpRouter } from "effect/http"
 import { type Html, html } from "../html/html.ts"
-import { page } from "../html/page.ts"
+import { goTo, page } from "../html/page.ts"
 import {
   badge,
   confirmation,
@@ -26,7 +26,7 @@ import { ConsentStore } from "../people/ConsentStore.ts"
 import { People } from "../people/People.ts"
 import { sections } from "./admin/sections.ts"
 import { NotThere } from "./errors.ts"
-import { form, frameOf, goTo, query, route } from "./route.ts"
+import { form, frameOf, query, route } from "./route.ts"
 import { actorOf, csrfTokenOf, freshOwner, isFresh, owner, sentBy, signedIn } from "./visitor.ts"
 
 const PAGE = "/account/apps"

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto"
 import { Clock, Effect, Layer, Option, Redacted } from "effect"
-import { HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpServerRequest } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { PAGE_HEADERS } from "../html/page.ts"
+import { goTo } from "../html/page.ts"
 import * as ConsentForm from "../oauth/authorize/consentForm.ts"
 import { makeDemo } from "../oauth/authorize/demo.ts"
 import { type Decision, Interaction, type Outcome } from "../oauth/authorize/Interaction.ts"
@@ -34,10 +34,7 @@ const signInFirst = (request: AuthorizationRequest, again: boolean): Outcome => 
   // Zero asks for what prompt=login does (OpenID Connect Core §3.1.2.1), and would ask for ever.
   if (request.maxAge === 0) query.delete("max_age")
   const location = loginPath(`/authorize?${query}`, { again, email: request.loginHint })
-  return {
-    _tag: "Asked",
-    response: HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
-  }
+  return { _tag: "Asked", response: goTo(location) }
 }
 
 export const PeopleInteraction = Layer.effect(

@@ -1,11 +1,11 @@
 /** A page as a route: what every handler of ours may fail with, and what a person sees then. */
 
 import { Effect } from "effect"
-import { type HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { type HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
 import type { StoreUnavailable } from "../database/query.ts"
-import { PAGE_HEADERS, type Place, problem } from "../html/page.ts"
+import { goTo, type Place, problem } from "../html/page.ts"
 import { InvalidRequest, type SlowDown } from "../oauth/errors.ts"
-import { collect, type Parameters, readForm } from "../oauth/parameters.ts"
+import { collect, type Parameters, queryPairs, readForm } from "../oauth/parameters.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import type { LastOwner, LinkSpent } from "../people/People.ts"
 import type { PasskeyRefused } from "../people/passkeys/Passkeys.ts"
@@ -35,10 +35,6 @@ export type PageError =
 
 type Response = HttpServerResponse.HttpServerResponse
 type Handler<R> = Effect.Effect<Response, PageError, R>
-
-/** The way to another page of ours. 303, so that going back or reloading sends nothing twice (RFC 9110 §15.4.4). */
-export const goTo = (location: string): Response =>
-  HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
 
 /** What an error says, and how. */
 const PROBLEMS = {
@@ -156,9 +152,7 @@ export const form: Effect.Effect<Parameters, InvalidRequest | PayloadTooLarge, H
   Effect.flatMap(readForm, (pairs) => storable(collect(pairs).parameters))
 
 /** What stands behind the question mark. */
-export const query = Effect.flatMap(HttpServerRequest.HttpServerRequest, ({ url }) =>
-  storable(collect(new URLSearchParams(url.split("?").slice(1).join("?"))).parameters)
-)
+export const query = Effect.flatMap(queryPairs, (pairs) => storable(collect(pairs).parameters))
 
 /** The frame of a page that a signed-in person sees. */
 export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Place) {

@@ -4,10 +4,12 @@ import { randomBytes } from "node:crypto"
 import { Duration, Effect, Redacted } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { type ProblemOptions, problem } from "../html/page.ts"
+import { goTo, type ProblemOptions, problem } from "../html/page.ts"
+import { queryPairs } from "../oauth/parameters.ts"
 import { Identities, IdentityTaken, NotAdmitted } from "../people/Identities.ts"
 import { hashOf, type LinkKind } from "../people/links.sql.ts"
 import { EmailTaken, People } from "../people/People.ts"
+import type { Person } from "../people/person.ts"
 import { Throttle } from "../people/Throttle.ts"
 import type { Identity } from "../people/upstream/identity.ts"
 import { UpstreamRefused, UpstreamUnavailable } from "../people/upstream/refusals.ts"
@@ -19,7 +21,7 @@ import { RETRY_AFTER_SECONDS } from "../web/respond.ts"
 import { nextOf, readIntroduction } from "./enrolment.ts"
 import { pathOf } from "./enrolmentPages.ts"
 import { FormForeign, NotThere, Refused } from "./errors.ts"
-import { form, goTo, query, route } from "./route.ts"
+import { form, query, route } from "./route.ts"
 import { signIn } from "./signIn.ts"
 import {
   actorOf,
@@ -174,25 +176,11 @@ const enrol = Effect.fnUntraced(function* (purpose: Purpose & { readonly _tag: "
   const identities = yield* Identities
   const address = yield* callerAddress
   const code = Buffer.from(purpose.codeHash, "base64url")
+  const link = ({ id }: Person) => identities.link(id, identity, { id, address })
   const person =
     kind === "reset"
-      ? // Whoever had the old ways in is out, as with a new password.
-        people.renew(
-          code,
-          ({ id }) =>
-            Effect.andThen(
-              identities.link(id, identity, { id, address }),
-              people.signOutEverywhere(id, { id, address })
-            ),
-          address
-        )
-      : people.enrol(
-          kind,
-          code,
-          { name, email, webauthnId: randomBytes(32) },
-          ({ id }) => identities.link(id, identity, { id, address }),
-          address
-        )
+      ? people.renew(code, link, address)
+      : people.enrol(kind, code, { name, email, webauthnId: randomBytes(32) }, link, address)
   return yield* signIn((yield* person).id, "link", goTo(nextOf(kind)))
 })
 
@@ -206,10 +194,10 @@ const proceed = Effect.fnUntraced(function* (name: string, purpose: Purpose, ide
 })
 
 const arrive = Effect.gen(function* () {
-  const { url, cookies } = yield* HttpServerRequest.HttpServerRequest
+  const { cookies } = yield* HttpServerRequest.HttpServerRequest
   const config = yield* ServerConfig
   const name = yield* nameInPath
-  const sent = new URLSearchParams(url.split("?").slice(1).join("?"))
+  const sent = yield* queryPairs
   const cookie = yield* cookieOf(sent.get("state") ?? "")
   const upstream = yield* Upstream
   const response = yield* upstream.resume(name, Redacted.make(cookies[cookie] ?? "")).pipe(

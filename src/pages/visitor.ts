@@ -1,11 +1,11 @@
 /** Who is at the browser: the cookie that says so, the forms that only they can send, and who may see which page. */
 
-import { createHmac, timingSafeEqual } from "node:crypto"
-import { Clock, Duration, Effect, Redacted } from "effect"
+import { Duration, Effect, Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig, type ServerConfigShape } from "../config/ServerConfig.ts"
 import type { Parameters } from "../oauth/parameters.ts"
-import { type ServerKey, ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { isMarkOf, markOf } from "../oauth/tokens/mark.ts"
+import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { BrowserSessions, type SignedIn } from "../people/BrowserSessions.ts"
 import { BROWSER_LIFETIMES, type Browser, FRESH_SECONDS, type Visit } from "../people/browserSessions.sql.ts"
 import type { Actor } from "../people/people.sql.ts"
@@ -83,13 +83,11 @@ export const freshOwner = Effect.andThen(owner, fresh)
 
 // --- Forms that only they can send --------------------------------------------------------------------------------
 
-const macOf = (key: ServerKey, sessionId: string) =>
-  createHmac("sha256", key.consentKey).update(`page\n${sessionId}`).digest("base64url")
+const PAGE_MARK = "page"
 
 /** The hidden field of every form that a signed-in person sends. It outlives a fresh sign-in of the same browser. */
 export const csrfTokenOf = Effect.fnUntraced(function* ({ session }: Visit) {
-  const key = (yield* ServerKeys).signing()
-  return `${key.id}.${macOf(key, session.id)}`
+  return markOf(yield* ServerKeys, PAGE_MARK, session.id)
 })
 
 /** That a form was sent by a page of ours; whoever is not signed in has nothing to lose but that. */
@@ -100,11 +98,8 @@ export const sentByUs = Effect.gen(function* () {
 /** That a form was made for this very browser. */
 export const sentBy = Effect.fnUntraced(function* ({ session }: Visit, form: Parameters) {
   yield* sentByUs
-  const [id = "", mac = ""] = (form.get("csrf_token") ?? "").split(".")
-  const key = /^\d{1,3}$/.test(id) ? (yield* ServerKeys).byId(Number(id)) : undefined
-  const [given, expected] = [Buffer.from(mac), Buffer.from(key === undefined ? "" : macOf(key, session.id))]
-  const isSame = key !== undefined && given.length === expected.length && timingSafeEqual(given, expected)
-  if (!isSame) return yield* new FormForeign()
+  const isOurs = isMarkOf(yield* ServerKeys, form.get("csrf_token") ?? "", PAGE_MARK, session.id)
+  if (!isOurs) return yield* new FormForeign()
 })
 
 // --- Where they were going ----------------------------------------------------------------------------------------
@@ -130,6 +125,3 @@ export const loginPath = (
   if (email !== undefined) query.set("email", email)
   return `/login?${query}`
 }
-
-/** In seconds, by this process's clock: for what is told and not judged. */
-export const nowSeconds = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis / 1000))

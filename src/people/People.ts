@@ -80,7 +80,7 @@ export class People extends Context.Service<
       wayIn: WayIn<E>,
       address: string
     ) => Store<Person, LinkSpent | EmailTaken | Refusal<E>>
-    /** Follows a link of reset: `wayIn` is written, or nothing has changed. */
+    /** Follows a link of reset: every browser and app is out and `wayIn` is written, or nothing has changed. */
     readonly renew: <E>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | Refusal<E>>
 
     /** Deletes at most `batch` rows of each kind that nobody can use any more, and counts them. */
@@ -133,6 +133,8 @@ export class People extends Context.Service<
         const link = yield* links.spend("reset", code)
         const person = link?.personId && (yield* people.find(link.personId))
         if (!person) return yield* new LinkSpent()
+        // Whoever had the old ways in is out.
+        yield* people.signOut(person.id, { id: person.id, address })
         yield* wayIn(person)
         yield* recordEvent(sql, { event: "way_in_renewed", personId: person.id, actorId: person.id, address })
         return person

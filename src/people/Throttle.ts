@@ -6,11 +6,12 @@
  * In this process's memory: several processes count apart, and a restart forgets.
  */
 
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto"
+import { randomBytes } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { SlowDown } from "../oauth/errors.ts"
-import { type ServerKey, ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { isMarkOf, markOf } from "../oauth/tokens/mark.ts"
+import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { networkOf } from "../web/clientAddress.ts"
 import { type Allowance, Limiter } from "../web/Limiter.ts"
 
@@ -28,6 +29,8 @@ const LONGEST_MS = 5000
 export const delayOf = (failures: number): number =>
   failures < FREE ? 0 : Math.min(LONGEST_MS, 250 * 2 ** Math.min(failures - FREE, 10))
 
+const KNOWN_MARK = "known"
+
 /** Somebody who tries: the name they typed, from where, and the mark that their browser has of earlier, if any. */
 export interface Try {
   readonly name: string
@@ -36,9 +39,6 @@ export interface Try {
   readonly address: string
   readonly mark: string | undefined
 }
-
-const macOf = (key: ServerKey, personId: string, id: string) =>
-  createHmac("sha256", key.consentKey).update(`known\n${personId}\n${id}`).digest("base64url")
 
 export class Throttle extends Context.Service<
   Throttle,
@@ -73,11 +73,8 @@ export class Throttle extends Context.Service<
 
       /** The random part of a mark that we gave a browser of this very person. */
       const browserOf = ({ mark, personId }: Try): string | undefined => {
-        const [keyId = "", id = "", mac = ""] = mark?.split(".") ?? []
-        const key = /^\d{1,3}$/.test(keyId) ? keys.byId(Number(keyId)) : undefined
-        if (key === undefined || personId === undefined) return undefined
-        const [given, expected] = [Buffer.from(mac), Buffer.from(macOf(key, personId, id))]
-        return given.length === expected.length && timingSafeEqual(given, expected) ? id : undefined
+        const [id = "", ...signature] = mark?.split(":") ?? []
+        return personId !== undefined && isMarkOf(keys, signature.join(":"), KNOWN_MARK, personId, id) ? id : undefined
       }
 
       const nameOf = ({ name }: Try) => name.toLowerCase().slice(0, 254)
@@ -109,9 +106,8 @@ export class Throttle extends Context.Service<
         code: (address) => charge("sign-in code", networkOf(address), OF_CODES),
         upstream: (address) => charge("sign-in upstream", networkOf(address), OF_AN_ADDRESS),
         markFor: (personId) => {
-          const key = keys.signing()
           const id = randomBytes(16).toString("base64url")
-          return `${key.id}.${id}.${macOf(key, personId, id)}`
+          return `${id}:${markOf(keys, KNOWN_MARK, personId, id)}`
         }
       })
     })

@@ -5,7 +5,7 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../database/query.ts"
 import { recordEvent } from "./events.sql.ts"
-import { type Actor, makePeople, PERSON_COLUMNS, PersonRow, toPerson } from "./people.sql.ts"
+import { type Actor, type Here, hasOtherWayIn, makePeople, PERSON_COLUMNS, PersonRow, toPerson } from "./people.sql.ts"
 import { type Person, Role } from "./person.ts"
 import type { Identity } from "./upstream/identity.ts"
 
@@ -164,25 +164,18 @@ export const makeIdentities = (sql: SqlClient.SqlClient) => {
     )
   })
 
-  /**
-   * Never the last way in: a password, a passkey of this host or another identity of a provider that is still configured
-   * has to remain. Under the lock of the person's row, so that two removals at once do not each leave the other one.
-   */
+  /** Never the last way in. */
   const remove = Effect.fn("Identities.remove")(function* (
     personId: string,
     { issuer, subject }: Pick<Identity, "issuer" | "subject">,
-    here: { readonly rpId: string; readonly issuers: ReadonlyArray<string> },
+    here: Here,
     actor: Actor
   ) {
     yield* sql`select from mcp.people where id = ${personId} for update`
     const removed = yield* sql`
-      delete from mcp.identities i
-      where i.issuer = ${issuer} and i.subject = ${subject} and i.person_id = ${personId}
-        and (exists (select from mcp.people p where p.id = i.person_id and p.password is not null)
-          or exists (select from mcp.passkeys k where k.person_id = i.person_id and k.rp_id = ${here.rpId})
-          or exists (select from mcp.identities o where o.person_id = i.person_id
-                       and (o.issuer, o.subject) <> (i.issuer, i.subject)
-                       and o.issuer = any(${here.issuers}::text[])))
+      delete from mcp.identities
+      where issuer = ${issuer} and subject = ${subject} and person_id = ${personId}
+        and ${hasOtherWayIn(sql, personId, here, { issuer, subject })}
       returning 1`
     if (removed.length === 0) return false
     yield* recordEvent(sql, {

@@ -2,7 +2,7 @@
 
 import { Effect, Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { firstRow, rows } from "../database/query.ts"
+import { firstRow, isUuid, rows } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { recordEvent } from "./events.sql.ts"
 import { type Person, Role } from "./person.ts"
@@ -63,14 +63,33 @@ const decodeFound = firstRow(Schema.Struct({ found: Schema.Boolean }))
 const decodeId = firstRow(Schema.Struct({ id: Schema.String }))
 const decodeIds = rows(Schema.Struct({ id: Schema.String }))
 
-/** A uuid of ours, and not what somebody typed into an address. */
-export const isId = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
+/** Where ways in work: passkeys of this host, accounts at the providers that are configured. */
+export interface Here {
+  readonly rpId: string
+  readonly issuers: ReadonlyArray<string>
+}
+
+/**
+ * The condition that a way in beside the one named remains to a person, whose row the transaction holds, so that of two
+ * removals at once each does not leave the other one.
+ */
+export const hasOtherWayIn = (
+  sql: SqlClient.SqlClient,
+  personId: string,
+  { rpId, issuers }: Here,
+  than: { readonly passkey?: string; readonly issuer?: string; readonly subject?: string }
+) => sql`(
+  exists (select from mcp.people p where p.id = ${personId} and p.password is not null)
+  or exists (select from mcp.passkeys k where k.person_id = ${personId} and k.rp_id = ${rpId}
+               and k.credential_id is distinct from ${than.passkey ?? null}::text)
+  or exists (select from mcp.identities o where o.person_id = ${personId} and o.issuer = any(${issuers}::text[])
+               and (o.issuer, o.subject) is distinct from (${than.issuer ?? null}::text, ${than.subject ?? null}::text)))`
 
 export const makePeople = (sql: SqlClient.SqlClient) => {
   const columns = sql.literal(PERSON_COLUMNS)
 
   const find = Effect.fn("People.find")(function* (id: string) {
-    if (!isId(id)) return undefined
+    if (!isUuid(id)) return undefined
     const row = yield* decodePerson(sql`select ${columns} from mcp.people p where p.id = ${id}`)
     return row && toPerson(row)
   })

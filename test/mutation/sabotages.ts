@@ -775,8 +775,8 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "upstream: the last way in is removed",
     file: "people/identities.sql.ts",
-    find: "and o.issuer = any(${here.issuers}::text[])",
-    replace: "or true",
+    find: "        and ${hasOtherWayIn(sql, personId, here, { issuer, subject })}\n",
+    replace: "",
     tests: ["test/people/upstream.test.ts"]
   },
   {
@@ -802,9 +802,9 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   },
   {
     name: "upstream: a reset leaves the old browsers signed in",
-    file: "pages/upstream.ts",
-    find: "people.signOutEverywhere(id, { id, address })",
-    replace: "Effect.void",
+    file: "people/People.ts",
+    find: "        yield* people.signOut(person.id, { id: person.id, address })\n",
+    replace: "",
     tests: ["test/people/upstream.test.ts"]
   },
   {
@@ -887,7 +887,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "pages: a form of another browser passes",
     file: "pages/visitor.ts",
-    find: "if (!isSame) return yield* new FormForeign()",
+    find: "if (!isOurs) return yield* new FormForeign()",
     replace: "",
     tests: ["test/pages/access.test.ts"]
   },

@@ -1,26 +1,22 @@
 /** `/authorize` and `/authorize/decision`: the endpoints that a browser visits. No CORS (OAuth 2.1 §3.1). */
 
 import { Effect } from "effect"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpRouter } from "effect/http"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
-import { PAGE_HEADERS, problem } from "../../html/page.ts"
+import { goTo, problem } from "../../html/page.ts"
 import type { PayloadTooLarge } from "../../web/body.ts"
 import { endpoint } from "../../web/endpoint.ts"
 import { note } from "../../web/notes.ts"
 import { RETRY_AFTER_SECONDS } from "../../web/respond.ts"
 import { withParameters } from "../clients/redirectUri.ts"
 import type { InvalidRequest, KeptFromClient, SentToClient, ShownToUser, SlowDown } from "../errors.ts"
-import { collect, readForm } from "../parameters.ts"
+import { collect, queryPairs, readForm } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
 import { conclude } from "./answer.ts"
 import { Interaction } from "./Interaction.ts"
 import * as Pages from "./pages.ts"
 import { sendBack, validate } from "./request.ts"
-
-const redirect = (location: string) =>
-  // 303 and never 307: the browser must not post the form again to the client (OAuth 2.1 §7.5.3).
-  HttpServerResponse.redirect(location, { status: 303, headers: PAGE_HEADERS })
 
 type PageError =
   | ShownToUser
@@ -51,7 +47,7 @@ const render = Effect.fnUntraced(function* (error: PageError) {
   switch (error._tag) {
     case "SentToClient": {
       const { issuer } = yield* ServerConfig
-      return redirect(
+      return goTo(
         withParameters(error.redirectUri, {
           error: error.error._tag,
           error_description: error.error.description,
@@ -97,24 +93,19 @@ const render = Effect.fnUntraced(function* (error: PageError) {
 /** Answers every error as a person in front of a browser can read it, or as the client that sent them here. */
 const answerErrors = Effect.catch(render)
 
-const query = Effect.map(
-  HttpServerRequest.HttpServerRequest,
-  (request) => new URLSearchParams(request.url.split("?").slice(1).join("?"))
-)
-
 const authorize = Effect.fnUntraced(function* (pairs: Iterable<readonly [string, string]>) {
   const interaction = yield* Interaction
   const request = yield* validate(pairs)
   const outcome = yield* Effect.catchTag(interaction.begin(request), ["consent_required", "login_required"], (error) =>
     sendBack(request, error)
   )
-  return outcome._tag === "Asked" ? outcome.response : redirect(yield* conclude(outcome.decision))
+  return outcome._tag === "Asked" ? outcome.response : goTo(yield* conclude(outcome.decision))
 })
 
 const decide = Effect.gen(function* () {
   const interaction = yield* Interaction
   const { parameters } = collect(yield* readForm)
-  return redirect(yield* conclude(yield* interaction.resume(parameters)))
+  return goTo(yield* conclude(yield* interaction.resume(parameters)))
 })
 
 export const AuthorizeRoutes = HttpRouter.use(
@@ -123,7 +114,7 @@ export const AuthorizeRoutes = HttpRouter.use(
     const limited = <A, E, R>(handler: Effect.Effect<A, E, R>) => Effect.andThen(limits.authorize, handler)
 
     yield* endpoint(router, "/authorize", {
-      GET: Effect.flatMap(query, authorize).pipe(limited, answerErrors),
+      GET: Effect.flatMap(queryPairs, authorize).pipe(limited, answerErrors),
       POST: Effect.flatMap(readForm, authorize).pipe(limited, answerErrors)
     })
     yield* endpoint(router, "/authorize/decision", { POST: decide.pipe(limited, answerErrors) })

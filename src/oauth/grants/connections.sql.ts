@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { rows } from "../../database/query.ts"
+import { isUuid, rows } from "../../database/query.ts"
 import { endSession } from "./sessions.sql.ts"
 
 /** For how many days a session that has ended is shown still. */
@@ -68,8 +68,6 @@ const decodeConnections = rows(
   })
 )
 const decodeEnded = rows(Schema.Struct({ id: Schema.String, subject: Schema.String, client_id: Schema.String }))
-
-const isUuid = (id: string) => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)
 
 export const makeConnections = (sql: SqlClient.SqlClient) => {
   /** The newest first: those that live, and those that ended lately. */

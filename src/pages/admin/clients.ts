@@ -4,7 +4,7 @@ import { Effect, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
 import { type FormOptions, form as formOf } from "../../html/form.ts"
 import { type Html, html } from "../../html/html.ts"
-import { page } from "../../html/page.ts"
+import { goTo, page } from "../../html/page.ts"
 import {
   badge,
   confirmation,
@@ -27,7 +27,7 @@ import * as ClientSecret from "../../oauth/clients/secret.ts"
 import type { Visit } from "../../people/browserSessions.sql.ts"
 import { People } from "../../people/People.ts"
 import { Refused } from "../errors.ts"
-import { form, frameOf, goTo, route } from "../route.ts"
+import { form, frameOf, route } from "../route.ts"
 import { actorOf, csrfTokenOf, freshOwner, isFresh, loginPath, owner, sentBy } from "../visitor.ts"
 import { sections } from "./sections.ts"
 

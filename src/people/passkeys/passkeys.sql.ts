@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../../database/query.ts"
 import { recordEvent } from "../events.sql.ts"
-import type { Actor } from "../people.sql.ts"
+import { type Actor, type Here, hasOtherWayIn } from "../people.sql.ts"
 
 /** A credential that was made just now. */
 export interface NewPasskey {
@@ -106,24 +106,12 @@ export const makePasskeys = (sql: SqlClient.SqlClient) => {
       (rows) => rows.length > 0
     )
 
-  /**
-   * Never the last way in: a password, an identity at a provider of now, or another passkey of this host has to remain. Under the lock of the
-   * person's row, so that two removals at once do not each leave the other one.
-   */
-  const remove = Effect.fn("Passkeys.remove")(function* (
-    personId: string,
-    id: string,
-    { rpId, issuers }: { readonly rpId: string; readonly issuers: ReadonlyArray<string> },
-    actor: Actor
-  ) {
+  /** Never the last way in; one of another host is none. */
+  const remove = Effect.fn("Passkeys.remove")(function* (personId: string, id: string, here: Here, actor: Actor) {
     yield* sql`select from mcp.people where id = ${personId} for update`
     const removed = yield* sql`
-      delete from mcp.passkeys k where k.credential_id = ${id} and k.person_id = ${personId}
-        and (k.rp_id <> ${rpId}
-          or exists (select from mcp.people p where p.id = k.person_id and p.password is not null)
-          or exists (select from mcp.identities i where i.person_id = k.person_id and i.issuer = any(${issuers}))
-          or exists (select from mcp.passkeys o where o.person_id = k.person_id and o.credential_id <> k.credential_id
-                       and o.rp_id = ${rpId}))
+      delete from mcp.passkeys where credential_id = ${id} and person_id = ${personId}
+        and (rp_id <> ${here.rpId} or ${hasOtherWayIn(sql, personId, here, { passkey: id })})
       returning 1`
     if (removed.length === 0) return false
     yield* recordEvent(sql, { event: "passkey_removed", personId, actorId: actor.id, address: actor.address })
