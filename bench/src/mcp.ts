@@ -42,6 +42,7 @@ const CONTENDERS: Readonly<Record<string, Contender>> = {
   [GATEHOUSE]: ours({}),
   "Gatehouse, fast lane off": ours({ MCP_FAST_LANE: "off" }),
   [RAW]: peer("raw.ts", OPERATIONS),
+  "Effect `HttpRouter` echo": peer("router.ts", OPERATIONS),
   [SDK2]: peer("sdk2.ts", OPERATIONS),
   [SDK1]: peer("sdk1.ts", ["call 2025", "list 2025"]),
   "Effect `McpServer`": peer("effect.ts", ["call 2026", "list 2026"]),

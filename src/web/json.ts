@@ -49,9 +49,10 @@ const countNames = (value: unknown, depth: number, hasEscapes: boolean): number 
     for (const item of value) names += countNames(item, depth + 1, hasEscapes)
     return names
   }
-  for (const [name, member] of Object.entries(value)) {
+  // Made by the parser, so all of its names are its own.
+  for (const name in value) {
     if (name === "__proto__" || (hasEscapes && !name.isWellFormed())) return Number.NaN
-    names += 1 + countNames(member, depth + 1, hasEscapes)
+    names += 1 + countNames(value[name as keyof typeof value], depth + 1, hasEscapes)
   }
   return names
 }
@@ -70,10 +71,10 @@ const namesIn = (text: string): number => {
 
 /** Where the quotation that begins here ends; -1 when it does not. */
 const endOfText = (text: string, begin: number): number => {
-  for (let at = begin + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at)
-    if (character === QUOTE) return at
-    if (character === BACKSLASH) at++
+  for (let at = text.indexOf('"', begin + 1); at >= 0; at = text.indexOf('"', at + 1)) {
+    let before = at
+    while (text.charCodeAt(before - 1) === BACKSLASH) before--
+    if ((at - before) % 2 === 0) return at
   }
   return -1
 }
