@@ -48,7 +48,7 @@ const CONTENDERS: Readonly<Record<string, Contender>> = {
   [OPTIONAL]: peer("workers.ts", "/token")
 }
 
-const CONNECTIONS = 16
+export const CONNECTIONS = 16
 const HEADERS = { "Content-Type": "application/x-www-form-urlencoded" }
 
 const tokensOf = ({ status, body }: Answer) => {
@@ -86,10 +86,14 @@ const refreshBody = ({ clientId, head }: Chain) =>
   new URLSearchParams({ grant_type: "refresh_token", client_id: clientId, refresh_token: head }).toString()
 
 /** Refreshes for some seconds, each connection in turn through chains that are its own. */
-const refresh = async (started: Started, chains: ReadonlyArray<Chain>, seconds: number) => {
+export const refresh = async (
+  { port, path }: { readonly port: number; readonly path: string },
+  chains: ReadonlyArray<Chain>,
+  seconds: number
+) => {
   const until = performance.now() + 1000 * seconds
   const { perSecond, wrong, sample } = await load({
-    port: started.server.port,
+    port,
     connections: CONNECTIONS,
     request: (connection) => {
       const own = chains.filter((_, index) => index % CONNECTIONS === connection)
@@ -98,9 +102,7 @@ const refresh = async (started: Started, chains: ReadonlyArray<Chain>, seconds: 
         const asked = own[(turn - 1) % own.length]
         if (asked !== undefined && last !== undefined) asked.head = tokensOf(last)?.refresh_token ?? ""
         const chain = own[turn++ % own.length]
-        return chain === undefined || performance.now() >= until
-          ? undefined
-          : post(started.path, refreshBody(chain), HEADERS)
+        return chain === undefined || performance.now() >= until ? undefined : post(path, refreshBody(chain), HEADERS)
       }
     },
     isRight
@@ -139,8 +141,9 @@ export const benchGrants = async (plan: Plan): Promise<Samples> => {
       return tokens === undefined ? [] : [{ clientId, head: tokens.refresh_token }]
     })
     record(round, name, "code", (await grant(started, await started.codes(plan.codes))).perSecond)
-    await refresh(started, chains, plan.warmUp)
-    record(round, name, "refresh", await refresh(started, chains, plan.seconds))
+    const at = { port: started.server.port, path: started.path }
+    await refresh(at, chains, plan.warmUp)
+    record(round, name, "refresh", await refresh(at, chains, plan.seconds))
   }
   for (let round = 0; round < plan.rounds; round++) {
     record(round, BARE, "refresh", bare(postgres, sessions, plan.seconds))

@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { benchFlood } from "./flood.ts"
 import { benchGrants } from "./grants.ts"
 import { benchGrowth } from "./growth.ts"
 import { benchMcp } from "./mcp.ts"
@@ -17,7 +18,13 @@ import { chart, circumstances, report } from "./report.ts"
 import { Samples } from "./statistics.ts"
 import type { Results } from "./targets.ts"
 
-const sections = { mcp: benchMcp, grants: benchGrants, operation: benchOperation, growth: benchGrowth }
+const sections = {
+  mcp: benchMcp,
+  grants: benchGrants,
+  operation: benchOperation,
+  flood: benchFlood,
+  growth: benchGrowth
+}
 const isSection = (name: string): name is keyof typeof sections => name in sections
 
 // This process makes the load and starts the database, so it moves to their core.
@@ -49,6 +56,7 @@ const measured: Record<keyof Results, Samples> = {
   mcp: earlier("mcp"),
   grants: earlier("grants"),
   operation: earlier("operation"),
+  flood: earlier("flood"),
   growth: earlier("growth")
 }
 for (const [name, bench] of Object.entries(sections)) {

@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, release, totalmem, type } from "node:os"
+import * as Flood from "./flood.ts"
 import * as Mcp from "./mcp.ts"
 import type { Plan } from "./plan.ts"
 import { isPinned, root } from "./process.ts"
@@ -185,6 +186,13 @@ ${table(
 )}
 
 Latency counts from the moment at which a request was due, at a constant rate over 64 connections.
+
+## Beside a flood of sign-ins: requests a second
+
+${Flood.TRIES_PER_SECOND} tries a second to sign in, each by another name from another address, all with a wrong password. Two at a time are
+hashed, on threads of their own; the server, its hashes, the load and the database share the two cores.
+
+${tableOf("what", results.flood, [Flood.ALONE, Flood.BESIDE, "hashed", "turned away"])}
 
 ## Growth
 

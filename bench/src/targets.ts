@@ -1,5 +1,6 @@
 /** What Gatehouse means to reach, and what a run says of it. Everything is a ratio, or an absolute that a user would feel. */
 
+import * as Flood from "./flood.ts"
 import * as Grants from "./grants.ts"
 import * as Mcp from "./mcp.ts"
 import * as Operation from "./operation.ts"
@@ -9,6 +10,7 @@ export interface Results {
   readonly mcp: Samples
   readonly grants: Samples
   readonly operation: Samples
+  readonly flood: Samples
   readonly growth: Samples
 }
 
@@ -50,6 +52,11 @@ const grants = (grant: string, peer: string) => ({
 const start = (runner: "tsx" | "node", database: "Postgres" | "embedded") => ({
   what: `\`${runner} src/main.ts\` to its first answer, ${database === "embedded" ? "embedded, existing data" : database}`,
   measured: ({ operation }: Results) => summarize(operation.of(`start, ${runner}`, database))
+})
+
+const besideFlood = (name: string) => ({
+  what: `${name} beside a flood of sign-ins ÷ alone`,
+  measured: ({ flood }: Results) => ratios(flood.of(name, Flood.BESIDE), flood.of(name, Flood.ALONE))
 })
 
 const MIB = 2 ** 20
@@ -106,6 +113,8 @@ export const TARGETS: ReadonlyArray<Target> = [
     ...atLeast(1.8),
     measured: ({ operation }) => ratios(operation.of("workers", "2"), operation.of("workers", "1"))
   },
+  { ...besideFlood(Flood.MCP), ...atLeast(0.5) },
+  { ...besideFlood(Flood.TOKEN), ...atLeast(0.5) },
   { ...start("tsx", "Postgres"), ...below(1000, " ms") },
   { ...start("node", "Postgres"), ...below(1000, " ms") },
   { ...start("tsx", "embedded"), ...below(2000, " ms") },

@@ -53,7 +53,7 @@ import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
 import { Front } from "../web/front.ts"
 import { listener } from "../web/listener.ts"
-import { RefuseDemo, setupUrl, tellOfPasskeys } from "./beginnings.ts"
+import { RefuseDemo, setupUrl, tellOfPasskeys, tellOfSignUp } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
 import { welcome } from "./welcome.ts"
@@ -139,6 +139,7 @@ const Welcome = Layer.effectDiscard(
     const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
     yield* Console.log(welcome(config, scopes, yield* setupUrl))
     yield* tellOfPasskeys
+    yield* tellOfSignUp
   })
 )
 

@@ -21,6 +21,13 @@ export const tellOfPasskeys = Effect.gen(function* () {
   )
 })
 
+/** Whoever finds a public address may come in then. */
+export const tellOfSignUp = Effect.gen(function* () {
+  const { signUp, isLocal } = yield* ServerConfig
+  if (signUp !== "open" || isLocal) return
+  yield* Effect.logWarning("SIGN_UP=open: anybody who reaches BASE_URL may make an account, and use the tools")
+})
+
 /** What was for a server without an owner must not outlive that. */
 export const RefuseDemo = Layer.effectDiscard(
   Effect.gen(function* () {

@@ -19,7 +19,7 @@ import {
   LOOPBACK,
   split
 } from "./environment.ts"
-import { type ProviderConfig, providersOf } from "./providers.ts"
+import { open, type ProviderConfig, providersOf } from "./providers.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {
@@ -95,6 +95,8 @@ export interface ServerConfigShape {
   readonly autoApprove: boolean
   /** Whether anybody may connect as the demo person while the server has no owner. */
   readonly demoConsent: boolean
+  /** Who may make an account: whoever was invited, or anybody. */
+  readonly signUp: Environment["SIGN_UP"]
   /** How unknown clients make themselves known. */
   readonly registration: {
     /** RFC 7591: for everybody, for holders of the initial access token, or for nobody. */
@@ -190,6 +192,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Se
     seedClient: seedClientOf(env),
     autoApprove: env.AUTO_APPROVE,
     demoConsent: env.DEMO_CONSENT ?? isLocal,
+    signUp: env.SIGN_UP,
     registration: {
       dynamic:
         env.REGISTRATION_TOKEN !== undefined && env.DYNAMIC_REGISTRATION === "token"
@@ -201,7 +204,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Se
       redirectSchemes: env.REDIRECT_SCHEMES
     },
     sealingKey: env.SEALING_KEY,
-    providers,
+    providers: env.SIGN_UP === "open" ? providers.map(open) : providers,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {

@@ -143,6 +143,7 @@ export const Environment = Schema.Struct({
   AUTO_SEED_REDIRECT_URIS: Schema.optionalKey(listOf(() => true, "")),
   AUTO_APPROVE: withDefault(flag, false),
   DEMO_CONSENT: Schema.optionalKey(flag),
+  SIGN_UP: withDefault(oneOf("invited", "open"), "invited"),
 
   ACCESS_TOKEN_TTL_SECONDS: integer(1, 30 * DAY, 3600),
   REFRESH_TOKEN_TTL_SECONDS: integer(1, 3650 * DAY, 30 * DAY),

@@ -6,6 +6,7 @@ import { flag, isLocalUrl, secret, split, text, withDefault } from "./environmen
 /** Whom a provider lets in beside those who are known, or invited. */
 export type Admission =
   | { readonly _tag: "Invited" }
+  | { readonly _tag: "Anybody" }
   | { readonly _tag: "Domain"; readonly domains: ReadonlyArray<string> }
   | { readonly _tag: "Claim"; readonly claim: string; readonly value: string }
 
@@ -23,6 +24,10 @@ export interface ProviderConfig {
   readonly matchesEmail: boolean
   readonly admits: Admission
 }
+
+/** Where anybody may sign up, also through a provider; one that has a rule of its own keeps it. */
+export const open = (provider: ProviderConfig): ProviderConfig =>
+  provider.admits._tag === "Invited" ? { ...provider, admits: { _tag: "Anybody" } } : provider
 
 const GOOGLE = "https://accounts.google.com"
 /** Accounts of Google are one service for everybody: whose address it may vouch for is a matter of its own. */

@@ -8,12 +8,13 @@ import { page } from "../html/page.ts"
 import { linkButton, notice } from "../html/parts.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import { RecoveryStore } from "../people/RecoveryStore.ts"
-import { form, frameOf, route } from "./route.ts"
-import { actorOf, fresh, sentBy } from "./visitor.ts"
+import { form, frameOf, query, route } from "./route.ts"
+import { actorOf, fresh, returnTo, sentBy } from "./visitor.ts"
 
 const PAGE = "/account/codes"
 
 const ask = Effect.fnUntraced(function* (visit: Visit) {
+  const target = (yield* query).get("return_to")
   const left = yield* (yield* RecoveryStore).left(visit.person.id)
   const frame = yield* frameOf(visit, "account")
   return yield* page({
@@ -30,14 +31,16 @@ const ask = Effect.fnUntraced(function* (visit: Visit) {
     }${formOf({
       action: PAGE,
       csrfToken: frame.csrfToken,
+      ...(target === undefined ? {} : { hidden: { return_to: target } }),
       buttons: [{ label: left === 0 ? "Make recovery codes" : "Make new codes", look: "primary" }]
-    })}<p class="actions">${linkButton("/account", left === 0 ? "Later" : "Back")}</p>`
+    })}<p class="actions">${linkButton(target === undefined ? "/account" : returnTo(target), left === 0 ? "Later" : "Back")}</p>`
   })
 })
 
 const make = Effect.gen(function* () {
   const visit = yield* fresh
-  yield* sentBy(visit, yield* form)
+  const sent = yield* form
+  yield* sentBy(visit, sent)
   const codes = yield* (yield* RecoveryStore).renew(visit.person.id, yield* actorOf(visit))
   return yield* page({
     title: "Your recovery codes",
@@ -45,7 +48,7 @@ const make = Effect.gen(function* () {
     signedIn: yield* frameOf(visit, "account"),
     body: html`<ol class="codes">
 ${codes.map((code) => html`<li><code>${Redacted.value(code)}</code></li>\n`)}</ol>
-${notice("warning", "They are not shown again.")}<p class="actions">${linkButton("/", "I have kept them", "primary")}</p>`
+${notice("warning", "They are not shown again.")}<p class="actions">${linkButton(returnTo(sent.get("return_to")), "I have kept them", "primary")}</p>`
   })
 })
 

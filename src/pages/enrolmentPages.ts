@@ -9,7 +9,11 @@ import { passkeyForm } from "../html/passkey.ts"
 import type { LinkKind } from "../people/links.sql.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
 import type { Person } from "../people/person.ts"
-import { providerButtons } from "./providers.ts"
+import { providerButtons, providerLinks } from "./providers.ts"
+import { loginPath } from "./visitor.ts"
+
+/** What leads somebody to a way in: a link, or, where sign-up is open, nothing but their wish. */
+export type Entrance = LinkKind | "signup"
 
 const WORDS = {
   setup: {
@@ -17,8 +21,9 @@ const WORDS = {
     lead: "You become its first owner: you say who may use it, and see what is connected."
   },
   invitation: { title: "Welcome", lead: "You were invited to use this server." },
-  reset: { title: "A new way in", lead: "Choose how you sign in from now on." }
-} as const satisfies Record<LinkKind, { readonly title: string; readonly lead: string }>
+  reset: { title: "A new way in", lead: "Choose how you sign in from now on." },
+  signup: { title: "Create an account", lead: "Then you can connect apps to this server." }
+} as const satisfies Record<Entrance, { readonly title: string; readonly lead: string }>
 
 const CODE: InputField = {
   kind: "code",
@@ -41,45 +46,62 @@ const EMAIL: InputField = {
 const INTRODUCTION = {
   setup: [CODE, NAME, EMAIL],
   invitation: [CODE, NAME],
-  reset: [CODE]
-} as const satisfies Record<LinkKind, ReadonlyArray<InputField>>
+  reset: [CODE],
+  signup: [NAME, EMAIL]
+} as const satisfies Record<Entrance, ReadonlyArray<InputField>>
 
-type Shown = Pick<FormOptions, "values" | "errors">
+interface Shown extends Pick<FormOptions, "values" | "errors"> {
+  readonly returnTo?: string
+}
 
-export const pathOf = (kind: LinkKind) => `/${kind}` as const
+export const pathOf = (kind: Entrance) => `/${kind}` as const
+export const signUpPath = (returnTo: string) => `${pathOf("signup")}?${new URLSearchParams({ return_to: returnTo })}`
+
+const carried = (returnTo: string) => (returnTo === "/" ? {} : { return_to: returnTo })
 
 /** Who somebody says they are. */
-export const introduce = (kind: LinkKind, { values = {}, errors }: Shown = {}) =>
-  page({
+export const introduce = Effect.fnUntraced(function* (
+  kind: Entrance,
+  { values = {}, errors, returnTo = "/" }: Shown = {}
+) {
+  return yield* page({
     ...WORDS[kind],
     status: errors === undefined ? 200 : 422,
     script: "local",
-    body: formOf({
+    body: html`${formOf({
       action: pathOf(kind),
+      hidden: carried(returnTo),
       fields: INTRODUCTION[kind],
       values,
       ...(errors === undefined ? {} : { errors }),
       buttons: [{ label: "Continue", look: "primary" }]
-    })
+    })}${
+      kind === "signup" &&
+      html`${yield* providerLinks(returnTo, false)}<p class="soft">You have an account? <a href="${loginPath(returnTo)}">Sign in</a></p>`
+    }`
   })
+})
 
 /** Who somebody is, as far as it was asked: what each further form carries along. */
 export interface Known {
+  /** The link's; empty where none leads here. */
   readonly code: Redacted.Redacted
   readonly name: string
   readonly email: string
   /** Whose way in it is, where they are here already. */
   readonly person: Person | undefined
+  /** Where they were going. */
+  readonly returnTo: string
 }
 
 /** How they will sign in. */
 export const choose = Effect.fnUntraced(function* (
-  kind: LinkKind,
-  { code, name, email }: Known,
+  kind: Entrance,
+  { code, name, email, returnTo }: Known,
   errors?: Readonly<Record<string, string>>
 ) {
   const hasPasskeys = (yield* Passkeys).rpId !== undefined
-  const hidden = { code: Redacted.value(code), name }
+  const hidden = { code: Redacted.value(code), name, ...carried(returnTo) }
   return yield* page({
     title: kind === "reset" ? "A new way in" : `Hello, ${name}`,
     lead: "How will you sign in? You can add other ways later.",
@@ -114,7 +136,7 @@ export const choose = Effect.fnUntraced(function* (
         hidden: { ...hidden, email },
         fields: [or]
       })
-    }${yield* providerButtons(kind, { ...hidden, email })}`
+    }${kind !== "signup" && (yield* providerButtons(kind, { ...hidden, email }))}`
   })
 })
 

@@ -7,6 +7,7 @@ const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolea
   setup_link_made: ["Made a link to set the server up", true],
   server_set_up: ["Set this server up as its first owner"],
   invitation_followed: ["Followed an invitation"],
+  person_signed_up: ["Made an account", true],
   person_invited: ["Invited somebody"],
   invitation_withdrawn: ["Withdrew an invitation"],
   signed_in: ["Signed in"],

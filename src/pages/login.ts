@@ -2,6 +2,7 @@
 
 import { Effect, Redacted } from "effect"
 import { HttpRouter } from "effect/http"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { form as formOf } from "../html/form.ts"
 import { html } from "../html/html.ts"
 import { goTo, page } from "../html/page.ts"
@@ -16,6 +17,7 @@ import * as Argon2id from "../people/passwords/argon2id.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { callerAddress } from "../web/clientAddress.ts"
 import { note } from "../web/notes.ts"
+import { signUpPath } from "./enrolmentPages.ts"
 import { providerLinks } from "./providers.ts"
 import { form, frameOf, query, route } from "./route.ts"
 import { knownMark, signIn } from "./signIn.ts"
@@ -35,6 +37,7 @@ const MISFIT = "This e-mail address and this password do not fit together."
 const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }: Shown) {
   const passkeys = yield* Passkeys
   const foreign = yield* passkeys.foreignHosts
+  const isOpen = (yield* ServerConfig).signUp === "open" && !isAgain
   return yield* page({
     status: problem === undefined ? 200 : 401,
     title: isAgain ? "Confirm that it is you" : "Sign in",
@@ -67,7 +70,7 @@ const show = Effect.fnUntraced(function* ({ returnTo, email, isAgain, problem }:
         `This server was known as ${foreign.join(", ")} before. Passkeys that were made there do not work here: use your ` +
           "password or a recovery code, and make a new passkey."
       )
-    }${yield* providerLinks(returnTo, isAgain)}<p class="soft"><a href="/recover">You cannot sign in?</a></p>`
+    }${yield* providerLinks(returnTo, isAgain)}<p class="soft">${isOpen && html`<a href="${signUpPath(returnTo)}">Create an account</a> · `}<a href="/recover">You cannot sign in?</a></p>`
   })
 })
 

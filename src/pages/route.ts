@@ -160,22 +160,22 @@ export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Plac
   return { name, role, current, csrfToken: yield* csrfTokenOf(visit) }
 })
 
-interface Handlers<R> {
-  readonly GET?: Handler<R>
-  readonly POST?: Handler<R>
+interface Handlers<Shown, Sent> {
+  readonly GET?: Handler<Shown>
+  readonly POST?: Handler<Sent>
   /** The page that the form stands on, where that is another path. */
   readonly page?: string
 }
 
 /** Adds a page and its forms to the router. No other origin reads it, and its errors are pages. */
-export const route = <R = never>(
+export const route = <Shown = never, Sent = never>(
   router: HttpRouter.HttpRouter,
   path: HttpRouter.PathInput,
-  { GET, POST, page }: Handlers<R>
+  { GET, POST, page }: Handlers<Shown, Sent>
 ) => {
   const back = HttpServerRequest.HttpServerRequest.useSync(({ url }) => page ?? url)
-  const answered = (handler: Handler<R>) => Effect.flatMap(back, (path) => asPage(path)(handler))
-  return endpoint(router, path, {
+  const answered = <R>(handler: Handler<R>) => Effect.flatMap(back, (path) => asPage(path)(handler))
+  return endpoint<Shown | Sent | HttpServerRequest.HttpServerRequest>(router, path, {
     ...(GET === undefined ? {} : { GET: answered(GET) }),
     ...(POST === undefined ? {} : { POST: answered(POST) })
   })

@@ -18,7 +18,7 @@ import { callerAddress } from "../web/clientAddress.ts"
 import { note } from "../web/notes.ts"
 import { postedByUs } from "../web/origins.ts"
 import { RETRY_AFTER_SECONDS } from "../web/respond.ts"
-import { nextOf, readIntroduction } from "./enrolment.ts"
+import { letIn, nextOf, readIntroduction } from "./enrolment.ts"
 import { pathOf } from "./enrolmentPages.ts"
 import { FormForeign, NotThere, Refused } from "./errors.ts"
 import { form, query, route } from "./route.ts"
@@ -172,16 +172,12 @@ const link = Effect.fnUntraced(function* (purpose: Purpose & { readonly _tag: "L
 /** The link's receiver is who the provider says, whatever address that has there: the link is what lets them in. */
 const enrol = Effect.fnUntraced(function* (purpose: Purpose & { readonly _tag: "Enrol" }, identity: Identity) {
   const { kind, name, email } = purpose
-  const people = yield* People
   const identities = yield* Identities
   const address = yield* callerAddress
   const code = Buffer.from(purpose.codeHash, "base64url")
   const link = ({ id }: Person) => identities.link(id, identity, { id, address })
-  const person =
-    kind === "reset"
-      ? people.renew(code, link, address)
-      : people.enrol(kind, code, { name, email, webauthnId: randomBytes(32) }, link, address)
-  return yield* signIn((yield* person).id, "link", goTo(nextOf(kind)))
+  const person = yield* letIn(kind, code, { name, email, webauthnId: randomBytes(32) }, link, address)
+  return yield* signIn(person.id, "link", goTo(nextOf(kind, "/")))
 })
 
 const proceed = Effect.fnUntraced(function* (name: string, purpose: Purpose, identity: Identity) {

@@ -23,7 +23,7 @@ const explain = (why: Denied["why"], { label }: ProviderConfig, { email, emailVe
     case "no address":
       return `${label} tells no e-mail address of yours, and you need one here. Ask an owner of this server.`
     case "address taken":
-      return `Somebody with the address ${email} is here already. If that is you, sign in as you did before, then link ${label} on your account page.`
+      return `Somebody with the address ${email} is here already, or is invited. If that is you, open the link of the invitation; or sign in as you did before, then link ${label} on your account page.`
     case "nobody here yet":
       return "This server has no owner yet."
     case "unknown":

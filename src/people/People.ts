@@ -7,13 +7,13 @@ import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
-import { type Actor, makePeople } from "./people.sql.ts"
+import { type Actor, makePeople, type NewPerson } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
 import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
 
 /** The link was used, has expired, or never was. */
 export class LinkSpent extends Schema.TaggedError<LinkSpent>()("LinkSpent", {}) {}
-/** Somebody has this address here already. */
+/** Somebody has this address here already, or was invited by it. */
 export class EmailTaken extends Schema.TaggedError<EmailTaken>()("EmailTaken", {}) {}
 /** Nobody would own the server any more. */
 export class LastOwner extends Schema.TaggedError<LastOwner>()("LastOwner", {}) {}
@@ -26,7 +26,7 @@ export interface Introduction {
 }
 
 /** Writes how a person will sign in, in the transaction that lets them. */
-type WayIn<E> = (person: Person) => Effect.Effect<void, E | StoreUnavailable>
+export type WayIn<E> = (person: Person) => Effect.Effect<void, E | StoreUnavailable>
 
 type Store<A, E = never> = Effect.Effect<A, E | StoreUnavailable>
 
@@ -80,6 +80,12 @@ export class People extends Context.Service<
       wayIn: WayIn<E>,
       address: string
     ) => Store<Person, LinkSpent | EmailTaken | Refusal<E>>
+    /** The same without a link, for a member whose address nobody vouches for. Whether that may be is the caller's to know. */
+    readonly signUp: <E>(
+      introduction: Introduction,
+      wayIn: WayIn<E>,
+      address: string
+    ) => Store<Person, EmailTaken | Refusal<E>>
     /** Follows a link of reset: every browser and app is out and `wayIn` is written, or nothing has changed. */
     readonly renew: <E>(code: LinkCode, wayIn: WayIn<E>, address: string) => Store<Person, LinkSpent | Refusal<E>>
 
@@ -105,6 +111,21 @@ export class People extends Context.Service<
         })
       const noOwnerLeft = (isDone: boolean) => (isDone ? Effect.void : Effect.fail(new LastOwner()))
 
+      const comeIn = Effect.fnUntraced(function* <E>(
+        added: NewPerson,
+        wayIn: WayIn<E>,
+        event: string,
+        address: string
+      ) {
+        const id = yield* people.insert(added)
+        const person = id && (yield* people.find(id))
+        if (!person) return yield* new EmailTaken()
+        yield* wayIn(person)
+        const { role } = person
+        yield* recordEvent(sql, { event, personId: person.id, actorId: person.id, address, detail: { role } })
+        return person
+      })
+
       const enrol = Effect.fn("People.enrol")(function* <E>(
         kind: "setup" | "invitation",
         code: LinkCode,
@@ -119,15 +140,13 @@ export class People extends Context.Service<
         const role = link.role ?? "owner"
         // The owner vouches: for an address that was invited, and for their own.
         const added = { name, email: link.email ?? email, role, emailVerifiedBy: "owner", webauthnId }
-        const id = yield* people.insert(added)
-        const person = id && (yield* people.find(id))
-        if (!person) return yield* new EmailTaken()
-        yield* wayIn(person)
+        const person = yield* comeIn(added, wayIn, kind === "setup" ? "server_set_up" : "invitation_followed", address)
         if (kind === "setup") yield* endSessionsOf(sql, DEMO_SUBJECT, "the server has an owner now")
-        const event = kind === "setup" ? "server_set_up" : "invitation_followed"
-        yield* recordEvent(sql, { event, personId: person.id, actorId: person.id, address, detail: { role } })
         return person
       })
+
+      const signUp = <E>(introduction: Introduction, wayIn: WayIn<E>, address: string) =>
+        comeIn({ ...introduction, role: "member", emailVerifiedBy: undefined }, wayIn, "person_signed_up", address)
 
       const renew = Effect.fn("People.renew")(function* <E>(code: LinkCode, wayIn: WayIn<E>, address: string) {
         const link = yield* links.spend("reset", code)
@@ -171,6 +190,7 @@ export class People extends Context.Service<
             link === undefined ? Effect.fail(new LinkSpent()) : Effect.succeed(link)
           ),
         enrol: (...given) => operation(atOnce(enrol(...given))),
+        signUp: (...given) => operation(atOnce(signUp(...given))),
         renew: (...given) => operation(atOnce(renew(...given))),
         sweep: (batch) => operation(sweep(batch)),
         record: (event) => Effect.asVoid(operation(recordEvent(sql, event))),

@@ -20,6 +20,8 @@ const OF_A_NAME: Allowance = { limit: 5, window: "150 seconds" }
 const OF_AN_ADDRESS: Allowance = { limit: 30, window: "10 minutes" }
 /** Other things that are guessed at: recovery codes, and links. */
 const OF_CODES: Allowance = { limit: 20, window: "10 minutes" }
+/** Accounts that are made, or would be: this bounds both how many there can be, and how many addresses are asked after. */
+const OF_SIGN_UPS: Allowance = { limit: 5, window: "1 hour" }
 
 /** For how long failures of a name are remembered, of how many names, and how many are free. */
 const [MEMORY_MS, NAMES, FREE] = [15 * 60_000, 10_000, 3] as const
@@ -49,6 +51,8 @@ export class Throttle extends Context.Service<
     readonly failed: (attempt: Try) => Effect.Effect<void>
     /** Charges an address for a code that it tries. */
     readonly code: (address: string) => Effect.Effect<void, SlowDown>
+    /** Charges an address for an account that it would make. */
+    readonly signUp: (address: string) => Effect.Effect<void, SlowDown>
     /** Charges an address for a sign-in that it begins at an upstream provider: each is a row, and a question to it. */
     readonly upstream: (address: string) => Effect.Effect<void, SlowDown>
     /** What the browser of a person who signed in keeps, to be known by. */
@@ -104,6 +108,7 @@ export class Throttle extends Context.Service<
           failures.set(name, { count, until: now + MEMORY_MS })
         }),
         code: (address) => charge("sign-in code", networkOf(address), OF_CODES),
+        signUp: (address) => charge("sign-up", networkOf(address), OF_SIGN_UPS),
         upstream: (address) => charge("sign-in upstream", networkOf(address), OF_AN_ADDRESS),
         markFor: (personId) => {
           const id = randomBytes(16).toString("base64url")

@@ -146,7 +146,9 @@ export const makeIdentities = (sql: SqlClient.SqlClient) => {
     if (!isAdmitted) return yield* deny("unknown")
     if (email === undefined) return yield* deny("no address")
     const person = yield* create(identity, email, "member")
-    return person === undefined ? yield* deny("address taken") : yield* comesIn(person)
+    if (person === undefined) return yield* deny("address taken")
+    yield* recordEvent(sql, { event: "person_signed_up", personId: person.id, actorId: person.id, address })
+    return yield* comesIn(person)
   }, sql.withTransaction)
 
   const list = Effect.fn("Identities.list")(function* (personId: string) {

@@ -120,12 +120,15 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     return found?.found === false
   })
 
-  /** Nothing when the address is somebody's already. */
+  /** Nothing when the address is somebody's already, or is kept for whoever was invited by it. */
   const insert = (person: NewPerson) =>
     Effect.map(
       decodeId(sql`
         insert into mcp.people (email, name, role, email_verified_by, webauthn_id)
-        values (${person.email}, ${person.name}, ${person.role}, ${person.emailVerifiedBy ?? null}, ${person.webauthnId})
+        select ${person.email}, ${person.name}, ${person.role}, ${person.emailVerifiedBy ?? null}, ${person.webauthnId}::bytea
+        where not exists (
+          select from mcp.links
+          where kind = 'invitation' and lower(email) = lower(${person.email}) and expires_at > clock_timestamp())
         on conflict (lower(email)) do nothing returning id::text`),
       (row) => row?.id
     )

@@ -28,6 +28,7 @@ describe("configuration", () => {
         refreshReuseGrace: 0
       })
       assert.strictEqual(config.search.provider, "wikipedia")
+      assert.strictEqual(config.signUp, "invited")
     })
   )
 
@@ -51,6 +52,7 @@ describe("configuration", () => {
         MCP_ALLOWED_HOSTS: "*",
         TRUST_PROXY: "canary-5",
         LOG_LEVEL: "canary-6",
+        SIGN_UP: "canary-7",
         REFRESH_REUSE_GRACE_SECONDS: "-1",
         AUTO_SEED_CLIENT_NAME: "x"
       }

@@ -175,6 +175,30 @@ describe.skipIf(executablePath === undefined)("people at a real browser", () => 
   )
 
   it.live(
+    "where sign-up is open, whoever an app sends here makes an account on the way, with a passkey, and the app is connected",
+    () =>
+      Effect.gen(function* () {
+        yield* somebody("Ada")
+        const { page, complaints } = yield* open(yield* browser)
+        const app = yield* authorizing()
+        const callback = yield* Effect.promise(async () => {
+          await addAuthenticator(page)
+          await page.goto(app.url)
+          await page.getByRole("link", { name: "Create an account" }).click()
+          await introduce(page, "Bob", "bob@people.example")
+          await press(page, "Use a passkey instead")
+          await press(page, "Make recovery codes")
+          await page.getByRole("link", { name: "I have kept them" }).click()
+          await page.getByRole("heading", { name: "Connect Demo client?" }).waitFor()
+          return await app.callback(page, () => press(page, "Allow"))
+        })
+        assert.isNotEmpty(callback.get("code") ?? "")
+        assert.deepStrictEqual(complaints(), [])
+      }).pipe(Effect.scoped, Effect.provide(server({ SIGN_UP: "open" }))),
+    SLOW
+  )
+
+  it.live(
     "a new name of the server is told where a passkey would have been used",
     () =>
       Effect.gen(function* () {

@@ -105,7 +105,7 @@ describe.skipIf(executablePath === undefined)("every page", () => {
             })
             yield* sql`update mcp.passkeys set rp_id = 'old-name.example'`.pipe(Effect.orDie)
             yield* Effect.promise(async () => {
-              for (const path of ["/login", "/recover", "/invitation", "/reset"]) {
+              for (const path of ["/login", "/signup", "/recover", "/invitation", "/reset"]) {
                 await page.goto(`${baseUrl}${path}`)
                 await see(`out${path.replace("/", "-")}`)
               }
@@ -118,7 +118,7 @@ describe.skipIf(executablePath === undefined)("every page", () => {
               await see("refused")
             })
             assert.deepStrictEqual(complaints(), [])
-          }).pipe(Effect.scoped, Effect.provide(server())),
+          }).pipe(Effect.scoped, Effect.provide(server({ SIGN_UP: "open" }))),
         SLOW
       )
 

@@ -925,5 +925,61 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "const { payload } = await jwtVerify(token, publicKey, { issuer, currentDate: new Date(0) })",
     replace: "const payload = decodeJwt(token)",
     tests: ["test/oauth/openid/openid.test.ts"]
+  },
+  {
+    name: "sign-up: open where it is not said",
+    file: "pages/enrolment.ts",
+    find: 'if ((yield* ServerConfig).signUp !== "open") return yield* new NotThere()',
+    replace: "",
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: open before anybody owns the server",
+    file: "pages/enrolment.ts",
+    find: "  return yield* (yield* People).isSetUp",
+    replace: "  return true",
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: a network makes as many accounts as it likes",
+    file: "pages/enrolment.ts",
+    find: 'if (kind === "signup") yield* (yield* Throttle).signUp(address)',
+    replace: "",
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: a passkey that was asked for by one address makes another one's account",
+    file: "pages/enrolment.ts",
+    find: "`sign-up ${email}`",
+    replace: '"sign-up"',
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: the address counts as verified",
+    file: "people/People.ts",
+    find: 'role: "member", emailVerifiedBy: undefined',
+    replace: 'role: "member", emailVerifiedBy: "owner"',
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: an address that was invited is anybody's",
+    file: "people/people.sql.ts",
+    find: "where kind = 'invitation' and lower(email) = lower(${person.email}) and expires_at > clock_timestamp())",
+    replace: "where false)",
+    tests: ["test/pages/signUp.test.ts"]
+  },
+  {
+    name: "sign-up: a provider's own rule is forgotten",
+    file: "config/providers.ts",
+    find: 'provider.admits._tag === "Invited" ?',
+    replace: "true ?",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "people: a passkey of another name of the server counts as a way in",
+    file: "people/people.sql.ts",
+    find: "and k.rp_id = ${rpId}",
+    replace: "",
+    tests: ["test/app/baseUrl.test.ts"]
   }
 ]

@@ -38,6 +38,10 @@ const PAGES: Readonly<Record<string, Row>> = {
       ]
     )
   ),
+  "/signup": { GET: "anybody", POST: "anybody" },
+  "/signup/password": { POST: "anybody" },
+  "/signup/passkey/options": { POST: "anybody", script: true },
+  "/signup/passkey": { POST: "anybody", script: true },
   "/check": { GET: "signed in" },
   "/account": { GET: "signed in" },
   "/account/name": { POST: "signed in" },
@@ -85,7 +89,9 @@ const ALLOWED: Readonly<Record<Guard, ReadonlyArray<string>>> = {
 }
 
 const registered = new Set<string>()
-const server = testApp(TestDatabase.quick).pipe(Layer.provide(Layer.effectDiscard(watchRoutes(registered))))
+const server = testApp(TestDatabase.quick, { SIGN_UP: "open" }).pipe(
+  Layer.provide(Layer.effectDiscard(watchRoutes(registered)))
+)
 
 /** Everything that a request may have written: sessions' last use, which is none of its doing, aside. */
 const snapshot = Effect.gen(function* () {

@@ -17,12 +17,13 @@ const withCorp =
   (
     over: Readonly<Record<string, string>>,
     run: (corp: Corp) => Effect.Effect<void, unknown, TestApp | People | BrowserSessions>,
-    inToken = false
+    inToken = false,
+    more: Readonly<Record<string, string>> = {}
   ) =>
   () =>
     Effect.gen(function* () {
       const corp = yield* identityProvider(inToken)
-      const variables = { OIDC_PROVIDERS: "corp", ...providerVariables("corp", corp.issuer, over) }
+      const variables = { OIDC_PROVIDERS: "corp", ...more, ...providerVariables("corp", corp.issuer, over) }
       yield* run(corp).pipe(Effect.provide(Layer.fresh(testApp(TestDatabase.quick, variables))))
     }).pipe(Effect.scoped)
 
@@ -185,6 +186,53 @@ describe("upstream providers", () => {
         corp.state.person = { sub: "h", groups: "staff" }
         assert.include((yield* enter(corp)).text, "tells no e-mail address")
       })
+    )
+  )
+
+  it.live(
+    "SIGN_UP=open: a provider without a rule lets anybody in as a member, but for nobody who was invited or is here",
+    withCorp(
+      {},
+      (corp) =>
+        Effect.gen(function* () {
+          const people = yield* People
+          yield* somebody("Ada")
+          yield* people.invite("bob@people.example", "owner", NOBODY)
+          assert.include((yield* request("/signup?return_to=/account")).text, 'href="/login/corp?return_to=%2Faccount"')
+          corp.state.person = { sub: "e", email: "eve@people.example", email_verified: true }
+          assert.strictEqual((yield* enter(corp)).status, 303)
+          const eve = yield* find("eve@people.example")
+          assert.deepInclude(eve, { role: "member", emailVerifiedBy: corp.issuer })
+          const events = (yield* people.events({ personId: eve?.id, limit: 10 })).map(({ event }) => event)
+          assert.includeMembers(events, ["person_signed_up", "identity_linked"])
+          // Whose address the provider does not vouch for is not who was invited by it, and does not take it from them.
+          for (const email of ["bob@people.example", "ADA@people.example"]) {
+            corp.state.person = { sub: email, email, email_verified: false }
+            const answer = yield* enter(corp)
+            assert.strictEqual(answer.status, 403)
+            assert.include(answer.text, "is here already, or is invited")
+          }
+          assert.strictEqual(yield* countOf("people"), 2)
+          assert.lengthOf(yield* people.invitations, 1)
+        }),
+      false,
+      { SIGN_UP: "open" }
+    )
+  )
+
+  it.live(
+    "SIGN_UP=open: a provider with a rule of its own keeps it",
+    withCorp(
+      { ADMIT: "domain:corp.example" },
+      (corp) =>
+        Effect.gen(function* () {
+          yield* somebody("Ada")
+          corp.state.person = { sub: "e", email: "eve@people.example", email_verified: true }
+          assert.strictEqual((yield* enter(corp)).status, 403)
+          assert.strictEqual(yield* countOf("people"), 1)
+        }),
+      false,
+      { SIGN_UP: "open" }
     )
   )
 

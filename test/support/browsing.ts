@@ -15,7 +15,8 @@ import { TestDatabase } from "./postgres.ts"
 export const SLOW = { timeout: 180_000 }
 export const PASSWORD = "correct horse battery"
 
-export const server = () => Layer.fresh(testApp(TestDatabase.quick))
+export const server = (variables: Readonly<Record<string, string>> = {}) =>
+  Layer.fresh(testApp(TestDatabase.quick, variables))
 
 export const setupUrl = Effect.gen(function* () {
   const { baseUrl } = yield* TestApp

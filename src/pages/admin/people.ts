@@ -18,6 +18,7 @@ import { actorOf, csrfTokenOf, freshOwner, isFresh, loginPath, owner, sentBy } f
 import { sections } from "./sections.ts"
 
 const PAGE = "/admin"
+const OPEN = "Sign-up is open: anybody who reaches this server may make an account (SIGN_UP=open)."
 const ROLES = [
   { value: "member", label: "Member", hint: "Signs in and connects apps." },
   { value: "owner", label: "Owner", hint: "May do all that you may." }
@@ -105,7 +106,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors, made }
     wide: true,
     script: "local",
     signedIn: yield* frameOf(visit, "admin"),
-    body: html`${sections("people")}${
+    body: html`${sections("people")}${(yield* ServerConfig).signUp === "open" && notice("warning", OPEN)}${
       made &&
       section(
         made.title,

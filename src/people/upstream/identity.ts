@@ -46,6 +46,7 @@ const domainOf = (provider: ProviderConfig, { email = "", claims }: Identity) =>
 export const isAdmitted = (provider: ProviderConfig, identity: Identity): boolean => {
   const { admits } = provider
   if (admits._tag === "Invited") return false
+  if (admits._tag === "Anybody") return true
   if (admits._tag === "Domain") {
     return identity.emailVerified && admits.domains.includes(domainOf(provider, identity))
   }
