@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose"
 import * as openidClient from "openid-client"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { issueIdToken } from "../../../src/oauth/openid/idToken.ts"
 import { ringOf, SigningKeys } from "../../../src/oauth/openid/SigningKeys.ts"
 import { People } from "../../../src/people/People.ts"
 import { TestApp, testApp } from "../../support/app.ts"
@@ -20,6 +21,7 @@ import {
   obtainTokens,
   postForm,
   request,
+  rowCounts,
   rpc
 } from "../../support/client.ts"
 import { browserOf, postPage, somebody, visitPage } from "../../support/people.ts"
@@ -262,6 +264,36 @@ describe("hints and logout", () => {
       assert.strictEqual((yield* ask(his.cookie, { id_token_hint: `${hint}x` })).status, 200)
     }).pipe(withApp())
   )
+
+  for (const AUTO_APPROVE of ["false", "true"]) {
+    it.live(
+      `OIDC 3.1.2.1 nobody answers for the subject of a hint while nobody can sign in (approving ${AUTO_APPROVE})`,
+      () =>
+        Effect.gen(function* () {
+          const sign = yield* (yield* SigningKeys).signer("RS256")
+          const hint = (subject: string) =>
+            issueIdToken(sign, {
+              clientId: "demo",
+              subject,
+              nonce: undefined,
+              authTime: new Date(),
+              accessToken: Redacted.make("")
+            })
+          const ask = Effect.fnUntraced(function* (subject: string, over: Readonly<Record<string, string>> = {}) {
+            const id_token_hint = yield* hint(subject)
+            return yield* getAuthorize(authorizeParameters(newPkce().challenge, { id_token_hint, ...over }))
+          })
+          const before = yield* rowCounts()
+          for (const over of [{}, { prompt: "none" }, { prompt: "consent" }]) {
+            const answer = locationOf(yield* ask("somebody", over)).searchParams
+            assert.strictEqual(answer.get("error"), "login_required")
+            assert.isFalse(answer.has("code"))
+          }
+          assert.deepStrictEqual(yield* rowCounts(), before)
+          assert.strictEqual((yield* ask("demo")).status, AUTO_APPROVE === "true" ? 303 : 200)
+        }).pipe(withApp({ AUTO_APPROVE }))
+    )
+  }
 
   it.live("OIDC RP-Initiated Logout 2, 3 the person is asked, and led only where the client registered", () =>
     Effect.gen(function* () {
