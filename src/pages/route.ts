@@ -122,17 +122,24 @@ const noted = (error: PageError) =>
     ? Effect.logError("the database did not answer", error)
     : note({ error: error._tag, error_description: explain(error).explanation })
 
+/** The frame of a page that a signed-in person sees. */
+export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Place) {
+  const { name, role } = visit.person
+  return { name, role, current, csrfToken: yield* csrfTokenOf(visit) }
+})
+
 /** An error as a page; whoever has to sign in is led there, and from there to `page`. */
 export const asPage = (page: string) =>
-  Effect.catch((error: PageError) =>
-    Effect.andThen(
-      noted(error),
-      error._tag === "SignedOut"
-        ? Effect.succeed(goTo(loginPath(page)))
-        : error._tag === "NotFresh"
-          ? Effect.succeed(goTo(loginPath(page, { again: true })))
-          : problem(explain(error))
-    )
+  Effect.catch(
+    Effect.fnUntraced(function* (error: PageError) {
+      yield* noted(error)
+      if (error._tag === "SignedOut") return goTo(loginPath(page))
+      if (error._tag === "NotFresh") return goTo(loginPath(page, { again: true }))
+      return yield* problem({
+        ...explain(error),
+        signedIn: error._tag === "NotAllowed" ? yield* frameOf(error.visit) : undefined
+      })
+    })
   )
 
 /** The same for the script of a page, which shows `error_description`. */
@@ -153,12 +160,6 @@ export const form: Effect.Effect<Parameters, InvalidRequest | PayloadTooLarge, H
 
 /** What stands behind the question mark. */
 export const query = Effect.flatMap(queryPairs, (pairs) => storable(collect(pairs).parameters))
-
-/** The frame of a page that a signed-in person sees. */
-export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Place) {
-  const { name, role } = visit.person
-  return { name, role, current, csrfToken: yield* csrfTokenOf(visit) }
-})
 
 interface Handlers<R> {
   readonly GET?: Handler<R>
