@@ -5,6 +5,9 @@ import { SqlClient } from "effect/sql"
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose"
 import * as openidClient from "openid-client"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { renewSecret } from "../../../src/oauth/clients/administration.ts"
+import { configure } from "../../../src/oauth/clients/configured.ts"
+import * as ClientSecret from "../../../src/oauth/clients/secret.ts"
 import { issueIdToken } from "../../../src/oauth/openid/idToken.ts"
 import { ringOf, SigningKeys } from "../../../src/oauth/openid/SigningKeys.ts"
 import { People } from "../../../src/people/People.ts"
@@ -294,6 +297,26 @@ describe("hints and logout", () => {
         }).pipe(withApp({ AUTO_APPROVE }))
     )
   }
+
+  it.live("OIDC RP-Initiated Logout 3 of the operator's client its own address is honoured, until it is another", () =>
+    Effect.gen(function* () {
+      const desk = { id: "desk", name: "Desk", redirectUris: ["http://127.0.0.1/cb"], secret: ClientSecret.generate() }
+      const ledTo = (uri: string) =>
+        Effect.map(postForm("/logout", { client_id: "desk", post_logout_redirect_uri: uri }), ({ headers }) =>
+          headers.get("location")
+        )
+      const [first, second] = ["https://app.example/bye", "https://app.example/elsewhere"]
+      yield* configure({ ...desk, postLogoutRedirectUris: [first] })
+      assert.strictEqual(yield* ledTo(first), first)
+      yield* renewSecret("desk")
+      assert.strictEqual(yield* ledTo(first), first)
+      yield* configure({ ...desk, postLogoutRedirectUris: [second] })
+      assert.strictEqual(yield* ledTo(second), second)
+      assert.notStrictEqual(yield* ledTo(first), first)
+      yield* configure(desk)
+      assert.notStrictEqual(yield* ledTo(second), second)
+    }).pipe(withApp())
+  )
 
   it.live("OIDC RP-Initiated Logout 2, 3 the person is asked, and led only where the client registered", () =>
     Effect.gen(function* () {
