@@ -222,10 +222,27 @@ describe("what is promised (OIDC Discovery 3)", () => {
       const { baseUrl } = yield* TestApp
       const { body } = yield* request("/.well-known/openid-configuration")
       assert.strictEqual(body.issuer, baseUrl)
-      for (const [name, value] of Object.entries(body)) {
-        if (!/_endpoint$|_uri$/.test(name)) continue
-        const { status } = yield* request(String(value), { method: name === "jwks_uri" ? "GET" : "OPTIONS" })
-        assert.notStrictEqual(status, 404, name)
+      // What each answers to whoever brings nothing along, by the method that it is for: status, error, challenge.
+      const answers = {
+        authorization_endpoint: ["GET", 400],
+        token_endpoint: ["POST", 401, "invalid_client"],
+        revocation_endpoint: ["POST", 401, "invalid_client"],
+        introspection_endpoint: ["POST", 401, "invalid_client"],
+        registration_endpoint: ["POST", 400, "invalid_client_metadata"],
+        userinfo_endpoint: ["GET", 401, "invalid_request", "Bearer"],
+        end_session_endpoint: ["GET", 303],
+        jwks_uri: ["GET", 200]
+      } as const
+      const named = Object.keys(body).filter((name) => /_endpoint$|_uri$/.test(name))
+      assert.sameMembers(named, Object.keys(answers))
+      for (const [name, [method, status, error, challenge]] of Object.entries(answers)) {
+        const answer = yield* method === "GET" ? request(body[name]) : postForm(body[name], {})
+        assert.deepStrictEqual([answer.status, answer.body?.error], [status, error], name)
+        assert.strictEqual(answer.headers.get("www-authenticate") ?? undefined, challenge, name)
+        // RFC 9110 15.5.6: no endpoint is for all methods.
+        const other = yield* request(body[name], { method: "DELETE" })
+        assert.strictEqual(other.status, 405, name)
+        assert.include(other.headers.get("allow") ?? "", method, name)
       }
       const { body: set } = yield* request("/jwks")
       const algs = set.keys.map(({ alg }: { readonly alg: string }) => alg)
