@@ -122,12 +122,6 @@ const noted = (error: PageError) =>
     ? Effect.logError("the database did not answer", error)
     : note({ error: error._tag, error_description: explain(error).explanation })
 
-/** The frame of a page that a signed-in person sees. */
-export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Place) {
-  const { name, role } = visit.person
-  return { name, role, current, csrfToken: yield* csrfTokenOf(visit) }
-})
-
 /** An error as a page; whoever has to sign in is led there, and from there to `page`. */
 export const asPage = (page: string) =>
   Effect.catch(
@@ -160,6 +154,12 @@ export const form: Effect.Effect<Parameters, InvalidRequest | PayloadTooLarge, H
 
 /** What stands behind the question mark. */
 export const query = Effect.flatMap(queryPairs, (pairs) => storable(collect(pairs).parameters))
+
+/** The frame of a page that a signed-in person sees. */
+export const frameOf = Effect.fnUntraced(function* (visit: Visit, current?: Place) {
+  const { name, role } = visit.person
+  return { name, role, current, csrfToken: yield* csrfTokenOf(visit) }
+})
 
 interface Handlers<R> {
   readonly GET?: Handler<R>
