@@ -5,6 +5,7 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
 import { AssetRoutes } from "../html/assets.ts"
+import { HtmlRefusals } from "../html/refusals.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
 import { McpRoute } from "../mcp/gate.ts"
 import { PublicWeb } from "../net/PublicWeb.ts"
@@ -82,7 +83,7 @@ const Routes = Layer.mergeAll(
   AdminClientsRoutes,
   AdminServerRoutes,
   HealthRoutes,
-  Front
+  Layer.provide(Front, HtmlRefusals)
 )
 
 /** Outside the server, so that its routes and the cleanup share one pool, one key ring and one memory. */

@@ -102,17 +102,18 @@ export const PeopleInteraction = Layer.effect(
       const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis, person.id)
       const asking = { personId: person.id, clientId: request.client.clientId, asked: request.scopes }
       const redirectHost = hostOf(request.redirectUri)
-      const allowed = request.prompt.includes("consent")
-        ? undefined
-        : yield* consents.recall({ ...asking, redirectHost })
-      if (allowed !== undefined) {
-        return { _tag: "Decided", decision: decisionOf(transaction, visit, allowed, undefined) } satisfies Outcome
+      const last = yield* consents.recall({ ...asking, redirectHost })
+      if (last?.isEnough && !request.prompt.includes("consent")) {
+        return {
+          _tag: "Decided",
+          decision: decisionOf(transaction, visit, request.scopes, undefined)
+        } satisfies Outcome
       }
       if (isSilent) return yield* new ConsentRequired({ description: "consent has to be asked for" })
       const fields = ConsentForm.fieldsOf(transaction, key, bindingOf(session))
       return {
         _tag: "Asked",
-        response: yield* consentPage(request, catalogue.current(), person, fields)
+        response: yield* consentPage(request, catalogue.current(), person, fields, last?.declined)
       } satisfies Outcome
     })
 

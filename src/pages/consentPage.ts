@@ -28,7 +28,9 @@ export const consentPage = (
   request: AuthorizationRequest,
   catalogue: Catalogue,
   person: Person,
-  fields: { readonly transaction: string; readonly csrf_token: string }
+  fields: { readonly transaction: string; readonly csrf_token: string },
+  /** What they left unticked the last time. */
+  declined: ReadonlyArray<string> = []
 ) => {
   const { client, redirectUri, scopes } = request
   const name = cleanName(client.name) || "An app without a name"
@@ -75,7 +77,7 @@ ${[...needed.map(sentenceOf), ...(staysConnected ? [OFFLINE_ACCESS.consent] : []
             name: "scopes",
             label: "And, as far as you like:",
             choices: optional.map((scope) => ({ value: tickName(scope), label: sentenceOf(scope) })),
-            checked: optional.map(tickName)
+            checked: optional.filter((scope) => !declined.includes(scope)).map(tickName)
           } as const
         ])
   ],

@@ -1,13 +1,14 @@
 /** Why a person does not get the page they asked for. */
 
-import { Schema } from "effect"
+import { Data, Schema } from "effect"
+import type { Visit } from "../people/browserSessions.sql.ts"
 
 /** Nobody is signed in with this browser. */
 export class SignedOut extends Schema.TaggedError<SignedOut>()("SignedOut", {}) {}
 /** The person has to prove anew who they are. */
 export class NotFresh extends Schema.TaggedError<NotFresh>()("NotFresh", {}) {}
-/** The page is for owners. */
-export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {}) {}
+/** The page is for owners, and this person is none. */
+export class NotAllowed extends Data.TaggedError("NotAllowed")<{ readonly visit: Visit }> {}
 /** The form came from elsewhere, or from before the last sign-in. */
 export class FormForeign extends Schema.TaggedError<FormForeign>()("FormForeign", {}) {}
 /** What was asked for is not there, or not this person's. */

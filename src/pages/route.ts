@@ -124,15 +124,16 @@ const noted = (error: PageError) =>
 
 /** An error as a page; whoever has to sign in is led there, and from there to `page`. */
 export const asPage = (page: string) =>
-  Effect.catch((error: PageError) =>
-    Effect.andThen(
-      noted(error),
-      error._tag === "SignedOut"
-        ? Effect.succeed(goTo(loginPath(page)))
-        : error._tag === "NotFresh"
-          ? Effect.succeed(goTo(loginPath(page, { again: true })))
-          : problem(explain(error))
-    )
+  Effect.catch(
+    Effect.fnUntraced(function* (error: PageError) {
+      yield* noted(error)
+      if (error._tag === "SignedOut") return goTo(loginPath(page))
+      if (error._tag === "NotFresh") return goTo(loginPath(page, { again: true }))
+      return yield* problem({
+        ...explain(error),
+        signedIn: error._tag === "NotAllowed" ? yield* frameOf(error.visit) : undefined
+      })
+    })
   )
 
 /** The same for the script of a page, which shows `error_description`. */

@@ -76,7 +76,7 @@ export const isFresh = ({ session }: Visit): boolean => session.age <= FRESH_SEC
 
 export const owner = Effect.gen(function* () {
   const visit = yield* signedIn
-  return visit.person.role === "owner" ? visit : yield* new NotAllowed()
+  return visit.person.role === "owner" ? visit : yield* new NotAllowed({ visit })
 })
 
 export const freshOwner = Effect.andThen(owner, fresh)

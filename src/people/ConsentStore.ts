@@ -13,14 +13,21 @@ export interface Asking {
   readonly asked: ReadonlyArray<string>
 }
 
-const decodeConsent = firstRow(Schema.Struct({ scopes: Schema.Array(Schema.String) }))
+/** What a person answered the last time that a client asked from the same host. */
+const Answered = Schema.Struct({
+  /** It asked for the same, and all of it was granted, so that there is nothing to ask. */
+  isEnough: Schema.Boolean,
+  /** What they did not grant of what it asked for then. */
+  declined: Schema.Array(Schema.String)
+})
+
+const decodeAnswered = firstRow(Answered)
 const sorted = (scopes: ReadonlyArray<string>) => scopes.toSorted()
 
 export class ConsentStore extends Context.Service<
   ConsentStore,
   {
-    /** What was granted when the same client asked for the same from the same host. */
-    readonly recall: (asking: Asking) => Effect.Effect<ReadonlyArray<string> | undefined, StoreUnavailable>
+    readonly recall: (asking: Asking) => Effect.Effect<typeof Answered.Type | undefined, StoreUnavailable>
     /** In the transaction of the code that it leads to; the client is stored by then. */
     readonly remember: (asking: Asking, scopes: ReadonlyArray<string>) => Effect.Effect<void, StoreUnavailable>
     /** Asks the next time, whatever was allowed. */
@@ -32,14 +39,12 @@ export class ConsentStore extends Context.Service<
     Effect.map(SqlClient.SqlClient, (sql) =>
       ConsentStore.of({
         recall: ({ personId, clientId, redirectHost, asked }) =>
-          Effect.map(
-            operation(
-              decodeConsent(sql`
-                select scopes from mcp.consents
-                where person_id = ${personId} and client_id = ${clientId} and redirect_host = ${redirectHost}
-                  and asked = ${sorted(asked)}`)
-            ),
-            (row) => row?.scopes
+          operation(
+            decodeAnswered(sql`
+              select asked = ${sorted(asked)} and scopes @> asked as "isEnough",
+                array(select unnest(asked) except select unnest(scopes)) as declined
+              from mcp.consents
+              where person_id = ${personId} and client_id = ${clientId} and redirect_host = ${redirectHost}`)
           ),
         remember: ({ personId, clientId, redirectHost, asked }, scopes) =>
           Effect.asVoid(

@@ -1,5 +1,7 @@
 /** What a client accepts (RFC 9110 §12.5.1): media ranges in any case, with or without a weight; no header accepts all. */
 
+import type { HttpServerRequest } from "effect/http"
+
 /** What `/mcp` can answer with. */
 export interface Accepted {
   readonly json: boolean
@@ -36,4 +38,13 @@ export const acceptedBy = (accept: string | undefined): Accepted => {
     return range !== undefined && weights.get(range) !== 0
   }
   return { json: takes(JSON_RANGES), stream: takes(STREAM_RANGES) }
+}
+
+/**
+ * Whether a person waits for a page in the browser. Programs rarely ask for HTML, and never say that they navigate (Fetch
+ * Metadata); a browser says it wherever it trusts the address, so nothing else is believed of a posted form.
+ */
+export const isNavigation = ({ method, headers }: HttpServerRequest.HttpServerRequest): boolean => {
+  const mode = headers["sec-fetch-mode"] ?? (method === "GET" || method === "HEAD" ? "navigate" : undefined)
+  return mode === "navigate" && (weightsOf(headers.accept ?? "").get("text/html") ?? 0) > 0
 }

@@ -1,9 +1,10 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Deferred, Effect, LogLevel, Option, References } from "effect"
+import { Cause, Clock, Context, Deferred, Effect, LogLevel, Option, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import { isNavigation } from "./accept.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
 import { notesOf } from "./notes.ts"
@@ -19,17 +20,35 @@ const FORGOTTEN_PROXY =
 
 const CLOSE = { connection: "close" }
 
+/** What the front refuses by itself, as programs are told. */
+const REFUSALS = { notFound, forbidden, serverError, unavailable }
+type Refusal = keyof typeof REFUSALS
+
+/** The same as a person in front of a browser can read it. Pages are made above this room, so it is handed them. */
+export class RefusalPages extends Context.Service<
+  RefusalPages,
+  Readonly<
+    Record<Refusal, Effect.Effect<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest>>
+  >
+>()("gatehouse/web/RefusalPages") {}
+
 export const Front = HttpRouter.middleware(
   Effect.gen(function* () {
     const config = yield* ServerConfig
     const draining = yield* Draining
+    const pages = yield* RefusalPages
     const least = yield* References.MinimumLogLevel
     const isLogged = (level: LogLevel.LogLevel) => LogLevel.isGreaterThanOrEqualTo(level, least)
 
+    const refuse = (refusal: Refusal) =>
+      HttpServerRequest.HttpServerRequest.use((request) =>
+        isNavigation(request) ? pages[refusal] : Effect.succeed(REFUSALS[refusal])
+      )
+
     const recover = (cause: Cause.Cause<unknown>) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-      if (isRouteNotFound(Cause.squash(cause))) return Effect.succeed(notFound)
-      return Effect.as(Effect.logError("a request ended in a defect", cause), serverError)
+      if (isRouteNotFound(Cause.squash(cause))) return refuse("notFound")
+      return Effect.andThen(Effect.logError("a request ended in a defect", cause), refuse("serverError"))
     }
 
     const logged = Effect.fnUntraced(function* <E, R>(
@@ -72,12 +91,12 @@ export const Front = HttpRouter.middleware(
         const isProbe = PROBES.has(path)
         const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
         const answer = Deferred.isDoneUnsafe(draining)
-          ? Effect.succeed(unavailable)
+          ? refuse("unavailable")
           : isAdmitted
             ? request.method === "OPTIONS"
               ? preflighted(request)
               : recovered
-            : Effect.succeed(forbidden)
+            : refuse("forbidden")
         const requestId = randomUUID()
         const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.

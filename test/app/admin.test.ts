@@ -72,8 +72,15 @@ describe("admin", () => {
           "desk",
           "--redirect",
           "http://127.0.0.1/cb",
-          "--confidential"
+          "--confidential",
+          "--post-logout-redirect",
+          "https://app.example/bye"
         )
+        assert.deepStrictEqual(added.post_logout_redirect_uris, ["https://app.example/bye"])
+        const foreign = ["--redirect", "http://127.0.0.1/cb", "--post-logout-redirect", "javascript:alert(1)"]
+        const refused = yield* admin("clients", "add", "--id", "other", ...foreign)
+        assert.strictEqual(refused.code, 1)
+        assert.include(refused.output, "--post-logout-redirect javascript:alert(1) is neither https")
         const renewed = yield* done("clients", "secret", "desk")
         assert.match(renewed.client_secret, /^mcp_cs_[\w-]{43}$/)
         assert.notStrictEqual(renewed.client_secret, added.client_secret)

@@ -1,9 +1,10 @@
-import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
 import * as oauth from "oauth4webapi"
 import { TestApp, testApp } from "../support/app.ts"
-import { admitted, REDIRECT_URI } from "../support/client.ts"
+import { admitted, formOf, locationOf, REDIRECT_URI } from "../support/client.ts"
 import { allow } from "../support/consent.ts"
+import { browserOf, postPage, somebody, visitPage } from "../support/people.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
 const insecure = { [oauth.allowInsecureRequests]: true }
@@ -112,5 +113,73 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
       assert.strictEqual(failed.error, "invalid_grant")
       assert.strictEqual(failed.status, 400)
     })
+  )
+})
+
+describe("oauth4webapi as an OpenID client", () => {
+  it.live(
+    "OIDC Core 3.1.3.7 a person signs in: the ID token, its signature and UserInfo pass every check",
+    () =>
+      Effect.gen(function* () {
+        const { baseUrl } = yield* TestApp
+        const ada = yield* somebody("Ada")
+        const { cookie } = yield* browserOf(ada.id)
+        const issuer = new URL(baseUrl)
+        const as = yield* run(async () =>
+          oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure))
+        )
+        const client: oauth.Client = { client_id: "demo", default_max_age: 600 }
+        const [verifier, state, nonce] = [
+          oauth.generateRandomCodeVerifier(),
+          oauth.generateRandomState(),
+          oauth.generateRandomNonce()
+        ]
+        const query = new URLSearchParams({
+          client_id: client.client_id,
+          redirect_uri: REDIRECT_URI,
+          response_type: "code",
+          scope: "openid profile email",
+          code_challenge: yield* run(() => oauth.calculatePKCECodeChallenge(verifier)),
+          code_challenge_method: "S256",
+          max_age: String(client.default_max_age),
+          state,
+          nonce
+        })
+        const { transaction, csrf_token } = formOf(yield* visitPage(`${as.authorization_endpoint}?${query}`, cookie))
+        const ticks = { "scope:profile": "on", "scope:email": "on" }
+        const answer = yield* postPage(
+          "/authorize/decision",
+          { cookie, csrf_token },
+          { transaction, decision: "approve", ...ticks }
+        )
+        const callback = oauth.validateAuthResponse(as, client, locationOf(answer), state)
+        const { claims, info } = yield* run(async () => {
+          const response = await oauth.authorizationCodeGrantRequest(
+            as,
+            client,
+            oauth.None(),
+            callback,
+            REDIRECT_URI,
+            verifier,
+            insecure
+          )
+          const tokens = await oauth.processAuthorizationCodeResponse(as, client, response, {
+            expectedNonce: nonce,
+            requireIdToken: true
+          })
+          await oauth.validateApplicationLevelSignature(as, response, insecure)
+          const claims = oauth.getValidatedIdTokenClaims(tokens)
+          const told = await oauth.userInfoRequest(as, client, tokens.access_token, insecure)
+          return { claims, info: await oauth.processUserInfoResponse(as, client, claims?.sub ?? "", told) }
+        })
+        assert.strictEqual(claims?.sub, ada.id)
+        assert.strictEqual(claims?.nonce, nonce)
+        assert.isNumber(claims?.auth_time)
+        assert.deepStrictEqual(
+          { ...info },
+          { sub: ada.id, name: "Ada", email: "ada@people.example", email_verified: true }
+        )
+      }).pipe(Effect.provide(Layer.fresh(testApp(TestDatabase.quick)))),
+    { timeout: 60_000 }
   )
 })

@@ -64,6 +64,7 @@ const chatGpt = Effect.gen(function* () {
   return { sends }
 })
 
+const everything = (tab: Page) => tab.getByRole("button", { name: "Allow" }).click({ noWaitAfter: true })
 const mustNotAsk = () => Promise.reject(new Error("it was asked again"))
 
 describe.skipIf(executablePath === undefined)("people and their apps at a real browser", () => {
@@ -101,9 +102,16 @@ describe.skipIf(executablePath === undefined)("people and their apps at a real b
           assert.strictEqual(presses, 5)
           assert.strictEqual(tokens.scope, "mcp.tools.call offline_access")
           yield* useTools("openai-mcp", tokens)
-          // It comes back and asks for the same: she has answered that.
+          // It comes back for what she left out: the box is as she left it, and what she allows now is not asked again.
+          const more = yield* sends(page, async (tab) => {
+            const box = tab.getByLabel("Open public web pages")
+            assert.isFalse(await box.isChecked())
+            await box.check()
+            await everything(tab)
+          })
+          assert.strictEqual(more.scope, "mcp.tools.call mcp.web.read offline_access")
           const silent = yield* sends(page, mustNotAsk)
-          assert.strictEqual(silent.scope, tokens.scope)
+          assert.strictEqual(silent.scope, more.scope)
           yield* Effect.promise(async () => {
             await page.getByRole("link", { name: "Connected apps" }).click()
             await page.getByRole("heading", { name: "ChatGPT" }).waitFor()
@@ -112,11 +120,10 @@ describe.skipIf(executablePath === undefined)("people and their apps at a real b
             await press(page, "Disconnect")
             await page.getByText("No app is connected").waitFor()
           })
-          for (const { access_token } of [tokens, silent]) {
+          for (const { access_token } of [tokens, more, silent]) {
             assert.strictEqual((yield* call(access_token)).status, 401)
           }
-          const everything = (tab: Page) => tab.getByRole("button", { name: "Allow" }).click({ noWaitAfter: true })
-          assert.strictEqual((yield* sends(page, everything)).scope, "mcp.tools.call mcp.web.read offline_access")
+          assert.strictEqual((yield* sends(page, everything)).scope, more.scope)
         }).pipe(Effect.provideService(TestApp, { baseUrl, port } as TestApp["Service"]))
         assert.deepStrictEqual(complaints(), [])
         assert.notInclude(program.output(), PASSWORD)

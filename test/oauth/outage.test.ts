@@ -19,6 +19,7 @@ import {
   revoke,
   rpc
 } from "../support/client.ts"
+import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
 import { freshDatabaseUrl } from "../support/postgres.ts"
 import { cuttableProxy } from "../support/proxy.ts"
 
@@ -75,6 +76,32 @@ describe("without the database", () => {
           assert.strictEqual((yield* decide(form, "approve")).status, 303)
         }).pipe(Effect.provide(testApp(database)))
       }).pipe(Effect.scoped)
+  )
+
+  it.live("UI12 a person reads it on a page, with the number of the request", () =>
+    Effect.gen(function* () {
+      const { network, database } = yield* distantPostgres
+      yield* Effect.gen(function* () {
+        const { cookie } = yield* browserOf((yield* somebody("Ada")).id)
+        const form = csrfOf(yield* visitPage("/account", cookie))
+        network.cut()
+        const answers = yield* Effect.all({
+          "/": visitPage("/", cookie),
+          "/account": visitPage("/account", cookie),
+          "/account/apps": visitPage("/account/apps", cookie),
+          "/admin": visitPage("/admin", cookie),
+          "/admin/events": visitPage("/admin/events", cookie),
+          "a form": postPage("/account/name", { cookie, csrf_token: form }, { name: "Ada" })
+        })
+        for (const [what, answer] of Object.entries(answers)) {
+          isUnavailable(answer, what)
+          assert.match(answer.headers.get("content-type") ?? "", /^text\/html/, what)
+          assert.include(answer.text, `<code>${answer.headers.get("x-request-id")}</code>`, what)
+        }
+        network.mend()
+        assert.strictEqual((yield* visitPage("/account", cookie)).status, 200)
+      }).pipe(Effect.provide(testApp(database)))
+    }).pipe(Effect.scoped)
   )
 
   it.live(

@@ -149,7 +149,12 @@ layer(server)("who may see and do what", (it) => {
         const isOut = kind === "nobody" || kind === "disabled"
         const isForOwners = guard.includes("owner") && kind.includes("member")
         if (script) return assert.strictEqual(answer.status, 401, what)
-        if (isForOwners && !isOut) return assert.strictEqual(answer.status, 403, what)
+        if (isForOwners && !isOut) {
+          // They see where else they may go.
+          for (const part of ["Signed in as", 'href="/account"']) assert.include(answer.text, part, what)
+          assert.notInclude(answer.text, 'href="/admin"', what)
+          return assert.strictEqual(answer.status, 403, what)
+        }
         assert.strictEqual(answer.status, 303, what)
         const location = answer.headers.get("location") ?? ""
         return assert.match(location, isOut ? /^\/login\?return_to=/ : /^\/login\?return_to=.*&again=1$/, what)

@@ -168,15 +168,42 @@ describe("consent of a person", () => {
       const ada = yield* somebody("Ada")
       const { cookie } = yield* browserOf(ada.id)
       const first = yield* ask(cookie, WEB)
-      yield* answer(first.page, cookie, "approve", {})
+      yield* answer(first.page, cookie, "approve")
       const again = yield* ask(cookie, WEB)
       assert.strictEqual(again.page.status, 303)
       const tokens = yield* exchange({ code: codeOf(again.page), verifier: again.verifier }, WEB)
-      // As it was granted, not as it was asked for.
-      assert.strictEqual(tokens.body.scope, "mcp.tools.call offline_access")
+      assert.strictEqual(tokens.body.scope, SCOPE)
       assert.strictEqual((yield* ask(cookie, { ...WEB, scope: "mcp.tools.call" })).page.status, 200)
       assert.strictEqual((yield* ask(cookie, { ...WEB, prompt: "consent" })).page.status, 200)
       assert.strictEqual((yield* ask((yield* browserOf((yield* somebody("Bob")).id)).cookie, WEB)).page.status, 200)
+    }).pipe(withApp())
+  )
+
+  it.live("MCP step-up: what was not ticked is asked for again, with the boxes as they were left", () =>
+    Effect.gen(function* () {
+      yield* registerWeb
+      const { cookie } = yield* browserOf((yield* somebody("Ada")).id)
+      const ticked = (page: Answer) =>
+        Object.fromEntries(
+          [...page.text.matchAll(/type="checkbox" name="scope:([^"]*)"([^>]*)/g)].map(([, scope, rest = ""]) => [
+            scope,
+            rest.includes("checked")
+          ])
+        )
+      const first = (yield* ask(cookie, WEB)).page
+      assert.deepStrictEqual(ticked(first), { "mcp.web.read": true })
+      yield* answer(first, cookie, "approve", {})
+      const more = { ...WEB, scope: `${SCOPE} email` }
+      const silent = locationOf((yield* ask(cookie, { ...WEB, prompt: "none" })).page)
+      assert.strictEqual(silent.searchParams.get("error"), "consent_required")
+      // What was not asked for before begins ticked.
+      assert.deepStrictEqual(ticked((yield* ask(cookie, more)).page), { "mcp.web.read": false, email: true })
+      const again = yield* ask(cookie, WEB)
+      assert.strictEqual(again.page.status, 200)
+      assert.deepStrictEqual(ticked(again.page), { "mcp.web.read": false })
+      const code = codeOf(yield* answer(again.page, cookie, "approve"))
+      assert.strictEqual((yield* exchange({ code, verifier: again.verifier }, WEB)).body.scope, SCOPE)
+      assert.isNotEmpty(codeOf((yield* ask(cookie, { ...WEB, prompt: "none" })).page))
     }).pipe(withApp())
   )
 

@@ -1,6 +1,8 @@
 /** What a client and its browser do, step by step, with every answer in hand. */
 
 import { createHash, randomBytes } from "node:crypto"
+import { request as httpRequest } from "node:http"
+import { text as textOf } from "node:stream/consumers"
 import { Effect } from "effect"
 import { TestApp } from "./app.ts"
 
@@ -22,6 +24,21 @@ export const request = Effect.fn("test.request")(function* (path: string, init: 
     const response = await fetch(new URL(path, baseUrl), { redirect: "manual", ...init })
     const text = await response.text()
     return { status: response.status, headers: response.headers, text, body: parseJson(text) }
+  })
+})
+
+/** The same as a browser sends it whose person goes there; `fetch` would say of itself that it is none (Fetch Metadata). */
+export const navigate = Effect.fn("test.navigate")(function* (path: string, method = "GET") {
+  const { baseUrl } = yield* TestApp
+  const headers = { accept: "text/html,application/xhtml+xml,*/*;q=0.8", "sec-fetch-mode": "navigate" }
+  return yield* Effect.callback<Answer>((resume) => {
+    const outgoing = httpRequest(new URL(path, baseUrl), { method, headers }, async (response) => {
+      const text = await textOf(response)
+      const headers = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]))
+      resume(Effect.succeed({ status: response.statusCode ?? 0, headers, text, body: parseJson(text) }))
+    })
+    outgoing.once("error", (error) => resume(Effect.die(error)))
+    outgoing.end()
   })
 })
 

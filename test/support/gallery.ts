@@ -14,7 +14,7 @@ import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { AssetRoutes } from "../../src/html/assets.ts"
 import { form } from "../../src/html/form.ts"
 import { html } from "../../src/html/html.ts"
-import { type PageOptions, page, problem, type SignedIn } from "../../src/html/page.ts"
+import { type PageOptions, type ProblemOptions, page, problem, type SignedIn } from "../../src/html/page.ts"
 import {
   badge,
   confirmation,
@@ -29,6 +29,7 @@ import {
   table
 } from "../../src/html/parts.ts"
 import { type PasskeyFormOptions, passkeyForm } from "../../src/html/passkey.ts"
+import { HtmlRefusals, REFUSALS } from "../../src/html/refusals.ts"
 import { time } from "../../src/html/time.ts"
 import { Front } from "../../src/web/front.ts"
 import { listener } from "../../src/web/listener.ts"
@@ -256,11 +257,14 @@ const PAGES: Readonly<Record<string, PageOptions>> = {
   }
 }
 
-const PROBLEM = {
-  status: 410,
-  title: "Too late",
-  explanation: "This link was used before, or it is older than an hour.",
-  next: { href: "/login", label: "Sign in" }
+const PROBLEMS: Readonly<Record<string, ProblemOptions>> = {
+  ...REFUSALS,
+  problem: {
+    status: 410,
+    title: "Too late",
+    explanation: "This link was used before, or it is older than an hour.",
+    next: { href: "/login", label: "Sign in" }
+  }
 }
 
 /** Of one person at one authenticator. */
@@ -295,7 +299,8 @@ const GalleryRoutes = HttpRouter.use((router) =>
     const { port } = yield* ServerConfig
     const answers = Object.entries(passkeys("localhost", `http://localhost:${port}`))
     for (const [name, options] of Object.entries(PAGES)) yield* router.add("GET", `/gallery/${name}`, page(options))
-    yield* router.add("GET", "/gallery/problem", problem(PROBLEM))
+    for (const [name, options] of Object.entries(PROBLEMS))
+      yield* router.add("GET", `/gallery/${name}`, problem(options))
     for (const [path, answer] of answers) {
       const handler = Effect.gen(function* () {
         const body = yield* (yield* HttpServerRequest.HttpServerRequest).json
@@ -308,14 +313,14 @@ const GalleryRoutes = HttpRouter.use((router) =>
   })
 )
 
-export const NAMES = [...Object.keys(PAGES), "problem"]
+export const NAMES = [...Object.keys(PAGES), ...Object.keys(PROBLEMS)]
 
 export class Gallery extends Context.Service<Gallery, { readonly baseUrl: string }>()("test/Gallery") {}
 
 export const gallery = Layer.unwrap(
   Effect.map(freePort, (port) =>
     Layer.succeed(Gallery, { baseUrl: `http://localhost:${port}` }).pipe(
-      Layer.provideMerge(listener(Layer.mergeAll(AssetRoutes, GalleryRoutes, Front))),
+      Layer.provideMerge(listener(Layer.mergeAll(AssetRoutes, GalleryRoutes, Layer.provide(Front, HtmlRefusals)))),
       Layer.provideMerge(Logging),
       Layer.provideMerge(ServerConfig.layerOf({ PORT: String(port), LOG_LEVEL: "none" }))
     )

@@ -1,7 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { testApp } from "../support/app.ts"
-import { postForm, request } from "../support/client.ts"
+import { type Answer, navigate, postForm, request } from "../support/client.ts"
 import { capturedLogs } from "../support/logs.ts"
 import { TestDatabase } from "../support/postgres.ts"
 
@@ -35,6 +35,23 @@ describe("front", () => {
     testApp(TestDatabase.quick, { ...LOGS, RATE_LIMIT_ENABLED: "true", RATE_LIMIT_FAILURES_PER_MINUTE: "5" }),
     options
   )("of refusals", (it) => {
+    it.effect(
+      "what is for programs is told in their words, whatever they accept; what nobody knows is a page to a person",
+      () =>
+        Effect.gen(function* () {
+          const isPage = ({ text }: Answer) => text.startsWith("<!doctype html>")
+          for (const path of ["/mcp", "/token", "/revoke", "/introspect", "/register", "/userinfo", "/jwks"]) {
+            for (const method of ["GET", "POST"]) assert.isFalse(isPage(yield* navigate(path, method)), path)
+          }
+          assert.strictEqual((yield* request("/nothing")).body.error, "not_found")
+          for (const path of ["/nothing", "/account/nothing", "/Account"]) {
+            const answer = yield* navigate(path)
+            assert.strictEqual(answer.status, 404)
+            assert.isTrue(isPage(answer), path)
+          }
+        })
+    )
+
     it.effect("B18 a refused request is one line that says why and of whom, and never what was presented", () =>
       Effect.gen(function* () {
         const { lines } = yield* capturedLogs

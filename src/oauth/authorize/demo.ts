@@ -4,7 +4,7 @@ import { Clock, Duration, Effect, Option, Redacted } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig, type ServerConfigShape } from "../../config/ServerConfig.ts"
 import { postedByUs } from "../../web/origins.ts"
-import { ConsentRequired, InvalidRequest, ShownToUser } from "../errors.ts"
+import { ConsentRequired, InvalidRequest, LoginRequired, ShownToUser } from "../errors.ts"
 import type { Parameters } from "../parameters.ts"
 import { ScopeCatalogue } from "../scope.ts"
 import { DEMO_SUBJECT } from "../subject.ts"
@@ -64,6 +64,10 @@ export const makeDemo = Effect.gen(function* () {
   const cookies = cookiesOf(config)
 
   const begin = Effect.fn("demo.begin")(function* (request: AuthorizationRequest) {
+    // Nobody can sign in here, so nobody becomes whom an ID token names (OpenID Connect Core §3.1.2.1).
+    if ((request.hintedSubject ?? DEMO_SUBJECT) !== DEMO_SUBJECT) {
+      return yield* new LoginRequired({ description: "id_token_hint is about somebody who cannot sign in here" })
+    }
     const key = keys.signing()
     const transaction = ConsentForm.begin(request, key, yield* Clock.currentTimeMillis)
     if (config.autoApprove) {

@@ -116,7 +116,11 @@ export const makeClients = (sql: SqlClient.SqlClient) => {
       jwks = excluded.jwks, jwks_uri = excluded.jwks_uri, updated_at = clock_timestamp()`
   )
 
-  const save = (client: Client) => sql`${insert(client)} ${replacing}`
+  /** What a client that registered itself said is its own to read again; of the operator's, there is nothing but this. */
+  const save = (client: Client) =>
+    client.origin === "configured"
+      ? sql`${insert(client)} ${replacing}, metadata = excluded.metadata`
+      : sql`${insert(client)} ${replacing}`
 
   /** A copy of ours may be older than what is known, so it replaces nothing; a document replaces an older one. */
   const remember = (client: Client, isCopy: boolean) =>

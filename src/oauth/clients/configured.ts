@@ -13,6 +13,8 @@ export interface ConfiguredClient {
   /** Absent for a public client. */
   readonly secret: Redacted.Redacted | undefined
   readonly redirectUris: ReadonlyArray<string>
+  /** Where a person may be sent who signed out of it (OpenID Connect RP-Initiated Logout §3.1). */
+  readonly postLogoutRedirectUris?: ReadonlyArray<string>
 }
 
 /** Why redirect URIs may not be registered: of each that may not, its place in the list and the reason. */
@@ -25,7 +27,13 @@ export const refusals = Effect.fnUntraced(function* (redirectUris: ReadonlyArray
 })
 
 /** Registers a client, or brings it up to date. Its sessions go on, and so does the hash of a secret that is the same. */
-export const configure = Effect.fn("configureClient")(function* ({ id, name, secret, redirectUris }: ConfiguredClient) {
+export const configure = Effect.fn("configureClient")(function* ({
+  id,
+  name,
+  secret,
+  redirectUris,
+  postLogoutRedirectUris = []
+}: ConfiguredClient) {
   const registry = yield* ClientRegistry
   const known = secret && (yield* registry.find(id))?.secret
   const isSame = secret !== undefined && known !== undefined && (yield* ClientSecret.verify(secret, known))
@@ -39,6 +47,7 @@ export const configure = Effect.fn("configureClient")(function* ({ id, name, sec
     grantTypes: ["authorization_code", "refresh_token"],
     authMethods: stored === undefined ? ["none"] : ["client_secret_basic", "client_secret_post"],
     secret: stored,
+    ...(postLogoutRedirectUris.length > 0 && { openid: { idTokenAlg: "RS256", postLogoutRedirectUris } }),
     disabled: false
   })
   yield* Effect.logDebug("client registered").pipe(Effect.annotateLogs({ client_id: id }))

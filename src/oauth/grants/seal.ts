@@ -1,12 +1,13 @@
 /**
  * Answers that are kept for a repeat: of a rotation on the retired token's row, of a consent form on the decision's.
  *
- * Encrypted under a key that only what was presented yields (HKDF, then AES-256-GCM), so the database, which holds
+ * Encrypted under a key that only what was presented yields (HKDF), so the database, which holds
  * hashes alone, can repeat an answer that it cannot read.
  */
 
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto"
-import { Option, Redacted, Result, Schema } from "effect"
+import { hkdfSync, randomBytes } from "node:crypto"
+import { Option, Redacted, Schema } from "effect"
+import * as Aead from "../tokens/aead.ts"
 
 /** What a rotation issued. What the tokens are worth is in their rows. */
 export const Successor = Schema.Struct({
@@ -16,7 +17,7 @@ export const Successor = Schema.Struct({
 export type Successor = typeof Successor.Type
 
 const SuccessorJson = Schema.fromJsonString(Successor)
-const [SALT, IV, TAG] = [16, 12, 16] as const
+const SALT = 16
 
 /** A seal made for one purpose does not open for another. */
 type Purpose = "successor" | "code"
@@ -24,27 +25,14 @@ type Purpose = "successor" | "code"
 const keyOf = (purpose: Purpose, secret: Redacted.Redacted, salt: Uint8Array) =>
   Buffer.from(hkdfSync("sha256", Redacted.value(secret), salt, `gatehouse ${purpose} v1`, 32))
 
-/** Layout: salt 16 | iv 12 | ciphertext | tag 16. */
+/** Layout: salt 16 | what is encrypted. */
 const encrypt = (purpose: Purpose, secret: Redacted.Redacted, text: string): Uint8Array => {
-  const [salt, iv] = [randomBytes(SALT), randomBytes(IV)]
-  const cipher = createCipheriv("aes-256-gcm", keyOf(purpose, secret, salt), iv)
-  const content = cipher.update(text, "utf8")
-  return Buffer.concat([salt, iv, content, cipher.final(), cipher.getAuthTag()])
+  const salt = randomBytes(SALT)
+  return Buffer.concat([salt, Aead.encrypt(keyOf(purpose, secret, salt), text)])
 }
 
 const decrypt = (purpose: Purpose, secret: Redacted.Redacted, sealed: Uint8Array): Option.Option<string> =>
-  Result.getSuccess(
-    Result.try(() => {
-      const decipher = createDecipheriv(
-        "aes-256-gcm",
-        keyOf(purpose, secret, sealed.subarray(0, SALT)),
-        sealed.subarray(SALT, SALT + IV)
-      )
-      decipher.setAuthTag(sealed.subarray(-TAG))
-      const content = decipher.update(sealed.subarray(SALT + IV, -TAG))
-      return Buffer.concat([content, decipher.final()]).toString("utf8")
-    })
-  )
+  Aead.decrypt(keyOf(purpose, secret, sealed.subarray(0, SALT)), sealed.subarray(SALT))
 
 export const seal = (token: Redacted.Redacted, successor: Successor): Uint8Array =>
   encrypt("successor", token, Schema.encodeSync(SuccessorJson)(successor))

@@ -1,10 +1,9 @@
-/** Private keys at rest: AES-256-GCM under a key of the server's and, where there is one, the operator's secret. */
+/** Private keys at rest: encrypted under a key of the server's and, where there is one, the operator's secret. */
 
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto"
-import { Option, Redacted, Result } from "effect"
+import { createHmac } from "node:crypto"
+import { Option, Redacted } from "effect"
+import * as Aead from "../tokens/aead.ts"
 import type { ServerKey } from "../tokens/ServerKeys.ts"
-
-const [IV, TAG] = [12, 16] as const
 
 /** Both are needed to make it, so that a copy of the database opens nothing where `SEALING_KEY` is set. */
 const keyOf = ({ sealingKey }: ServerKey, secret: Redacted.Redacted | undefined) =>
@@ -12,17 +11,13 @@ const keyOf = ({ sealingKey }: ServerKey, secret: Redacted.Redacted | undefined)
     .update(secret === undefined ? "" : Redacted.value(secret))
     .digest()
 
-/** Layout: server key 1 | iv 12 | ciphertext | tag 16. It opens under its own name alone. */
+/** Layout: server key 1 | what is encrypted. It opens under its own name alone. */
 export const seal = (
   key: ServerKey,
   secret: Redacted.Redacted | undefined,
   name: string,
   content: string
-): Uint8Array => {
-  const iv = randomBytes(IV)
-  const cipher = createCipheriv("aes-256-gcm", keyOf(key, secret), iv).setAAD(Buffer.from(name))
-  return Buffer.concat([Buffer.of(key.id), iv, cipher.update(content, "utf8"), cipher.final(), cipher.getAuthTag()])
-}
+): Uint8Array => Buffer.concat([Buffer.of(key.id), Aead.encrypt(keyOf(key, secret), content, name)])
 
 export const open = (
   keyById: (id: number) => ServerKey | undefined,
@@ -31,13 +26,5 @@ export const open = (
   sealed: Uint8Array
 ): Option.Option<string> => {
   const key = keyById(sealed[0] ?? -1)
-  if (key === undefined) return Option.none()
-  return Result.getSuccess(
-    Result.try(() => {
-      const decipher = createDecipheriv("aes-256-gcm", keyOf(key, secret), sealed.subarray(1, 1 + IV))
-        .setAAD(Buffer.from(name))
-        .setAuthTag(sealed.subarray(-TAG))
-      return Buffer.concat([decipher.update(sealed.subarray(1 + IV, -TAG)), decipher.final()]).toString("utf8")
-    })
-  )
+  return key === undefined ? Option.none() : Aead.decrypt(keyOf(key, secret), sealed.subarray(1), name)
 }

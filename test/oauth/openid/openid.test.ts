@@ -1,10 +1,14 @@
 import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from "jose"
 import * as openidClient from "openid-client"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { renewSecret } from "../../../src/oauth/clients/administration.ts"
+import { configure } from "../../../src/oauth/clients/configured.ts"
+import * as ClientSecret from "../../../src/oauth/clients/secret.ts"
+import { issueIdToken } from "../../../src/oauth/openid/idToken.ts"
 import { ringOf, SigningKeys } from "../../../src/oauth/openid/SigningKeys.ts"
 import { People } from "../../../src/people/People.ts"
 import { TestApp, testApp } from "../../support/app.ts"
@@ -20,6 +24,7 @@ import {
   obtainTokens,
   postForm,
   request,
+  rowCounts,
   rpc
 } from "../../support/client.ts"
 import { browserOf, postPage, somebody, visitPage } from "../../support/people.ts"
@@ -217,10 +222,27 @@ describe("what is promised (OIDC Discovery 3)", () => {
       const { baseUrl } = yield* TestApp
       const { body } = yield* request("/.well-known/openid-configuration")
       assert.strictEqual(body.issuer, baseUrl)
-      for (const [name, value] of Object.entries(body)) {
-        if (!/_endpoint$|_uri$/.test(name)) continue
-        const { status } = yield* request(String(value), { method: name === "jwks_uri" ? "GET" : "OPTIONS" })
-        assert.notStrictEqual(status, 404, name)
+      // What each answers to whoever brings nothing along, by the method that it is for: status, error, challenge.
+      const answers = {
+        authorization_endpoint: ["GET", 400],
+        token_endpoint: ["POST", 401, "invalid_client"],
+        revocation_endpoint: ["POST", 401, "invalid_client"],
+        introspection_endpoint: ["POST", 401, "invalid_client"],
+        registration_endpoint: ["POST", 400, "invalid_client_metadata"],
+        userinfo_endpoint: ["GET", 401, "invalid_request", "Bearer"],
+        end_session_endpoint: ["GET", 303],
+        jwks_uri: ["GET", 200]
+      } as const
+      const named = Object.keys(body).filter((name) => /_endpoint$|_uri$/.test(name))
+      assert.sameMembers(named, Object.keys(answers))
+      for (const [name, [method, status, error, challenge]] of Object.entries(answers)) {
+        const answer = yield* method === "GET" ? request(body[name]) : postForm(body[name], {})
+        assert.deepStrictEqual([answer.status, answer.body?.error], [status, error], name)
+        assert.strictEqual(answer.headers.get("www-authenticate") ?? undefined, challenge, name)
+        // RFC 9110 15.5.6: no endpoint is for all methods.
+        const other = yield* request(body[name], { method: "DELETE" })
+        assert.strictEqual(other.status, 405, name)
+        assert.include(other.headers.get("allow") ?? "", method, name)
       }
       const { body: set } = yield* request("/jwks")
       const algs = set.keys.map(({ alg }: { readonly alg: string }) => alg)
@@ -260,6 +282,56 @@ describe("hints and logout", () => {
       assert.strictEqual(locationOf(silent).searchParams.get("error"), "login_required")
       // What is not ours says nothing.
       assert.strictEqual((yield* ask(his.cookie, { id_token_hint: `${hint}x` })).status, 200)
+    }).pipe(withApp())
+  )
+
+  for (const AUTO_APPROVE of ["false", "true"]) {
+    it.live(
+      `OIDC 3.1.2.1 nobody answers for the subject of a hint while nobody can sign in (approving ${AUTO_APPROVE})`,
+      () =>
+        Effect.gen(function* () {
+          const sign = yield* (yield* SigningKeys).signer("RS256")
+          const hint = (subject: string) =>
+            issueIdToken(sign, {
+              clientId: "demo",
+              subject,
+              nonce: undefined,
+              authTime: new Date(),
+              accessToken: Redacted.make("")
+            })
+          const ask = Effect.fnUntraced(function* (subject: string, over: Readonly<Record<string, string>> = {}) {
+            const id_token_hint = yield* hint(subject)
+            return yield* getAuthorize(authorizeParameters(newPkce().challenge, { id_token_hint, ...over }))
+          })
+          const before = yield* rowCounts()
+          for (const over of [{}, { prompt: "none" }, { prompt: "consent" }]) {
+            const answer = locationOf(yield* ask("somebody", over)).searchParams
+            assert.strictEqual(answer.get("error"), "login_required")
+            assert.isFalse(answer.has("code"))
+          }
+          assert.deepStrictEqual(yield* rowCounts(), before)
+          assert.strictEqual((yield* ask("demo")).status, AUTO_APPROVE === "true" ? 303 : 200)
+        }).pipe(withApp({ AUTO_APPROVE }))
+    )
+  }
+
+  it.live("OIDC RP-Initiated Logout 3 of the operator's client its own address is honoured, until it is another", () =>
+    Effect.gen(function* () {
+      const desk = { id: "desk", name: "Desk", redirectUris: ["http://127.0.0.1/cb"], secret: ClientSecret.generate() }
+      const ledTo = (uri: string) =>
+        Effect.map(postForm("/logout", { client_id: "desk", post_logout_redirect_uri: uri }), ({ headers }) =>
+          headers.get("location")
+        )
+      const [first, second] = ["https://app.example/bye", "https://app.example/elsewhere"]
+      yield* configure({ ...desk, postLogoutRedirectUris: [first] })
+      assert.strictEqual(yield* ledTo(first), first)
+      yield* renewSecret("desk")
+      assert.strictEqual(yield* ledTo(first), first)
+      yield* configure({ ...desk, postLogoutRedirectUris: [second] })
+      assert.strictEqual(yield* ledTo(second), second)
+      assert.notStrictEqual(yield* ledTo(first), first)
+      yield* configure(desk)
+      assert.notStrictEqual(yield* ledTo(second), second)
     }).pipe(withApp())
   )
 

@@ -44,33 +44,47 @@ export const add = Command.make(
       Flag.withDescription("a redirect URI; say it once per URI"),
       Flag.atLeast(1)
     ),
+    afterLogout: Flag.String("post-logout-redirect").pipe(
+      Flag.withDescription("where it may send people who signed out of it; say it once per URI"),
+      Flag.atLeast(0)
+    ),
     confidential: Flag.Boolean("confidential").pipe(
       Flag.withDescription("make a secret for the client"),
       Flag.withDefault(false)
     ),
     json
   },
-  Effect.fn("clients add")(function* ({ id, name, redirect, confidential, json }) {
-    const [refused] = yield* refusals(redirect)
-    if (refused !== undefined) {
-      return yield* new NotDone({ message: `--redirect ${refused.uri} ${refused.reason}` })
+  Effect.fn("clients add")(function* ({ id, name, redirect, afterLogout, confidential, json }) {
+    for (const [flag, uris] of Object.entries({ redirect, "post-logout-redirect": afterLogout })) {
+      const [refused] = yield* refusals(uris)
+      if (refused !== undefined) {
+        return yield* new NotDone({ message: `--${flag} ${refused.uri} ${refused.reason}` })
+      }
     }
     const secret = confidential ? ClientSecret.generate() : undefined
-    yield* configure({ id, name: name === "" ? id : name, secret, redirectUris: redirect })
+    yield* configure({
+      id,
+      name: name === "" ? id : name,
+      secret,
+      redirectUris: redirect,
+      postLogoutRedirectUris: afterLogout
+    })
     yield* record(id, "added")
     yield* printDone(
       json,
       {
         client_id: id,
         ...(secret === undefined ? {} : { client_secret: Redacted.value(secret) }),
-        redirect_uris: redirect
+        redirect_uris: redirect,
+        post_logout_redirect_uris: afterLogout
       },
       [
         `client_id      ${id}`,
         secret === undefined
           ? "client_secret  none: a public client, token_endpoint_auth_method none"
           : `client_secret  ${Redacted.value(secret)}   (shown once, stored as a hash)`,
-        ...redirect.map((uri) => `redirect_uri   ${uri}`)
+        ...redirect.map((uri) => `redirect_uri   ${uri}`),
+        ...afterLogout.map((uri) => `post_logout_redirect_uri  ${uri}`)
       ].join("\n")
     )
   })
