@@ -1,0 +1,64 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { Stores } from "../../src/app/app.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
+import { type Asking, ConsentStore } from "../../src/people/ConsentStore.ts"
+import { publicClient } from "../support/grants.ts"
+import { somebody } from "../support/people.ts"
+import { TestDatabase } from "../support/postgres.ts"
+
+const Services = Stores.pipe(
+  Layer.provideMerge(TestDatabase.quick),
+  Layer.provideMerge(ServerConfig.layerOf({ LOG_LEVEL: "none" }))
+)
+
+layer(Services, { excludeTestServices: true, timeout: "60 seconds" })("what people allowed", (it) => {
+  const recall = (asking: Asking) => Effect.flatMap(ConsentStore, (store) => store.recall(asking))
+
+  it.effect(
+    "is recalled for the same person, client, host and scopes in any order, and asked again for any other",
+    () =>
+      Effect.gen(function* () {
+        const [ada, bob] = [yield* somebody("Ada"), yield* somebody("Bob", "member")]
+        const registry = yield* ClientRegistry
+        for (const id of ["one", "two"]) yield* registry.save(publicClient(id))
+        const { remember, forget } = yield* ConsentStore
+        const asking: Asking = { personId: ada.id, clientId: "one", redirectHost: "app.example", asked: ["b", "a"] }
+        assert.isUndefined(yield* recall(asking))
+        yield* remember(asking, ["a"])
+        assert.deepStrictEqual(yield* recall(asking), ["a"])
+        assert.deepStrictEqual(yield* recall({ ...asking, asked: ["a", "b"] }), ["a"])
+        for (const other of [
+          { personId: bob.id },
+          { clientId: "two" },
+          { redirectHost: "app.example.org" },
+          { asked: ["a"] },
+          { asked: ["a", "b", "c"] },
+          { asked: [] }
+        ]) {
+          assert.isUndefined(yield* recall({ ...asking, ...other }), JSON.stringify(other))
+        }
+        // What is asked last is what counts, and it is one row.
+        yield* remember({ ...asking, asked: ["a", "c"] }, ["a", "c"])
+        assert.isUndefined(yield* recall(asking))
+        assert.deepStrictEqual(yield* recall({ ...asking, asked: ["c", "a"] }), ["a", "c"])
+        const sql = yield* SqlClient.SqlClient
+        assert.lengthOf(yield* sql`select from mcp.consents`.pipe(Effect.orDie), 1)
+
+        const others = [
+          { ...asking, personId: bob.id },
+          { ...asking, clientId: "two" }
+        ]
+        for (const other of others) yield* remember(other, ["b"])
+        yield* remember({ ...asking, redirectHost: "other.example" }, ["b"])
+        yield* forget(ada.id, "one")
+        assert.isUndefined(yield* recall({ ...asking, asked: ["a", "c"] }))
+        assert.isUndefined(yield* recall({ ...asking, redirectHost: "other.example" }))
+        for (const other of others) assert.deepStrictEqual(yield* recall(other), ["b"])
+        // Whoever is no person of ours, as the demo is, has none to forget.
+        yield* forget("demo-user", "one")
+      })
+  )
+})
