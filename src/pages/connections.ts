@@ -129,8 +129,9 @@ const disconnect = Effect.gen(function* () {
   yield* sentBy(visit, sent)
   const { id, address } = yield* actorOf(visit)
   const clientId = sent.get("client_id") ?? ""
-  yield* (yield* ConsentStore).forget(id, clientId)
-  yield* (yield* TokenStore).disconnect({ subject: id, clientId }, { actorId: id, address })
+  const { forget } = yield* ConsentStore
+  const app = { subject: id, clientId }
+  yield* (yield* TokenStore).disconnect(app, { actorId: id, address }, () => forget([app]))
   return goTo(PAGE)
 })
 
@@ -206,11 +207,10 @@ const disconnectOne = Effect.gen(function* () {
   const { id, address } = yield* actorOf(visit)
   const ended = yield* (yield* TokenStore).disconnect(
     { sessionId: sent.get("session") ?? "" },
-    { actorId: id, address }
+    { actorId: id, address },
+    // Or the app would be back without its person being asked.
+    (yield* ConsentStore).forget
   )
-  const consents = yield* ConsentStore
-  // Or the app would be back without its person being asked.
-  yield* Effect.forEach(ended, ({ subject, clientId }) => consents.forget(subject, clientId), { discard: true })
   return ended.length === 0 ? yield* new NotThere() : goTo("/admin/apps")
 })
 

@@ -53,12 +53,12 @@ layer(Services, { excludeTestServices: true, timeout: "60 seconds" })("what peop
         ]
         for (const other of others) yield* remember(other, ["b"])
         yield* remember({ ...asking, redirectHost: "other.example" }, ["b"])
-        yield* forget(ada.id, "one")
+        yield* forget([{ subject: ada.id, clientId: "one" }])
         assert.isUndefined(yield* recall({ ...asking, asked: ["a", "c"] }))
         assert.isUndefined(yield* recall({ ...asking, redirectHost: "other.example" }))
         for (const other of others) assert.deepStrictEqual(yield* recall(other), ["b"])
         // Whoever is no person of ours, as the demo is, has none to forget.
-        yield* forget("demo-user", "one")
+        yield* forget([{ subject: "demo-user", clientId: "one" }])
       })
   )
 })

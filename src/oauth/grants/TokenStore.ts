@@ -17,6 +17,7 @@ import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.sql.ts"
 import {
+  type Along,
   type Connection,
   type ConnectionFilter,
   type Disconnected,
@@ -53,10 +54,14 @@ export class TokenStore extends Context.Service<
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** What is connected, the newest first: what lives, and what ended within the last days. */
     readonly connections: (filter: ConnectionFilter) => Effect.Effect<ReadonlyArray<Connection>, StoreUnavailable>
-    /** Ends sessions at their person's or an owner's word, everywhere with the next request; those that it ended. */
+    /**
+     * Ends sessions at their person's or an owner's word, everywhere with the next request, with whatever `along` writes,
+     * all or nothing; those that it ended.
+     */
     readonly disconnect: (
       what: Disconnection,
-      by: EndedBy
+      by: EndedBy,
+      along: Along
     ) => Effect.Effect<ReadonlyArray<Disconnected>, StoreUnavailable>
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
@@ -94,8 +99,8 @@ export class TokenStore extends Context.Service<
           ),
         revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), ended(token)),
         connections: (filter) => operation(connections.list(filter)),
-        disconnect: (what, by) =>
-          Effect.tap(operation(connections.disconnect(what, by)), (ended) =>
+        disconnect: (what, by, along) =>
+          Effect.tap(operation(connections.disconnect(what, by, along)), (ended) =>
             Effect.sync(() => {
               for (const { sessionId } of ended) tell(sessionId)
             })

@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { isUuid, rows } from "../../database/query.ts"
+import { isUuid, rows, type StoreUnavailable } from "../../database/query.ts"
 import { endSession } from "./sessions.sql.ts"
 
 /** For how many days a session that has ended is shown still. */
@@ -43,6 +43,9 @@ export interface Disconnected {
   readonly subject: string
   readonly clientId: string
 }
+
+/** What else is written with it, all or nothing. */
+export type Along = (ended: ReadonlyArray<Disconnected>) => Effect.Effect<void, StoreUnavailable>
 
 /** Who ends it, for the audit trail. */
 export interface EndedBy {
@@ -105,7 +108,7 @@ export const makeConnections = (sql: SqlClient.SqlClient) => {
 
   /** The sessions that were ended. Codes first, as in `endSessionsOf`. */
   const disconnect = Effect.fn("TokenStore.disconnect")(
-    function* (what: Disconnection, by: EndedBy) {
+    function* (what: Disconnection, by: EndedBy, along: Along) {
       if ("sessionId" in what && !isUuid(what.sessionId)) return []
       const which =
         "sessionId" in what
@@ -120,7 +123,11 @@ export const makeConnections = (sql: SqlClient.SqlClient) => {
         select id::text, subject, client_id from mcp.mcp_sessions where ${which} and status = 'active' order by id for update`)
       const end = { status: "revoked", reason: "disconnected" } as const
       yield* Effect.forEach(live, ({ id }) => endSession(sql, id, end, {}, by), { discard: true })
-      return live.map((row): Disconnected => ({ sessionId: row.id, subject: row.subject, clientId: row.client_id }))
+      const ended = live.map(
+        (row): Disconnected => ({ sessionId: row.id, subject: row.subject, clientId: row.client_id })
+      )
+      yield* along(ended)
+      return ended
     },
     sql.withTransaction,
     Effect.uninterruptible
