@@ -270,6 +270,26 @@ describe("an account", () => {
     }).pipe(withApp())
   )
 
+  it.live("ASVS 7.4.1 whoever has signed out is nobody with the cookie of before, and other browsers stay", () =>
+    Effect.gen(function* () {
+      const ada = yield* somebody("Ada")
+      const [one, other] = [yield* browserOf(ada.id), yield* browserOf(ada.id)]
+      const csrf_token = csrfOf(yield* visitPage("/account", one.cookie))
+      const left = yield* postPage("/logout", { cookie: one.cookie, csrf_token })
+      assert.isBelow(left.status, 400)
+      assert.match(left.headers.getSetCookie().join(), /gatehouse=;.*(Max-Age=0|Expires=Thu, 01 Jan 1970)/i)
+      for (const answer of [
+        yield* visitPage("/account", one.cookie),
+        yield* postPage("/account/name", { cookie: one.cookie, csrf_token }, { name: "Eve" })
+      ]) {
+        assert.strictEqual(answer.status, 303)
+        assert.match(answer.headers.get("location") ?? "", /^\/login\?/)
+      }
+      assert.strictEqual((yield* (yield* People).find(ada.id))?.name, "Ada")
+      assert.strictEqual((yield* visitPage("/account", other.cookie)).status, 200)
+    }).pipe(withApp())
+  )
+
   it.live("ASVS 7.4.3 7.5.2 lists its browsers, ends one, ends all others, and everything", () =>
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens()

@@ -38,7 +38,7 @@ layer(Services, { excludeTestServices: true, timeout: "60 seconds" })("recovery 
     Effect.flatMap(RecoveryStore, (store) => store.spend(id, code ?? Redacted.make(""), ADDRESS))
   const left = (id: string) => Effect.flatMap(RecoveryStore, (store) => store.left(id))
 
-  it.effect("ASVS 6.5.1 6.5.2 are ten, each good once, for its person alone; 125 bits, kept as hashes", () =>
+  it.effect("ASVS 6.5.1 6.5.2 6.5.4 are ten, each good once, for its person alone; 125 bits, kept as hashes", () =>
     Effect.gen(function* () {
       const [ada, bob] = [yield* somebody("Ada"), yield* somebody("Bob", "member")]
       const codes = yield* renew(ada.id)
