@@ -20,7 +20,7 @@ type Services = Layer.Success<typeof Stores> | ServerConfig | SqlClient.SqlClien
 type Instance = <A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E>
 
 /** Ends as well where it comes too late, or would leave nobody. */
-const tried = <A, E>(effect: Effect.Effect<A, E | LinkSpent | LastOwner>) =>
+const tried = <E>(effect: Effect.Effect<unknown, E | LinkSpent | LastOwner>) =>
   effect.pipe(
     Effect.asVoid,
     Effect.catchIf(
@@ -218,34 +218,43 @@ describe("people at the same moment", () => {
     options
   )
 
-  it.live(
-    "a person who is disabled while a reset link is made for them has none",
-    () =>
-      Effect.gen(function* () {
-        const { one, other } = yield* twoInstances
-        const bob = yield* one(somebody("Bob", "member"))
-        const reset = people(({ resetLink }) => resetLink(bob.id, NOBODY, "owner"))
-        yield* one(reset)
-        // Both come while somebody else looks at the link of before.
-        const [resetting, disabling] = yield* one(
-          Effect.gen(function* () {
-            const sql = yield* SqlClient.SqlClient
-            return yield* Effect.gen(function* () {
-              yield* sql`select from mcp.links for update`
-              const resetting = yield* Effect.forkDetach(other(reset))
-              yield* other(queued(1, resetting))
-              const disabling = yield* Effect.forkDetach(other(people(({ disable }) => disable(bob.id, NOBODY))))
-              yield* other(queued(2, resetting, disabling))
-              return [resetting, disabling] as const
-            }).pipe(sql.withTransaction, Effect.orDie)
-          })
-        )
-        yield* Fiber.join(resetting)
-        yield* Fiber.join(disabling)
-        assert.deepStrictEqual(yield* one(leftTo(bob.id)), NOTHING)
-      }).pipe(Effect.scoped),
-    options
-  )
+  for (const [what, act] of [
+    ["makes them another reset link", ({ resetLink }: People["Service"], id: string) => resetLink(id, NOBODY, "owner")],
+    [
+      "follows the one that they have",
+      ({ renew, setPassword }: People["Service"], _: string, link: Redacted.Redacted) =>
+        renew(link, ({ id }) => setPassword(id, PHC, NOBODY), "192.0.2.1")
+    ]
+  ] as const) {
+    it.live(
+      `a person who is disabled while somebody ${what} has nothing left`,
+      () =>
+        Effect.gen(function* () {
+          const { one, other } = yield* twoInstances
+          const bob = yield* one(somebody("Bob", "member"))
+          const link = yield* one(people(({ resetLink }) => resetLink(bob.id, NOBODY, "owner")))
+          const acting = people((people) => tried(act(people, bob.id, link ?? Redacted.make(""))))
+          // Both come while somebody else looks at the link of before.
+          const [first, disabling] = yield* one(
+            Effect.gen(function* () {
+              const sql = yield* SqlClient.SqlClient
+              return yield* Effect.gen(function* () {
+                yield* sql`select from mcp.links for update`
+                const first = yield* Effect.forkDetach(other(acting))
+                yield* other(queued(1, first))
+                const disabling = yield* Effect.forkDetach(other(people(({ disable }) => disable(bob.id, NOBODY))))
+                yield* other(queued(2, first, disabling))
+                return [first, disabling] as const
+              }).pipe(sql.withTransaction, Effect.orDie)
+            })
+          )
+          yield* Fiber.join(first)
+          yield* Fiber.join(disabling)
+          assert.deepStrictEqual(yield* one(leftTo(bob.id)), NOTHING)
+        }).pipe(Effect.scoped),
+      options
+    )
+  }
 
   it.live(
     "ASVS 6.4.1 of many reset links that are made at once for a person one is good",
