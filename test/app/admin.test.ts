@@ -199,6 +199,9 @@ describe("admin", () => {
           (yield* list("--before", newest)).map(({ id }) => id),
           ids.slice(1)
         )
+        assert.isEmpty(yield* list("--before", oldest))
+        const nothing = "00000000-0000-4000-8000-000000000000"
+        yield* refused(1, `there is no connection ${nothing}`, "apps", "list", "--before", nothing)
         assert.isEmpty(yield* list("--person", "ada@people.example"))
         const table = yield* admin("apps", "list")
         assert.match(table.output, /^app +person +state .*\n(desk +bob@people\.example +active .*\n){3}$/)

@@ -23,7 +23,8 @@ import {
   type Disconnected,
   type Disconnection,
   type EndedBy,
-  makeConnections
+  makeConnections,
+  type NoSuchConnection
 } from "./connections.sql.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.sql.ts"
 import { makeSessions, type Presenter, type TokenFacts } from "./sessions.sql.ts"
@@ -53,7 +54,9 @@ export class TokenStore extends Context.Service<
     /** Ends the session of a refresh token, retired or not, if it is the presenter's. */
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** What is connected, the newest first: what lives, and what ended within the last days. */
-    readonly connections: (filter: ConnectionFilter) => Effect.Effect<ReadonlyArray<Connection>, StoreUnavailable>
+    readonly connections: (
+      filter: ConnectionFilter
+    ) => Effect.Effect<ReadonlyArray<Connection>, NoSuchConnection | StoreUnavailable>
     /**
      * Ends sessions at their person's or an owner's word, everywhere with the next request, with whatever `along` writes,
      * all or nothing; those that it ended.

@@ -26,6 +26,9 @@ export interface Connection {
   readonly reason: string | undefined
 }
 
+/** There is none by this id, so nothing came before it. */
+export class NoSuchConnection extends Schema.TaggedError<NoSuchConnection>()("NoSuchConnection", {}) {}
+
 export interface ConnectionFilter {
   readonly subject?: string | undefined
   readonly clientId?: string | undefined
@@ -75,7 +78,13 @@ const decodeEnded = rows(Schema.Struct({ id: Schema.String, subject: Schema.Stri
 export const makeConnections = (sql: SqlClient.SqlClient) => {
   /** The newest first: those that live, and those that ended lately. */
   const list = Effect.fn("TokenStore.connections")(function* ({ subject, clientId, before, limit }: ConnectionFilter) {
-    const place = before !== undefined && isUuid(before) ? before : null
+    const isThere =
+      before === undefined ||
+      (isUuid(before) &&
+        (yield* sql`
+      select from mcp.mcp_sessions where id = ${before}`).length > 0)
+    if (!isThere) return yield* new NoSuchConnection()
+    const place = before ?? null
     const found = yield* decodeConnections(sql`
       select s.id::text, s.client_id, c.client_name, c.origin, s.subject, s.redirect_uri, s.scopes, s.created_at,
              s.last_used_at, s.last_address, s.expires_at, s.status, s.status_reason

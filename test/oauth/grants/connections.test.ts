@@ -70,6 +70,15 @@ onBothDatabases((name, database) => {
         assert.deepStrictEqual(paged, all)
       })
     )
+    it.effect("a page after a connection that is none is refused, and is not the first one", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        const { connections } = yield* TokenStore
+        for (const before of ["", "4711", "00000000-0000-4000-8000-000000000000"]) {
+          assert.strictEqual((yield* Effect.flip(connections({ limit: 2, before })))._tag, "NoSuchConnection", before)
+        }
+      })
+    )
     it.effect("TK17 a disconnection ends codes and sessions, and is shown for seven days", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient

@@ -28,7 +28,12 @@ const list = Command.make(
   { person, limit: limit(100), before: before(isUuid), json },
   Effect.fn("apps list")(function* ({ person, limit, before, json }) {
     const subject = yield* subjectOf(person)
-    const found = yield* (yield* TokenStore).connections({ subject, before: Option.getOrUndefined(before), limit })
+    const place = Option.getOrUndefined(before)
+    const found = yield* Effect.catchTag(
+      (yield* TokenStore).connections({ subject, before: place, limit }),
+      "NoSuchConnection",
+      () => Effect.fail(new NotDone({ message: `there is no connection ${place}` }))
+    )
     const names = new Map((yield* (yield* People).list).map(({ id, email }) => [id, email]))
     const rows = found.map((one) => ({
       app: one.clientName,
