@@ -457,6 +457,9 @@ begin
     execute format('revoke all on all tables in schema mcp from %I', api_role);
   end loop;
 end $$;
+-- Browsers that were not used for so long that they are signed out are found by when they were used last, and deleted.
+
+create index on mcp.browser_sessions (last_used_at);
 
 create table if not exists mcp.schema_migrations (
   version text primary key,
@@ -473,6 +476,7 @@ insert into mcp.schema_migrations (version, name) values
   ('20261125090000', 'last_use'),
   ('20261125210000', 'answers'),
   ('20261126000000', 'people'),
-  ('20261126001000', 'openid');
+  ('20261126001000', 'openid'),
+  ('20261126002000', 'idle_browsers');
 
 commit;

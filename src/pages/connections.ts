@@ -101,7 +101,10 @@ ${confirmation({
 const show = Effect.gen(function* () {
   const visit = yield* signedIn
   const catalogue = (yield* ScopeCatalogue).current()
-  const connections = yield* (yield* TokenStore).connections({ subject: visit.person.id, limit: MOST })
+  const connections = yield* (yield* TokenStore)
+    .connections({ subject: visit.person.id, limit: MOST })
+    // From the first on, there is no id that could be wrong.
+    .pipe(Effect.catchTag("NoSuchConnection", Effect.die))
   const csrfToken = yield* csrfTokenOf(visit)
   const apps = Object.values(Object.groupBy(connections, ({ clientId }) => clientId))
   // Those that are of no interest to their person any more are not shown: they disconnected them themselves.
@@ -129,8 +132,9 @@ const disconnect = Effect.gen(function* () {
   yield* sentBy(visit, sent)
   const { id, address } = yield* actorOf(visit)
   const clientId = sent.get("client_id") ?? ""
-  yield* (yield* ConsentStore).forget(id, clientId)
-  yield* (yield* TokenStore).disconnect({ subject: id, clientId }, { actorId: id, address })
+  const { forget } = yield* ConsentStore
+  const app = { subject: id, clientId }
+  yield* (yield* TokenStore).disconnect(app, { actorId: id, address }, () => forget([app]))
   return goTo(PAGE)
 })
 
@@ -168,7 +172,11 @@ const showAll = Effect.gen(function* () {
   const asked = yield* query
   const [subject, clientId, before] = [asked.get("person"), asked.get("client"), asked.get("before")]
   const store = yield* TokenStore
-  const found = yield* store.connections({ subject, clientId, before, limit: PAGE_SIZE + 1 })
+  const found = yield* Effect.catchTag(
+    store.connections({ subject, clientId, before, limit: PAGE_SIZE + 1 }),
+    "NoSuchConnection",
+    () => Effect.fail(new NotThere())
+  )
   const shown = found.slice(0, PAGE_SIZE)
   const people = yield* (yield* People).list
   const names = new Map(people.map(({ id, email }) => [id, email]))
@@ -206,11 +214,10 @@ const disconnectOne = Effect.gen(function* () {
   const { id, address } = yield* actorOf(visit)
   const ended = yield* (yield* TokenStore).disconnect(
     { sessionId: sent.get("session") ?? "" },
-    { actorId: id, address }
+    { actorId: id, address },
+    // Or the app would be back without its person being asked.
+    (yield* ConsentStore).forget
   )
-  const consents = yield* ConsentStore
-  // Or the app would be back without its person being asked.
-  yield* Effect.forEach(ended, ({ subject, clientId }) => consents.forget(subject, clientId), { discard: true })
   return ended.length === 0 ? yield* new NotThere() : goTo("/admin/apps")
 })
 

@@ -6,6 +6,7 @@ import type { StoreUnavailable } from "../database/query.ts"
 import { goTo, type Place, problem } from "../html/page.ts"
 import { InvalidRequest, type SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, queryPairs, readForm } from "../oauth/parameters.ts"
+import type { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
 import type { LastOwner, LinkSpent } from "../people/People.ts"
 import type { PasskeyRefused } from "../people/passkeys/Passkeys.ts"
@@ -176,7 +177,7 @@ export const route = <Shown = never, Sent = never>(
 ) => {
   const back = HttpServerRequest.HttpServerRequest.useSync(({ url }) => page ?? url)
   const answered = <R>(handler: Handler<R>) => Effect.flatMap(back, (path) => asPage(path)(handler))
-  return endpoint<Shown | Sent | HttpServerRequest.HttpServerRequest>(router, path, {
+  return endpoint<Shown | Sent | HttpServerRequest.HttpServerRequest | ServerKeys>(router, path, {
     ...(GET === undefined ? {} : { GET: answered(GET) }),
     ...(POST === undefined ? {} : { POST: answered(POST) })
   })

@@ -30,8 +30,10 @@ export class ConsentStore extends Context.Service<
     readonly recall: (asking: Asking) => Effect.Effect<typeof Answered.Type | undefined, StoreUnavailable>
     /** In the transaction of the code that it leads to; the client is stored by then. */
     readonly remember: (asking: Asking, scopes: ReadonlyArray<string>) => Effect.Effect<void, StoreUnavailable>
-    /** Asks the next time, whatever was allowed. */
-    readonly forget: (personId: string, clientId: string) => Effect.Effect<void, StoreUnavailable>
+    /** Asks the next time, whatever was allowed; in the transaction of what it goes with. */
+    readonly forget: (
+      grants: ReadonlyArray<{ readonly subject: string; readonly clientId: string }>
+    ) => Effect.Effect<void, StoreUnavailable>
   }
 >()("gatehouse/people/ConsentStore") {
   static readonly layer = Layer.effect(
@@ -54,9 +56,12 @@ export class ConsentStore extends Context.Service<
               on conflict (person_id, client_id, redirect_host)
               do update set asked = excluded.asked, scopes = excluded.scopes, granted_at = clock_timestamp()`)
           ),
-        forget: (personId, clientId) =>
+        forget: (grants) =>
           Effect.asVoid(
-            operation(sql`delete from mcp.consents where person_id::text = ${personId} and client_id = ${clientId}`)
+            operation(sql`
+              delete from mcp.consents where (person_id::text, client_id) in (
+                select * from unnest(${grants.map(({ subject }) => subject)}::text[],
+                                     ${grants.map(({ clientId }) => clientId)}::text[]))`)
           )
       })
     )

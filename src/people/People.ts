@@ -7,7 +7,7 @@ import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
-import { type Actor, makePeople, type NewPerson } from "./people.sql.ts"
+import { type Actor, hold, makePeople, type NewPerson } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
 import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
 
@@ -149,6 +149,9 @@ export class People extends Context.Service<
         comeIn({ ...introduction, role: "member", emailVerifiedBy: undefined }, wayIn, "person_signed_up", address)
 
       const renew = Effect.fn("People.renew")(function* <E>(code: LinkCode, wayIn: WayIn<E>, address: string) {
+        const found = yield* links.look("reset", code)
+        // The person before the link, in the order of `disable`.
+        if (found?.personId !== undefined) yield* hold(sql, found.personId)
         const link = yield* links.spend("reset", code)
         const person = link?.personId && (yield* people.find(link.personId))
         if (!person) return yield* new LinkSpent()

@@ -8,7 +8,7 @@ import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { firstRow, operation, type StoreUnavailable } from "../database/query.ts"
 import { recordEvent } from "./events.sql.ts"
-import type { Actor } from "./people.sql.ts"
+import { type Actor, hold } from "./people.sql.ts"
 
 const COUNT = 10
 /** Crockford's base 32: no letter is taken for a digit. */
@@ -50,6 +50,7 @@ export class RecoveryStore extends Context.Service<
     RecoveryStore,
     Effect.map(SqlClient.SqlClient, (sql) => {
       const renew = Effect.fn("RecoveryStore.renew")(function* (personId: string, actor: Actor) {
+        yield* hold(sql, personId)
         const codes = Array.from({ length: COUNT }, newCode)
         yield* sql`delete from mcp.recovery_codes where person_id = ${personId}`
         yield* sql`

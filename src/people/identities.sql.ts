@@ -5,7 +5,16 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../database/query.ts"
 import { recordEvent } from "./events.sql.ts"
-import { type Actor, type Here, hasOtherWayIn, makePeople, PERSON_COLUMNS, PersonRow, toPerson } from "./people.sql.ts"
+import {
+  type Actor,
+  type Here,
+  hasOtherWayIn,
+  hold,
+  makePeople,
+  PERSON_COLUMNS,
+  PersonRow,
+  toPerson
+} from "./people.sql.ts"
 import { type Person, Role } from "./person.ts"
 import type { Identity } from "./upstream/identity.ts"
 
@@ -173,7 +182,7 @@ export const makeIdentities = (sql: SqlClient.SqlClient) => {
     here: Here,
     actor: Actor
   ) {
-    yield* sql`select from mcp.people where id = ${personId} for update`
+    yield* hold(sql, personId)
     const removed = yield* sql`
       delete from mcp.identities
       where issuer = ${issuer} and subject = ${subject} and person_id = ${personId}

@@ -5,7 +5,7 @@ import { Effect, Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../database/query.ts"
 import { recordEvent } from "./events.sql.ts"
-import type { Actor } from "./people.sql.ts"
+import { type Actor, hold } from "./people.sql.ts"
 import { Role } from "./person.ts"
 
 export type LinkKind = "setup" | "invitation" | "reset"
@@ -44,7 +44,6 @@ const toLink = (row: typeof LinkRow.Type): Link => ({
 
 const decodeLink = firstRow(LinkRow)
 const decodeLinks = rows(LinkRow)
-const decodeEmail = firstRow(Schema.Struct({ email: Schema.String }))
 
 /** A link's code; or its SHA-256, where somebody follows the link in several steps and nobody has to hold the code meanwhile. */
 export type LinkCode = Redacted.Redacted | Uint8Array
@@ -91,16 +90,12 @@ export const makeLinks = (sql: SqlClient.SqlClient) => {
 
   /** A link to a new way to sign in; one that was made before is dead. Nothing for a person who is disabled. */
   const reset = Effect.fn("Links.reset")(function* (personId: string, actor: Actor, why: "owner" | "recovery code") {
+    if (!(yield* hold(sql, personId))) return undefined
     const code = yield* newCode
     yield* sql`delete from mcp.links where person_id = ${personId}`
-    const made = yield* decodeEmail(sql`
-      with person as (select id, email from mcp.people where id = ${personId} and disabled_at is null for share),
-      made as (
-        insert into mcp.links (token_hash, kind, person_id, created_by, expires_at)
-        select ${hashOf(code)}, 'reset', id, ${actor.id ?? null}::uuid, ${until("reset")} from person
-      )
-      select email from person`)
-    if (made === undefined) return undefined
+    yield* sql`
+      insert into mcp.links (token_hash, kind, person_id, created_by, expires_at)
+      values (${hashOf(code)}, 'reset', ${personId}, ${actor.id ?? null}::uuid, ${until("reset")})`
     yield* recordEvent(sql, {
       event: "reset_link_made",
       personId,

@@ -63,6 +63,16 @@ const decodeFound = firstRow(Schema.Struct({ found: Schema.Boolean }))
 const decodeId = firstRow(Schema.Struct({ id: Schema.String }))
 const decodeIds = rows(Schema.Struct({ id: Schema.String }))
 
+/**
+ * Holds a person's row until the transaction ends; whether they may sign in. Whatever changes several things of a person
+ * begins with it, so that of two who do so at once one waits, and neither for the other.
+ */
+export const hold = (sql: SqlClient.SqlClient, personId: string) =>
+  Effect.map(
+    decodeFound(sql`select disabled_at is null as found from mcp.people where id = ${personId} for no key update`),
+    (row) => row?.found === true
+  )
+
 /** Where ways in work: passkeys of this host, accounts at the providers that are configured. */
 export interface Here {
   readonly rpId: string
@@ -160,11 +170,15 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     update mcp.people set password = ${Redacted.value(password)}
     where id = ${id} and password = ${Redacted.value(before)}`
 
-  /** Holds the owners' rows, so that two of them cannot remove each other. Whether one would be left without `id`. */
+  /**
+   * Holds the owners' rows and this person's, in one order, so that two of them cannot remove each other. Whether an owner
+   * would be left without `id`.
+   */
   const othersOwn = Effect.fnUntraced(function* (id: string) {
-    const owners = yield* decodeIds(sql`
-      select id::text from mcp.people where role = 'owner' and disabled_at is null order by id for update`)
-    return owners.some((owner) => owner.id !== id)
+    const held = yield* decodeIds(sql`
+      select id::text from mcp.people where id = ${id} or (role = 'owner' and disabled_at is null)
+      order by id for no key update`)
+    return held.some((owner) => owner.id !== id)
   })
 
   /** `false` when nobody would own the server then. */
@@ -212,6 +226,7 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
 
   /** Apps and browsers, but the one that asks. */
   const signOut = Effect.fn("People.signOutEverywhere")(function* (id: string, actor: Actor, keptBrowser?: string) {
+    yield* hold(sql, id)
     yield* signOutEverywhere(id, "signed out everywhere", keptBrowser)
     yield* recordEvent(sql, { event: "signed_out_everywhere", personId: id, actorId: actor.id, address: actor.address })
   }, sql.withTransaction)

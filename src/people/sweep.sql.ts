@@ -3,6 +3,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow } from "../database/query.ts"
+import { BROWSER_LIFETIMES } from "./browserSessions.sql.ts"
 
 /** Rows deleted, by kind. */
 export interface PeopleSwept {
@@ -14,13 +15,20 @@ export interface PeopleSwept {
 const decodeCount = firstRow(Schema.Struct({ count: Schema.Number }))
 
 export const makePeopleSweep = (sql: SqlClient.SqlClient) => {
-  const expired = (table: "browser_sessions" | "ceremonies" | "links", batch: number) => {
-    const from = sql.literal(`mcp.${table}`)
+  /** At most `batch` rows of which a moment is so many seconds ago. */
+  const past = (
+    table: "browser_sessions" | "ceremonies" | "links",
+    moment: "expires_at" | "last_used_at",
+    seconds: number,
+    batch: number
+  ) => {
+    const [from, at] = [sql.literal(`mcp.${table}`), sql.literal(moment)]
     return Effect.map(
       decodeCount(sql`
         with gone as (
           delete from ${from} where ctid = any(array(
-            select ctid from ${from} where expires_at <= now() order by expires_at limit ${batch} for update skip locked
+            select ctid from ${from} where ${at} <= now() - make_interval(secs => ${seconds})
+            order by ${at} limit ${batch} for update skip locked
           )) returning 1
         )
         select count(*)::int as count from gone`),
@@ -28,10 +36,13 @@ export const makePeopleSweep = (sql: SqlClient.SqlClient) => {
     )
   }
   return Effect.fn("People.sweep")(function* (batch: number) {
+    const ended = yield* past("browser_sessions", "expires_at", 0, batch)
+    // An owner's has ended in any case before a member's was idle for so long.
+    const idle = yield* past("browser_sessions", "last_used_at", BROWSER_LIFETIMES.member.idle, batch - ended)
     return {
-      browserSessions: yield* expired("browser_sessions", batch),
-      ceremonies: yield* expired("ceremonies", batch),
-      links: yield* expired("links", batch)
+      browserSessions: ended + idle,
+      ceremonies: yield* past("ceremonies", "expires_at", 0, batch),
+      links: yield* past("links", "expires_at", 0, batch)
     } satisfies PeopleSwept
   })
 }

@@ -1,20 +1,70 @@
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { migratedDatabaseUrl } from "../support/postgres.ts"
+import { Effect, Layer } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { Stores } from "../../src/app/app.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
+import { ConsentStore } from "../../src/people/ConsentStore.ts"
+import { newCode, publicClient, tokens } from "../support/grants.ts"
+import { browserOf, somebody } from "../support/people.ts"
+import { clientOf, migratedDatabaseUrl } from "../support/postgres.ts"
 import { run } from "../support/program.ts"
 
 const options = { timeout: 300_000 }
 
 /** The command of an operator over one database, with what it printed. */
 const operator = Effect.gen(function* () {
-  const env = { DATABASE_URL: yield* migratedDatabaseUrl, BASE_URL: "https://gate.example", LOG_LEVEL: "none" }
+  const url = yield* migratedDatabaseUrl
+  const env = { DATABASE_URL: url, BASE_URL: "https://gate.example", LOG_LEVEL: "none" }
   const admin = (...args: ReadonlyArray<string>) => run("app/programs/admin.ts", env, args)
   const done = (...args: ReadonlyArray<string>) =>
     Effect.flatMap(admin(...args, "--json"), ({ code, output }) =>
       code === 0 ? Effect.sync(() => JSON.parse(output)) : Effect.die(new Error(`${args.join(" ")}: ${code} ${output}`))
     )
-  return { admin, done }
+  /** A command that is refused: its exit code, and in which words. */
+  const refused = Effect.fnUntraced(function* (expected: 1 | 2, words: string, ...args: ReadonlyArray<string>) {
+    const { code, output } = yield* admin(...args)
+    assert.strictEqual(code, expected, `${args.join(" ")}: ${output}`)
+    assert.include(output, words)
+    assert.notMatch(output, /\n\s+at /)
+  })
+  return { admin, done, refused, url }
 })
+
+/** Ada and Olga, who own the server, and Bob with two browsers and an app that he need not be asked about again. */
+const inhabited = (url: string) =>
+  Effect.gen(function* () {
+    yield* somebody("Ada")
+    yield* somebody("Olga")
+    const bob = yield* somebody("Bob", "member")
+    for (const _ of [1, 2]) yield* browserOf(bob.id)
+    yield* (yield* ClientRegistry).save(publicClient("desk"))
+    const { remember } = yield* ConsentStore
+    const asking = { personId: bob.id, clientId: "desk", redirectHost: "app.example", asked: ["mcp.tools.call"] }
+    yield* remember(asking, asking.asked)
+    const connect = Effect.flatMap(newCode("desk", bob.id), (code) => tokens("desk", code))
+    for (const _ of [1, 2, 3]) yield* connect
+    return { connect }
+  }).pipe(
+    Effect.provide(
+      Stores.pipe(
+        Layer.provideMerge(PgClient.layerFrom(clientOf(url))),
+        Layer.provideMerge(ServerConfig.layerOf({ BASE_URL: "https://gate.example", LOG_LEVEL: "none" }))
+      )
+    ),
+    Effect.orDie
+  )
+
+/** Rows of the database, by whatever a test asks. */
+const rowsOf = Effect.fnUntraced(
+  function* (url: string, statement: string) {
+    return yield* (yield* clientOf(url, 1)).unsafe(statement)
+  },
+  Effect.scoped,
+  Effect.provide(Reactivity.layer),
+  Effect.orDie
+)
 
 describe("admin", () => {
   it.live(
@@ -56,6 +106,132 @@ describe("admin", () => {
         assert.sameMembers(Object.keys(events[0]), ["at", "event", "person", "by", "client_id", "from", "detail", "id"])
         assert.lengthOf(yield* done("events", "--event", "person_invited"), 1)
         assert.lengthOf(yield* done("events", "--before", events[0].id), 2)
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
+    "ASVS 7.4.2 7.4.5 people are given roles, disabled, enabled and reset; the last owner stays one",
+    () =>
+      Effect.gen(function* () {
+        const { done, refused, url } = yield* operator
+        yield* inhabited(url)
+        const stateOf = Effect.fnUntraced(function* (email: string) {
+          const people: ReadonlyArray<Record<string, unknown>> = yield* done("people", "list")
+          const { role, state } = people.find((person) => person.email === email) ?? {}
+          return [role, state]
+        })
+        assert.deepStrictEqual(yield* done("people", "role", "OLGA@people.example", "member"), {
+          email: "olga@people.example",
+          role: "member"
+        })
+        for (const args of [
+          ["people", "role", "ada@people.example", "member"],
+          ["people", "disable", "ada@people.example"]
+        ]) {
+          yield* refused(1, "nobody would own this server any more", ...args)
+        }
+        assert.deepStrictEqual(yield* stateOf("ada@people.example"), ["owner", "active"])
+        // An owner who is disabled owns nothing.
+        yield* done("people", "role", "olga@people.example", "owner")
+        yield* done("people", "disable", "olga@people.example")
+        yield* refused(1, "nobody would own this server any more", "people", "disable", "ada@people.example")
+        yield* refused(1, "olga@people.example is disabled", "people", "reset", "olga@people.example")
+
+        const { link } = yield* done("people", "reset", "bob@people.example")
+        assert.match(link, /^https:\/\/gate\.example\/reset#[\w-]{43}$/)
+        const left = `
+          select (select count(*)::int from mcp.browser_sessions) as browsers, (select count(*)::int from mcp.links) as links,
+                 (select count(*)::int from mcp.mcp_sessions where status = 'active') as apps`
+        assert.deepStrictEqual(yield* rowsOf(url, left), [{ browsers: 2, links: 1, apps: 3 }])
+        yield* done("people", "disable", "bob@people.example")
+        assert.deepStrictEqual(yield* stateOf("bob@people.example"), ["member", "disabled"])
+        assert.deepStrictEqual(yield* rowsOf(url, left), [{ browsers: 0, links: 0, apps: 0 }])
+        yield* done("people", "enable", "bob@people.example")
+        assert.deepStrictEqual(yield* stateOf("bob@people.example"), ["member", "active"])
+
+        const events: ReadonlyArray<Record<string, unknown>> = yield* done("events", "--person", "bob@people.example")
+        assert.includeMembers(
+          events.map(({ event }) => event),
+          [
+            "person_enabled",
+            "person_disabled",
+            "session_revoked",
+            "reset_link_made",
+            "signed_in",
+            "invitation_followed"
+          ]
+        )
+        for (const { person } of events) assert.strictEqual(person, "bob@people.example")
+        assert.deepStrictEqual(
+          (yield* done("events", "--event", "role_changed")).map(({ person, by, detail }: Record<string, unknown>) => [
+            person,
+            by,
+            detail
+          ]),
+          [
+            ["olga@people.example", null, { role: "owner" }],
+            ["olga@people.example", null, { role: "member" }]
+          ]
+        )
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
+    "ASVS 10.4.9 apps are listed page by page and cut off, and their person is asked the next time",
+    () =>
+      Effect.gen(function* () {
+        const { admin, done, refused, url } = yield* operator
+        yield* inhabited(url)
+        const list = (...args: ReadonlyArray<string>) =>
+          Effect.map(done("apps", "list", ...args), (rows: ReadonlyArray<Record<string, string>>) => rows)
+        const all = yield* list()
+        assert.lengthOf(all, 3)
+        for (const row of all) assert.deepInclude(row, { app: "desk", person: "bob@people.example", state: "active" })
+        const ids = all.map(({ id }) => id ?? "")
+        const [newest = "", , oldest = ""] = ids
+        assert.deepStrictEqual(
+          (yield* list("--limit", "2")).map(({ id }) => id),
+          ids.slice(0, 2)
+        )
+        assert.deepStrictEqual(
+          (yield* list("--before", newest)).map(({ id }) => id),
+          ids.slice(1)
+        )
+        assert.isEmpty(yield* list("--before", oldest))
+        const nothing = "00000000-0000-4000-8000-000000000000"
+        yield* refused(1, `there is no connection ${nothing}`, "apps", "list", "--before", nothing)
+        assert.isEmpty(yield* list("--person", "ada@people.example"))
+        const table = yield* admin("apps", "list")
+        assert.match(table.output, /^app +person +state .*\n(desk +bob@people\.example +active .*\n){3}$/)
+        assert.notInclude(table.output, "mcp_")
+
+        const consents = "select count(*)::int as consents from mcp.consents"
+        assert.deepStrictEqual(yield* done("apps", "end", newest), { ended: [newest] })
+        assert.deepStrictEqual(yield* rowsOf(url, consents), [{ consents: 0 }])
+        yield* refused(1, "there is no such connection that lives", "apps", "end", newest)
+        const both = yield* done("apps", "end", "--person", "bob@people.example", "--client", "desk")
+        assert.sameMembers(both.ended, [ids[1], oldest])
+        for (const { state } of yield* list()) assert.strictEqual(state, "revoked")
+        yield* refused(1, "say which", "apps", "end", "--person", "bob@people.example")
+        yield* refused(1, "nobody has the address", "apps", "end", "--person", "eve@people.example", "--client", "desk")
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
+    "a number or an id that is none is refused in words, with exit code 2, by every command that takes one",
+    () =>
+      Effect.gen(function* () {
+        const { refused } = yield* operator
+        for (const command of [["clients", "list"], ["apps", "list"], ["events"]]) {
+          yield* refused(2, "a number from 1 to 10000", ...command, "--limit", "-1")
+        }
+        for (const number of ["0", "10001"]) yield* refused(2, "a number from 1 to 10000", "events", "--limit", number)
+        yield* refused(2, "1.5", "events", "--limit", "1.5")
+        yield* refused(2, "4711 is no id", "apps", "list", "--before", "4711")
+        yield* refused(2, "x is no id", "events", "--before", "x")
       }).pipe(Effect.scoped),
     options
   )

@@ -782,7 +782,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "upstream: two removals at once leave nothing",
     file: "people/identities.sql.ts",
-    find: "yield* sql`select from mcp.people where id = ${personId} for update`",
+    find: "yield* hold(sql, personId)",
     replace: "yield* Effect.void",
     tests: ["test/people/upstream.test.ts"]
   },
@@ -876,6 +876,76 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: 'if (kind === "setup") yield* endSessionsOf',
     replace: "if (false) yield* endSessionsOf",
     tests: ["test/pages/consent.test.ts"]
+  },
+  {
+    name: "people: two owners demote each other",
+    file: "people/people.sql.ts",
+    find: "order by id for no key update`)",
+    replace: "order by id`)",
+    tests: ["test/people/races.test.ts"]
+  },
+  {
+    name: "people: a reset link is followed before its person is held",
+    file: "people/People.ts",
+    find: "        if (found?.personId !== undefined) yield* hold(sql, found.personId)\n",
+    replace: "",
+    tests: ["test/people/races.test.ts"]
+  },
+  {
+    name: "people: of many reset links made at once all are good",
+    file: "people/links.sql.ts",
+    find: "if (!(yield* hold(sql, personId))) return undefined",
+    replace: "",
+    tests: ["test/people/races.test.ts"]
+  },
+  {
+    name: "people: two tabs make twenty recovery codes",
+    file: "people/RecoveryStore.ts",
+    find: "        yield* hold(sql, personId)\n",
+    replace: "",
+    tests: ["test/people/races.test.ts"]
+  },
+  {
+    name: "people: two removals of passkeys at once leave nothing",
+    file: "people/passkeys/passkeys.sql.ts",
+    find: "    yield* hold(sql, personId)\n",
+    replace: "",
+    tests: ["test/people/races.test.ts"]
+  },
+  {
+    name: "people: a recovery code is anybody's",
+    file: "people/RecoveryStore.ts",
+    find: "code_hash = ${hashOf(code)} and person_id = ${personId} returning 1",
+    replace: "code_hash = ${hashOf(code)} returning 1",
+    tests: ["test/people/recovery.test.ts"]
+  },
+  {
+    name: "people: a browser that is known waits with the others",
+    file: "people/Throttle.ts",
+    find: "if (browser !== undefined) return yield* charge",
+    replace: "if (browser !== undefined) yield* charge",
+    tests: ["test/people/throttle.test.ts"]
+  },
+  {
+    name: "people: any mark makes a browser known",
+    file: "people/Throttle.ts",
+    find: 'isMarkOf(keys, signature.join(":"), KNOWN_MARK, personId, id) ? id',
+    replace: "signature.length > 0 ? id",
+    tests: ["test/people/throttle.test.ts"]
+  },
+  {
+    name: "people: idle browsers are never swept",
+    file: "people/sweep.sql.ts",
+    find: 'yield* past("browser_sessions", "last_used_at", BROWSER_LIFETIMES.member.idle, batch - ended)',
+    replace: "0",
+    tests: ["test/people/sweep.test.ts"]
+  },
+  {
+    name: "connections: what is disconnected need not ask again",
+    file: "oauth/grants/connections.sql.ts",
+    find: "      yield* along(ended)\n",
+    replace: "",
+    tests: ["test/pages/connections.test.ts"]
   },
   {
     name: "people: a link is good twice",

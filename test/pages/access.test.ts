@@ -117,85 +117,90 @@ layer(server)("who may see and do what", (it) => {
     })
   )
 
-  it.effect("ASVS 8.2.1 8.3.1 each visitor gets what is theirs, and what is refused writes nothing", () =>
-    Effect.gen(function* () {
-      const { sql } = yield* TestApp
-      const [ada, bob, eve] = [
-        yield* somebody("Ada"),
-        yield* somebody("Bob", "member"),
-        yield* somebody("Eve", "member")
-      ]
-      const visitors: Record<string, { readonly cookie: string; readonly csrf_token: string }> = {
-        nobody: { cookie: "", csrf_token: "" }
-      }
-      for (const [kind, person, isStale] of [
-        ["member", bob, false],
-        ["stale member", bob, true],
-        ["owner", ada, false],
-        ["stale owner", ada, true],
-        ["disabled", eve, false]
-      ] as const) {
-        const { cookie, sessionId } = yield* browserOf(person.id)
-        visitors[kind] = { cookie, csrf_token: csrfOf(yield* visitPage("/account", cookie)) }
-        if (!isStale) continue
-        yield* sql`
+  it.effect(
+    "ASVS 8.2.1 8.3.1 7.4.4 each visitor gets what is theirs, with a way to sign out; what is refused writes nothing",
+    () =>
+      Effect.gen(function* () {
+        const { sql } = yield* TestApp
+        const [ada, bob, eve] = [
+          yield* somebody("Ada"),
+          yield* somebody("Bob", "member"),
+          yield* somebody("Eve", "member")
+        ]
+        const visitors: Record<string, { readonly cookie: string; readonly csrf_token: string }> = {
+          nobody: { cookie: "", csrf_token: "" }
+        }
+        for (const [kind, person, isStale] of [
+          ["member", bob, false],
+          ["stale member", bob, true],
+          ["owner", ada, false],
+          ["stale owner", ada, true],
+          ["disabled", eve, false]
+        ] as const) {
+          const { cookie, sessionId } = yield* browserOf(person.id)
+          visitors[kind] = { cookie, csrf_token: csrfOf(yield* visitPage("/account", cookie)) }
+          if (!isStale) continue
+          yield* sql`
           update mcp.browser_sessions set authenticated_at = authenticated_at - interval '11 minutes'
           where id = ${sessionId}`.pipe(Effect.orDie)
-      }
-      yield* sql`update mcp.people set disabled_at = now() where id = ${eve.id}`.pipe(Effect.orDie)
-
-      /** The answer to whoever may not. */
-      const isRefused = (answer: Answer, kind: string, guard: Guard, script: boolean, what: string) => {
-        const isOut = kind === "nobody" || kind === "disabled"
-        const isForOwners = guard.includes("owner") && kind.includes("member")
-        if (script) return assert.strictEqual(answer.status, 401, what)
-        if (isForOwners && !isOut) {
-          // They see where else they may go.
-          for (const part of ["Signed in as", 'href="/account"']) assert.include(answer.text, part, what)
-          assert.notInclude(answer.text, 'href="/admin"', what)
-          return assert.strictEqual(answer.status, 403, what)
         }
-        assert.strictEqual(answer.status, 303, what)
-        const location = answer.headers.get("location") ?? ""
-        return assert.match(location, isOut ? /^\/login\?return_to=/ : /^\/login\?return_to=.*&again=1$/, what)
-      }
+        yield* sql`update mcp.people set disabled_at = now() where id = ${eve.id}`.pipe(Effect.orDie)
 
-      for (const [path, row] of Object.entries(PAGES)) {
-        const at = path.replace(":name", "corp")
-        for (const [kind, visitor] of Object.entries(visitors)) {
-          if (row.GET !== undefined) {
+        /** The answer to whoever may not. */
+        const isRefused = (answer: Answer, kind: string, guard: Guard, script: boolean, what: string) => {
+          const isOut = kind === "nobody" || kind === "disabled"
+          const isForOwners = guard.includes("owner") && kind.includes("member")
+          if (script) return assert.strictEqual(answer.status, 401, what)
+          if (isForOwners && !isOut) {
+            // They see where else they may go.
+            for (const part of ["Signed in as", 'href="/account"']) assert.include(answer.text, part, what)
+            assert.notInclude(answer.text, 'href="/admin"', what)
+            return assert.strictEqual(answer.status, 403, what)
+          }
+          assert.strictEqual(answer.status, 303, what)
+          const location = answer.headers.get("location") ?? ""
+          return assert.match(location, isOut ? /^\/login\?return_to=/ : /^\/login\?return_to=.*&again=1$/, what)
+        }
+
+        for (const [path, row] of Object.entries(PAGES)) {
+          const at = path.replace(":name", "corp")
+          for (const [kind, visitor] of Object.entries(visitors)) {
+            if (row.GET !== undefined) {
+              const before = yield* snapshot
+              const answer = yield* visitPage(at, visitor.cookie)
+              const what = `GET ${path} ${kind}`
+              if (ALLOWED[row.GET].includes(kind)) {
+                if (row.GET !== "anybody") {
+                  assert.strictEqual(answer.status, 200, what)
+                  assert.include(answer.text, 'action="/logout"', what)
+                }
+                assert.isBelow(answer.status, 500, what)
+              } else isRefused(answer, kind, row.GET, false, what)
+              assert.deepStrictEqual(yield* snapshot, before, what)
+            }
+            // An app may post there, and is answered by a question: openid.test.ts.
+            if (path === "/logout") continue
+            if (row.POST === undefined || (ALLOWED[row.POST].includes(kind) && row.POST !== "anybody")) continue
             const before = yield* snapshot
-            const answer = yield* visitPage(at, visitor.cookie)
-            const what = `GET ${path} ${kind}`
-            if (ALLOWED[row.GET].includes(kind)) {
-              if (row.GET !== "anybody") assert.strictEqual(answer.status, 200, what)
+            const what = `POST ${path} ${kind}`
+            const post =
+              row.script === true
+                ? request(at, {
+                    method: "POST",
+                    headers: { cookie: visitor.cookie, "content-type": "application/json" },
+                    body: JSON.stringify({ csrf_token: visitor.csrf_token })
+                  })
+                : postPage(at, visitor)
+            const answer = yield* post
+            if (row.POST === "anybody") {
               assert.isBelow(answer.status, 500, what)
-            } else isRefused(answer, kind, row.GET, false, what)
+              // A challenge is asked for; nothing else is written for nobody.
+              if (path === "/login/passkey/options") continue
+            } else isRefused(answer, kind, row.POST, row.script === true, what)
             assert.deepStrictEqual(yield* snapshot, before, what)
           }
-          // An app may post there, and is answered by a question: openid.test.ts.
-          if (path === "/logout") continue
-          if (row.POST === undefined || (ALLOWED[row.POST].includes(kind) && row.POST !== "anybody")) continue
-          const before = yield* snapshot
-          const what = `POST ${path} ${kind}`
-          const post =
-            row.script === true
-              ? request(at, {
-                  method: "POST",
-                  headers: { cookie: visitor.cookie, "content-type": "application/json" },
-                  body: JSON.stringify({ csrf_token: visitor.csrf_token })
-                })
-              : postPage(at, visitor)
-          const answer = yield* post
-          if (row.POST === "anybody") {
-            assert.isBelow(answer.status, 500, what)
-            // A challenge is asked for; nothing else is written for nobody.
-            if (path === "/login/passkey/options") continue
-          } else isRefused(answer, kind, row.POST, row.script === true, what)
-          assert.deepStrictEqual(yield* snapshot, before, what)
         }
-      }
-    })
+      })
   )
 
   it.effect("UI2 UI4 a form without its token, with another browser's, or sent by another site passes nowhere", () =>

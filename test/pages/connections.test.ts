@@ -69,6 +69,31 @@ describe("connected apps", () => {
     }).pipe(withApp)
   )
 
+  it.live("a disconnection and the forgetting of the consent are one: where the one fails, the other is not done", () =>
+    Effect.gen(function* () {
+      const { cookie, ask, token } = yield* connected
+      const { sql } = yield* TestApp
+      yield* sql`
+        create function mcp.refuse() returns trigger language plpgsql as $$ begin raise exception 'not now'; end $$`.pipe(
+        Effect.andThen(sql`
+          create trigger refuse before delete on mcp.consents for each row execute function mcp.refuse()`),
+        Effect.orDie
+      )
+      const own = yield* visitPage("/account/apps", cookie)
+      const all = yield* visitPage("/admin/apps", cookie)
+      const session = /name="session" value="([^"]+)"/.exec(all.text)?.[1] ?? ""
+      for (const [path, page, fields] of [
+        ["/account/apps/disconnect", own, { client_id: "web" }],
+        ["/admin/apps/disconnect", all, { session }]
+      ] as const) {
+        const refused = yield* postPage(path, { cookie, csrf_token: csrfOf(page) }, fields)
+        assert.strictEqual(refused.status, 503, path)
+        assert.strictEqual((yield* rpc(token, "ping")).status, 200, path)
+        assert.strictEqual((yield* ask).status, 303, path)
+      }
+    }).pipe(withApp)
+  )
+
   it.live("one that was cut off since its token was used twice is told of in plain words", () =>
     Effect.gen(function* () {
       const { ada, cookie } = yield* connected

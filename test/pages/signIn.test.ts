@@ -116,7 +116,7 @@ describe("the first owner", () => {
 })
 
 describe("signing in with a password", () => {
-  it.live("UI7 UI8 leads back where one was going, under a new token; the name is taken in any case", () =>
+  it.live("UI7 UI8 ASVS 7.2.4 leads back where one was going, under a new token; the name is taken in any case", () =>
     Effect.gen(function* () {
       const first = yield* setUp(yield* setupCode)
       const again = yield* logIn(
@@ -216,23 +216,26 @@ describe("invitation, reset and recovery", () => {
     }).pipe(withApp())
   )
 
-  it.live("UI11 RF12 a reset link lets a person choose a new password, and ends what the old one began", () =>
-    Effect.gen(function* () {
-      const owner = yield* setUp(yield* setupCode)
-      const people = yield* People
-      const [ada] = yield* people.list
-      const code = Redacted.value((yield* people.resetLink(ada?.id ?? "", NOBODY, "owner")) ?? Redacted.make(""))
-      const choose = (password: string) => postForm("/reset/password", { code, email: "ada@people.example", password })
-      assert.strictEqual((yield* choose("short")).status, 422)
-      assert.strictEqual((yield* choose("another good password")).status, 303)
-      assert.strictEqual((yield* choose("and one more password")).status, 410)
-      assert.isFalse(yield* isSignedIn(owner))
-      assert.strictEqual((yield* logIn(PASSWORD)).status, 401)
-      assert.strictEqual((yield* logIn("another good password")).status, 303)
-    }).pipe(withApp())
+  it.live(
+    "UI11 RF12 ASVS 6.4.6 7.4.3 a reset link lets a person choose a new password, and ends what the old one began",
+    () =>
+      Effect.gen(function* () {
+        const owner = yield* setUp(yield* setupCode)
+        const people = yield* People
+        const [ada] = yield* people.list
+        const code = Redacted.value((yield* people.resetLink(ada?.id ?? "", NOBODY, "owner")) ?? Redacted.make(""))
+        const choose = (password: string) =>
+          postForm("/reset/password", { code, email: "ada@people.example", password })
+        assert.strictEqual((yield* choose("short")).status, 422)
+        assert.strictEqual((yield* choose("another good password")).status, 303)
+        assert.strictEqual((yield* choose("and one more password")).status, 410)
+        assert.isFalse(yield* isSignedIn(owner))
+        assert.strictEqual((yield* logIn(PASSWORD)).status, 401)
+        assert.strictEqual((yield* logIn("another good password")).status, 303)
+      }).pipe(withApp())
   )
 
-  it.live("ASVS 6.4.1 a recovery code opens the choice of a new way in, once, and nothing else", () =>
+  it.live("ASVS 6.4.1 6.5.1 a recovery code opens the choice of a new way in, once, and nothing else", () =>
     Effect.gen(function* () {
       const cookie = cookieOf(yield* setUp(yield* setupCode))
       const csrf_token = csrfOf(yield* visitPage("/account/codes", cookie))
@@ -270,7 +273,27 @@ describe("an account", () => {
     }).pipe(withApp())
   )
 
-  it.live("ASVS 7.4.3 7.5.2 lists its browsers, ends one, ends all others, and everything", () =>
+  it.live("ASVS 7.4.1 whoever has signed out is nobody with the cookie of before, and other browsers stay", () =>
+    Effect.gen(function* () {
+      const ada = yield* somebody("Ada")
+      const [one, other] = [yield* browserOf(ada.id), yield* browserOf(ada.id)]
+      const csrf_token = csrfOf(yield* visitPage("/account", one.cookie))
+      const left = yield* postPage("/logout", { cookie: one.cookie, csrf_token })
+      assert.isBelow(left.status, 400)
+      assert.match(left.headers.getSetCookie().join(), /gatehouse=;.*(Max-Age=0|Expires=Thu, 01 Jan 1970)/i)
+      for (const answer of [
+        yield* visitPage("/account", one.cookie),
+        yield* postPage("/account/name", { cookie: one.cookie, csrf_token }, { name: "Eve" })
+      ]) {
+        assert.strictEqual(answer.status, 303)
+        assert.match(answer.headers.get("location") ?? "", /^\/login\?/)
+      }
+      assert.strictEqual((yield* (yield* People).find(ada.id))?.name, "Ada")
+      assert.strictEqual((yield* visitPage("/account", other.cookie)).status, 200)
+    }).pipe(withApp())
+  )
+
+  it.live("ASVS 7.1.2 7.4.3 7.5.2 lists its browsers, however many, ends one, ends all others, and everything", () =>
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens()
       assert.strictEqual((yield* rpc(access_token, "ping")).status, 200)

@@ -28,7 +28,7 @@ export const publicClient = (clientId: string): Client => ({
 })
 
 /** The token request of a freshly approved code. */
-export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
+export const newCode = Effect.fn("test.newCode")(function* (clientId: string, subject = "somebody") {
   const { resource } = yield* ServerConfig
   const store = yield* TokenStore
   const keys = yield* ServerKeys
@@ -39,7 +39,7 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string) {
   const bound = {
     ...code,
     clientId,
-    subject: "somebody",
+    subject,
     scopes: ["mcp.tools.call"],
     resource,
     redirectUri: REDIRECT_URI,

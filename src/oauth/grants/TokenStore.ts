@@ -17,12 +17,14 @@ import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.sql.ts"
 import {
+  type Along,
   type Connection,
   type ConnectionFilter,
   type Disconnected,
   type Disconnection,
   type EndedBy,
-  makeConnections
+  makeConnections,
+  type NoSuchConnection
 } from "./connections.sql.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.sql.ts"
 import { makeSessions, type Presenter, type TokenFacts } from "./sessions.sql.ts"
@@ -52,11 +54,17 @@ export class TokenStore extends Context.Service<
     /** Ends the session of a refresh token, retired or not, if it is the presenter's. */
     readonly revokeSession: (token: PresentedToken, by: Presenter) => Effect.Effect<void, StoreUnavailable>
     /** What is connected, the newest first: what lives, and what ended within the last days. */
-    readonly connections: (filter: ConnectionFilter) => Effect.Effect<ReadonlyArray<Connection>, StoreUnavailable>
-    /** Ends sessions at their person's or an owner's word, everywhere with the next request; those that it ended. */
+    readonly connections: (
+      filter: ConnectionFilter
+    ) => Effect.Effect<ReadonlyArray<Connection>, NoSuchConnection | StoreUnavailable>
+    /**
+     * Ends sessions at their person's or an owner's word, everywhere with the next request, with whatever `along` writes,
+     * all or nothing; those that it ended.
+     */
     readonly disconnect: (
       what: Disconnection,
-      by: EndedBy
+      by: EndedBy,
+      along: Along
     ) => Effect.Effect<ReadonlyArray<Disconnected>, StoreUnavailable>
     /** What a good token stands for, without using it; `undefined` for every other. */
     readonly inspect: (
@@ -94,8 +102,8 @@ export class TokenStore extends Context.Service<
           ),
         revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), ended(token)),
         connections: (filter) => operation(connections.list(filter)),
-        disconnect: (what, by) =>
-          Effect.tap(operation(connections.disconnect(what, by)), (ended) =>
+        disconnect: (what, by, along) =>
+          Effect.tap(operation(connections.disconnect(what, by, along)), (ended) =>
             Effect.sync(() => {
               for (const { sessionId } of ended) tell(sessionId)
             })

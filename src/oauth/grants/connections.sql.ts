@@ -2,7 +2,7 @@
 
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { isUuid, rows } from "../../database/query.ts"
+import { isUuid, rows, type StoreUnavailable } from "../../database/query.ts"
 import { endSession } from "./sessions.sql.ts"
 
 /** For how many days a session that has ended is shown still. */
@@ -26,6 +26,9 @@ export interface Connection {
   readonly reason: string | undefined
 }
 
+/** There is none by this id, so nothing came before it. */
+export class NoSuchConnection extends Schema.TaggedError<NoSuchConnection>()("NoSuchConnection", {}) {}
+
 export interface ConnectionFilter {
   readonly subject?: string | undefined
   readonly clientId?: string | undefined
@@ -43,6 +46,9 @@ export interface Disconnected {
   readonly subject: string
   readonly clientId: string
 }
+
+/** What else is written with it, all or nothing. */
+export type Along = (ended: ReadonlyArray<Disconnected>) => Effect.Effect<void, StoreUnavailable>
 
 /** Who ends it, for the audit trail. */
 export interface EndedBy {
@@ -72,7 +78,13 @@ const decodeEnded = rows(Schema.Struct({ id: Schema.String, subject: Schema.Stri
 export const makeConnections = (sql: SqlClient.SqlClient) => {
   /** The newest first: those that live, and those that ended lately. */
   const list = Effect.fn("TokenStore.connections")(function* ({ subject, clientId, before, limit }: ConnectionFilter) {
-    const place = before !== undefined && isUuid(before) ? before : null
+    const isThere =
+      before === undefined ||
+      (isUuid(before) &&
+        (yield* sql`
+      select from mcp.mcp_sessions where id = ${before}`).length > 0)
+    if (!isThere) return yield* new NoSuchConnection()
+    const place = before ?? null
     const found = yield* decodeConnections(sql`
       select s.id::text, s.client_id, c.client_name, c.origin, s.subject, s.redirect_uri, s.scopes, s.created_at,
              s.last_used_at, s.last_address, s.expires_at, s.status, s.status_reason
@@ -105,7 +117,7 @@ export const makeConnections = (sql: SqlClient.SqlClient) => {
 
   /** The sessions that were ended. Codes first, as in `endSessionsOf`. */
   const disconnect = Effect.fn("TokenStore.disconnect")(
-    function* (what: Disconnection, by: EndedBy) {
+    function* (what: Disconnection, by: EndedBy, along: Along) {
       if ("sessionId" in what && !isUuid(what.sessionId)) return []
       const which =
         "sessionId" in what
@@ -120,7 +132,11 @@ export const makeConnections = (sql: SqlClient.SqlClient) => {
         select id::text, subject, client_id from mcp.mcp_sessions where ${which} and status = 'active' order by id for update`)
       const end = { status: "revoked", reason: "disconnected" } as const
       yield* Effect.forEach(live, ({ id }) => endSession(sql, id, end, {}, by), { discard: true })
-      return live.map((row): Disconnected => ({ sessionId: row.id, subject: row.subject, clientId: row.client_id }))
+      const ended = live.map(
+        (row): Disconnected => ({ sessionId: row.id, subject: row.subject, clientId: row.client_id })
+      )
+      yield* along(ended)
+      return ended
     },
     sql.withTransaction,
     Effect.uninterruptible

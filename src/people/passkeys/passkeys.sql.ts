@@ -4,7 +4,7 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { firstRow, rows } from "../../database/query.ts"
 import { recordEvent } from "../events.sql.ts"
-import { type Actor, type Here, hasOtherWayIn } from "../people.sql.ts"
+import { type Actor, type Here, hasOtherWayIn, hold } from "../people.sql.ts"
 
 /** A credential that was made just now. */
 export interface NewPasskey {
@@ -108,7 +108,7 @@ export const makePasskeys = (sql: SqlClient.SqlClient) => {
 
   /** Never the last way in; one of another host is none. */
   const remove = Effect.fn("Passkeys.remove")(function* (personId: string, id: string, here: Here, actor: Actor) {
-    yield* sql`select from mcp.people where id = ${personId} for update`
+    yield* hold(sql, personId)
     const removed = yield* sql`
       delete from mcp.passkeys where credential_id = ${id} and person_id = ${personId}
         and (rp_id <> ${here.rpId} or ${hasOtherWayIn(sql, personId, here, { passkey: id })})

@@ -11,6 +11,8 @@ import { newCode, publicClient, refreshRequest, tokens } from "../../support/gra
 import { onBothDatabases } from "../../support/postgres.ts"
 
 const BY = { actorId: "00000000-0000-4000-8000-000000000001", address: "198.51.100.7" }
+/** Nothing else is written. */
+const ALONE = () => Effect.void
 const from = (address: string, token: string) =>
   grant(publicClient("one"), refreshRequest(token), { clientId: "one", method: "none", address }).pipe(
     Effect.provideService(ScopeCatalogue, { current: () => catalogueOf([]) }),
@@ -68,27 +70,36 @@ onBothDatabases((name, database) => {
         assert.deepStrictEqual(paged, all)
       })
     )
+    it.effect("a page after a connection that is none is refused, and is not the first one", () =>
+      Effect.gen(function* () {
+        yield* fresh
+        const { connections } = yield* TokenStore
+        for (const before of ["", "4711", "00000000-0000-4000-8000-000000000000"]) {
+          assert.strictEqual((yield* Effect.flip(connections({ limit: 2, before })))._tag, "NoSuchConnection", before)
+        }
+      })
+    )
     it.effect("TK17 a disconnection ends codes and sessions, and is shown for seven days", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         const store = yield* TokenStore
         const pair = yield* fresh
         const pending = yield* newCode("one")
-        const ended = yield* store.disconnect({ subject: "somebody", clientId: "one" }, BY)
+        const ended = yield* store.disconnect({ subject: "somebody", clientId: "one" }, BY, ALONE)
         assert.isAtLeast(ended.length, 1)
         assert.isUndefined(yield* tokens("one", pending))
         assert.isUndefined(yield* tokens("one", refreshRequest(pair?.refresh_token ?? "")))
         assert.deepInclude(yield* newest, { status: "revoked", reason: "disconnected" })
         yield* sql`update mcp.mcp_sessions set status_changed_at = clock_timestamp() - interval '7 days 1 minute' where status <> 'active'`
         assert.deepStrictEqual(yield* store.connections({ limit: 9 }), [])
-        assert.deepStrictEqual(yield* store.disconnect({ subject: "somebody", clientId: "one" }, BY), [])
+        assert.deepStrictEqual(yield* store.disconnect({ subject: "somebody", clientId: "one" }, BY, ALONE), [])
       }).pipe(Effect.orDie)
     )
     it.effect("its event says who did it, and from where", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
         yield* fresh
-        const [ended] = yield* (yield* TokenStore).disconnect({ subject: "somebody", clientId: "one" }, BY)
+        const [ended] = yield* (yield* TokenStore).disconnect({ subject: "somebody", clientId: "one" }, BY, ALONE)
         const [event] =
           yield* sql`select actor_id::text, address, detail from mcp.audit_events where session_id = ${ended?.sessionId ?? ""} and event = 'session_revoked'`
         assert.deepInclude(event, { actor_id: BY.actorId, address: BY.address })

@@ -2,22 +2,20 @@
 
 import { Effect, Option, Predicate } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { isUuid } from "../../../database/query.ts"
 import { TokenStore } from "../../../oauth/grants/TokenStore.ts"
 import { ConsentStore } from "../../../people/ConsentStore.ts"
 import { People } from "../../../people/People.ts"
 import { personOf } from "./people.ts"
-import { json, NotDone, printDone, printRows } from "./print.ts"
+import { json, limit, NotDone, printDone, printRows } from "./print.ts"
 
 const person = Flag.String("person").pipe(Flag.withDescription("an e-mail address: theirs alone"), Flag.optional)
-const limit = Flag.Int("limit").pipe(
-  Flag.withDescription("at most so many"),
-  Flag.filter(
-    (most) => most >= 1 && most <= 10_000,
-    () => "a number from 1 to 10000"
-  ),
-  Flag.withDefault(100)
-)
-const before = Flag.String("before").pipe(Flag.withDescription("an id: only what came before it"), Flag.optional)
+const before = (isId: (text: string) => boolean) =>
+  Flag.String("before").pipe(
+    Flag.withDescription("an id: only what came before it"),
+    Flag.filter(isId, (text) => `${text} is no id`),
+    Flag.optional
+  )
 
 const subjectOf = (person: Option.Option<string>) =>
   Option.match(person, {
@@ -27,10 +25,15 @@ const subjectOf = (person: Option.Option<string>) =>
 
 const list = Command.make(
   "list",
-  { person, limit, before, json },
+  { person, limit: limit(100), before: before(isUuid), json },
   Effect.fn("apps list")(function* ({ person, limit, before, json }) {
     const subject = yield* subjectOf(person)
-    const found = yield* (yield* TokenStore).connections({ subject, before: Option.getOrUndefined(before), limit })
+    const place = Option.getOrUndefined(before)
+    const found = yield* Effect.catchTag(
+      (yield* TokenStore).connections({ subject, before: place, limit }),
+      "NoSuchConnection",
+      () => Effect.fail(new NotDone({ message: `there is no connection ${place}` }))
+    )
     const names = new Map((yield* (yield* People).list).map(({ id, email }) => [id, email]))
     const rows = found.map((one) => ({
       app: one.clientName,
@@ -66,10 +69,9 @@ const end = Command.make(
       : subject !== undefined && clientId !== undefined
         ? { subject, clientId }
         : yield* new NotDone({ message: "say which: an id, or --person and --client" })
-    const ended = yield* (yield* TokenStore).disconnect(what, { actorId: undefined, address: undefined })
+    const operator = { actorId: undefined, address: undefined }
+    const ended = yield* (yield* TokenStore).disconnect(what, operator, (yield* ConsentStore).forget)
     if (ended.length === 0) return yield* new NotDone({ message: "there is no such connection that lives" })
-    const consents = yield* ConsentStore
-    yield* Effect.forEach(ended, ({ subject, clientId }) => consents.forget(subject, clientId), { discard: true })
     yield* printDone(
       json,
       { ended: ended.map(({ sessionId }) => sessionId) },
@@ -88,17 +90,15 @@ export const events = Command.make(
   {
     person,
     event: Flag.String("event").pipe(Flag.withDescription("a kind, such as signed_in"), Flag.optional),
-    limit,
-    before,
+    limit: limit(100),
+    before: before((text) => /^\d{1,18}$/.test(text)),
     json
   },
   Effect.fn("events")(function* ({ person, event, limit, before, json }) {
-    const place = Option.getOrUndefined(before)
-    if (place !== undefined && !/^\d{1,18}$/.test(place)) return yield* new NotDone({ message: "--before takes an id" })
     const found = yield* (yield* People).events({
       personId: yield* subjectOf(person),
       event: Option.getOrUndefined(event),
-      before: place,
+      before: Option.getOrUndefined(before),
       limit
     })
     const rows = found.map((one) => ({

@@ -9,7 +9,7 @@ import * as ClientSecret from "../../../oauth/clients/secret.ts"
 import { rotateSigningKeys } from "../../../oauth/openid/SigningKeys.ts"
 import { ServerKeys } from "../../../oauth/tokens/ServerKeys.ts"
 import { People } from "../../../people/People.ts"
-import { json, NotDone, printDone, printRows } from "./print.ts"
+import { json, limit, NotDone, printDone, printRows } from "./print.ts"
 
 const id = Argument.String("client_id")
 
@@ -19,7 +19,7 @@ const record = Effect.fnUntraced(function* (clientId: string, what: string) {
 
 const list = Command.make(
   "list",
-  { limit: Flag.Int("limit").pipe(Flag.withDescription("at most so many"), Flag.withDefault(200)), json },
+  { limit: limit(200), json },
   Effect.fn("clients list")(function* ({ limit, json }) {
     const clients = yield* (yield* ClientRegistry).list(limit)
     const rows = clients.map((client) => ({

@@ -11,6 +11,17 @@ export const json = Flag.Boolean("json").pipe(
   Flag.withDefault(false)
 )
 
+/** How many rows are printed. */
+export const limit = (usual: number) =>
+  Flag.Int("limit").pipe(
+    Flag.withDescription("at most so many"),
+    Flag.filter(
+      (most) => most >= 1 && most <= 10_000,
+      () => "a number from 1 to 10000"
+    ),
+    Flag.withDefault(usual)
+  )
+
 type Cell = string | number | Date | object | undefined
 
 const textOf = (cell: Cell): string => {
