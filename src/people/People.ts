@@ -5,6 +5,7 @@ import { SqlClient } from "effect/sql"
 import { operation, type Refusal, type StoreUnavailable } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
+import { EVERYTHING, Revocations } from "../oauth/tokens/Revocations.ts"
 import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, hold, makePeople, type NewPerson } from "./people.sql.ts"
@@ -103,6 +104,10 @@ export class People extends Context.Service<
       const links = makeLinks(sql)
       const events = makeEvents(sql)
       const sweep = makePeopleSweep(sql)
+      const { tell } = yield* Revocations
+      // The other instances hear it from the database; this one need not wait for that.
+      const shutsOut = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.tap(effect, () => Effect.sync(() => tell(EVERYTHING)))
 
       let isSetUp = false
       const notice = (found: boolean) =>
@@ -173,12 +178,12 @@ export class People extends Context.Service<
         credentialsOf: (email) => operation(people.credentialsOf(email)),
         list: operation(people.list),
         rename: (id, name) => Effect.asVoid(operation(people.rename(id, name))),
-        setPassword: (...given) => operation(people.setPassword(...given)),
+        setPassword: (...given) => shutsOut(operation(people.setPassword(...given))),
         rehash: (...given) => Effect.asVoid(operation(people.rehash(...given))),
         setRole: (...given) => Effect.flatMap(operation(people.setRole(...given)), noOwnerLeft),
-        disable: (...given) => Effect.flatMap(operation(people.disable(...given)), noOwnerLeft),
+        disable: (...given) => shutsOut(Effect.flatMap(operation(people.disable(...given)), noOwnerLeft)),
         enable: (...given) => operation(people.enable(...given)),
-        signOutEverywhere: (...given) => operation(people.signOut(...given)),
+        signOutEverywhere: (...given) => shutsOut(operation(people.signOut(...given))),
         vouch: (id) => operation(people.vouch(id)),
         setupLink: operation(links.setup()),
         invite: (...given) =>
@@ -192,9 +197,9 @@ export class People extends Context.Service<
           Effect.flatMap(operation(links.look(...given)), (link) =>
             link === undefined ? Effect.fail(new LinkSpent()) : Effect.succeed(link)
           ),
-        enrol: (...given) => operation(atOnce(enrol(...given))),
+        enrol: (...given) => shutsOut(operation(atOnce(enrol(...given)))),
         signUp: (...given) => operation(atOnce(signUp(...given))),
-        renew: (...given) => operation(atOnce(renew(...given))),
+        renew: (...given) => shutsOut(operation(atOnce(renew(...given)))),
         sweep: (batch) => operation(sweep(batch)),
         record: (event) => Effect.asVoid(operation(recordEvent(sql, event))),
         events: (filter) => operation(events.list(filter))

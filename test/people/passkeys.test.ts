@@ -3,6 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { Revocations } from "../../src/oauth/tokens/Revocations.ts"
 import { People } from "../../src/people/People.ts"
 import { Passkeys } from "../../src/people/passkeys/Passkeys.ts"
 import { makeAuthenticator } from "../support/authenticator.ts"
@@ -41,6 +42,7 @@ const refused = (used: ReturnType<Passkeys["Service"]["used"]>) =>
   Effect.map(Effect.flip(used), (error) => assert.strictEqual(error._tag, "PasskeyRefused"))
 
 const Stores = Layer.mergeAll(Passkeys.layer, People.layer).pipe(
+  Layer.provide(Revocations.layer),
   Layer.provideMerge(TestDatabase.pglite),
   Layer.provideMerge(ServerConfig.layerOf({ BASE_URL: "http://localhost:3000" }))
 )
