@@ -190,9 +190,9 @@ const recover = Effect.gen(function* () {
   const recovery = yield* RecoveryStore
   const person = (yield* people.credentialsOf(email))?.person
   const nobody = "00000000-0000-4000-8000-000000000000"
-  const isRight = yield* recovery.spend(person?.id ?? nobody, Redacted.make(sent.get("code") ?? ""), address)
-  const link =
-    person && isRight ? yield* people.resetLink(person.id, { id: person.id, address }, "recovery code") : undefined
+  const id = person?.id ?? nobody
+  const newLink = people.resetLink(id, { id, address }, "recovery code")
+  const link = yield* recovery.spend(id, Redacted.make(sent.get("code") ?? ""), address, newLink)
   if (person === undefined || link === undefined) {
     return yield* askForCode({ values: { email }, problem: "This e-mail address and this code do not fit together." })
   }

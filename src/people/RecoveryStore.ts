@@ -38,12 +38,13 @@ export class RecoveryStore extends Context.Service<
       actor: Actor
     ) => Effect.Effect<ReadonlyArray<Redacted.Redacted>, StoreUnavailable>
     readonly left: (personId: string) => Effect.Effect<number, StoreUnavailable>
-    /** Uses one up, if it is this person's. */
-    readonly spend: (
+    /** Uses one up for what it `opens`, in one transaction; nothing happens if it is not this person's. */
+    readonly spend: <A>(
       personId: string,
       typed: Redacted.Redacted,
-      address: string
-    ) => Effect.Effect<boolean, StoreUnavailable>
+      address: string,
+      opens: Effect.Effect<A, StoreUnavailable>
+    ) => Effect.Effect<A | undefined, StoreUnavailable>
   }
 >()("gatehouse/people/RecoveryStore") {
   static readonly layer = Layer.effect(
@@ -65,18 +66,20 @@ export class RecoveryStore extends Context.Service<
         return codes.map((code) => Redacted.make(format(code)))
       }, sql.withTransaction)
 
-      const spend = Effect.fn("RecoveryStore.spend")(function* (
+      const spend = Effect.fn("RecoveryStore.spend")(function* <A>(
         personId: string,
         typed: Redacted.Redacted,
-        address: string
+        address: string,
+        opens: Effect.Effect<A, StoreUnavailable>
       ) {
         const code = parse(Redacted.value(typed))
-        if (code === undefined) return false
+        if (code === undefined) return undefined
+        if (!(yield* hold(sql, personId))) return undefined
         const spent = yield* sql`
           delete from mcp.recovery_codes where code_hash = ${hashOf(code)} and person_id = ${personId} returning 1`
-        if (spent.length === 0) return false
+        if (spent.length === 0) return undefined
         yield* recordEvent(sql, { event: "recovery_code_used", personId, actorId: personId, address })
-        return true
+        return yield* opens
       }, sql.withTransaction)
 
       return RecoveryStore.of({
@@ -88,7 +91,7 @@ export class RecoveryStore extends Context.Service<
             ),
             (row) => row?.count ?? 0
           ),
-        spend: (personId, typed, address) => operation(spend(personId, typed, address))
+        spend: (...given) => operation(spend(...given))
       })
     })
   )

@@ -3,6 +3,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { Stores } from "../../src/app/app.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { StoreUnavailable } from "../../src/database/query.ts"
 import { format, parse, RecoveryStore } from "../../src/people/RecoveryStore.ts"
 import { somebody } from "../support/people.ts"
 import { TestDatabase } from "../support/postgres.ts"
@@ -35,8 +36,23 @@ const Services = Stores.pipe(
 layer(Services, { excludeTestServices: true, timeout: "60 seconds" })("recovery codes", (it) => {
   const renew = (id: string) => Effect.flatMap(RecoveryStore, (store) => store.renew(id, NOBODY))
   const spend = (id: string, code: Redacted.Redacted | undefined) =>
-    Effect.flatMap(RecoveryStore, (store) => store.spend(id, code ?? Redacted.make(""), ADDRESS))
+    Effect.flatMap(RecoveryStore, (store) =>
+      store.spend(id, code ?? Redacted.make(""), ADDRESS, Effect.succeed("opened"))
+    ).pipe(Effect.map((opened) => opened === "opened"))
   const left = (id: string) => Effect.flatMap(RecoveryStore, (store) => store.left(id))
+
+  it.effect("a code is not used up when what it opens fails", () =>
+    Effect.gen(function* () {
+      const ada = yield* somebody("Ada of the outage")
+      const [code = Redacted.make("")] = yield* renew(ada.id)
+      const store = yield* RecoveryStore
+      const outage = new StoreUnavailable({ cause: "the database went away" })
+      const error = yield* Effect.flip(store.spend(ada.id, code, ADDRESS, Effect.fail(outage)))
+      assert.strictEqual(error._tag, "StoreUnavailable")
+      assert.strictEqual(yield* left(ada.id), 10)
+      assert.isTrue(yield* spend(ada.id, code))
+    })
+  )
 
   it.effect("ASVS 6.5.1 6.5.2 6.5.4 are ten, each good once, for its person alone; 125 bits, kept as hashes", () =>
     Effect.gen(function* () {
