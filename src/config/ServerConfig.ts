@@ -17,6 +17,7 @@ import {
   type Environment,
   isLocalUrl,
   LOOPBACK,
+  secretsOf,
   split
 } from "./environment.ts"
 import { open, type ProviderConfig, providersOf } from "./providers.ts"
@@ -124,6 +125,12 @@ export interface ServerConfigShape {
       }
     | undefined
   readonly log: { readonly level: Environment["LOG_LEVEL"]; readonly format: "pretty" | "json" | undefined }
+  /** Which of the tools that come along are offered; all unless said. */
+  readonly builtInTools: ReadonlyArray<string> | undefined
+  /** Where tools of one's own are: relative to the working directory. It need not be there unless it was said. */
+  readonly toolsDir: { readonly path: string; readonly isSaid: boolean }
+  /** The variables that are none of the server's own: what tools may read. */
+  readonly secrets: Readonly<Record<string, Redacted.Redacted>>
   readonly weather: { readonly geocodingUrl: string; readonly forecastUrl: string }
   readonly search: SearchConfig
 }
@@ -167,10 +174,10 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   }
   const problems = [...contradictions(decoded.success), ...ofProviders]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
-  return resolve(decoded.success, providers)
+  return { ...resolve(decoded.success, providers), secrets: secretsOf(present) }
 })
 
-const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): ServerConfigShape => {
+const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Omit<ServerConfigShape, "secrets"> => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const issuer = baseUrl.origin
@@ -223,6 +230,8 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Se
         }
       : undefined,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
+    toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
     weather: { geocodingUrl: env.WEATHER_GEOCODING_URL, forecastUrl: env.WEATHER_FORECAST_URL },
     search: searchOf(env)
   }

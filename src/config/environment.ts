@@ -1,6 +1,6 @@
 /** The environment's variables: text in, values out, and what may not stand together. */
 
-import { Effect, Result, Schema, SchemaTransformation } from "effect"
+import { Effect, Redacted, Result, Schema, SchemaTransformation } from "effect"
 import { IpNetwork } from "effect/net"
 
 const DAY = 86_400
@@ -122,6 +122,11 @@ export const Environment = Schema.Struct({
   DATABASE_POOL_SIZE: integer(1, 500, 10),
   DATA_DIR: withDefault(Schema.String, ".data"),
 
+  BUILT_IN_TOOLS: Schema.optionalKey(
+    listOf((name) => /^[a-z_]+$/.test(name), "must list tools, separated by commas; or none")
+  ),
+  TOOLS_DIR: Schema.optionalKey(Schema.String),
+
   CORS_ORIGINS: Schema.optionalKey(origins),
   MCP_ALLOWED_ORIGINS: Schema.optionalKey(origins),
   MCP_ALLOWED_HOSTS: Schema.optionalKey(hosts),
@@ -191,6 +196,16 @@ export const Environment = Schema.Struct({
   SEARXNG_URL: Schema.optionalKey(httpUrl)
 })
 export type Environment = typeof Environment.Type
+
+/** What is none of ours: the variables of tools and of whatever else runs here. */
+export const secretsOf = (variables: Readonly<Record<string, string | undefined>>) =>
+  Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      value === undefined || name in Environment.fields || name.startsWith("OIDC_")
+        ? []
+        : [[name, Redacted.make(value)]]
+    )
+  )
 
 /** All problems at once. */
 export const decode = Schema.decodeUnknownResult(Environment, { errors: "all" })

@@ -4,8 +4,11 @@ import type { Tool as Listing, ServerCapabilities } from "@modelcontextprotocol/
 import { Effect } from "effect"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
+import { Content, type Part } from "../toolsets/content.ts"
+import { Question } from "../toolsets/elicit.ts"
+import { ToolFailure } from "../toolsets/failure.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
-import type { Caller, Tool } from "../toolsets/tool.ts"
+import type { Caller, Carrier, Tool } from "../toolsets/tool.ts"
 
 export const SERVER = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
 
@@ -30,9 +33,9 @@ const listingOf = (tool: Tool): Listing & { readonly securitySchemes: unknown } 
     title: tool.title,
     description: tool.description,
     annotations: tool.annotations,
-    // Made by Effect from a struct, so both are object schemas.
+    // Held to be object schemas when they were declared.
     inputSchema: tool.inputSchema as Listing["inputSchema"],
-    outputSchema: tool.outputSchema as NonNullable<Listing["outputSchema"]>,
+    ...(tool.outputSchema && { outputSchema: tool.outputSchema as NonNullable<Listing["outputSchema"]> }),
     securitySchemes,
     _meta: { securitySchemes, ...(tool.app && { ui: { resourceUri: tool.app.uri } }) }
   }
@@ -51,7 +54,7 @@ const failed = (message: string) => ({
  * the whole message, so it becomes the replacement character. Escapes are read two characters at a time: `\\ud800` is a
  * backslash and letters. The plain case is a look for what is not there.
  */
-const wellFormed = (structuredContent: Record<string, unknown>) => {
+const wellFormed = (structuredContent: Readonly<Record<string, unknown>>) => {
   const text = JSON.stringify(structuredContent)
   if (!text.includes("\\ud")) return { structuredContent, text }
   const mended = text.replace(/\\(?:ud[89a-f][0-9a-f]{2}|.)/g, (read) => (read.length > 2 ? "\ufffd" : read))
@@ -62,25 +65,47 @@ const wellFormed = (structuredContent: Record<string, unknown>) => {
 
 export interface CallResult {
   readonly [member: string]: unknown
-  readonly content: Array<{ readonly type: "text"; readonly text: string }>
-  readonly structuredContent?: Record<string, unknown>
+  readonly content?: ReadonlyArray<Part>
+  readonly structuredContent?: Readonly<Record<string, unknown>>
   readonly isError?: boolean
 }
 
-/** A call's result on the wire. A tool's own failure is for the model to read, a defect is for the log alone. */
-export const call = (tool: Tool, args: unknown, caller: Caller): Effect.Effect<CallResult> =>
-  Effect.suspend(() => tool.call(args, caller)).pipe(
-    Effect.map((result) => {
-      const { structuredContent, text } = wellFormed(result)
-      return { structuredContent, content: [{ type: "text" as const, text }] }
-    }),
+/** An answer of a tool on the wire: values stand there as text, too, for clients that read nothing else. */
+const resultOf = (answer: Readonly<Record<string, unknown>> | Content): CallResult => {
+  if (answer instanceof Content) {
+    if (answer.data === undefined) return { content: answer.parts }
+    const { structuredContent, text } = wellFormed(answer.data)
+    const hasText = answer.parts.some(({ type }) => type === "text")
+    return { structuredContent, content: hasText ? answer.parts : [...answer.parts, { type: "text", text }] }
+  }
+  const { structuredContent, text } = wellFormed(answer)
+  return { structuredContent, content: [{ type: "text", text }] }
+}
+
+const FAILED = failed("The tool failed. Try again later.")
+
+/**
+ * A call's result on the wire. A tool's own failure is for the model to read, also where it was thrown; a defect is for the
+ * log alone. `ask` makes the result of one that has to ask the person first.
+ */
+export const call = (
+  tool: Tool,
+  args: unknown,
+  caller: Caller,
+  carrier: Carrier,
+  ask: (question: Question) => Effect.Effect<CallResult>
+): Effect.Effect<CallResult> =>
+  Effect.suspend(() => tool.call(args, caller, carrier)).pipe(
+    Effect.flatMapEager((answer) => (answer instanceof Question ? ask(answer) : Effect.succeed(resultOf(answer)))),
     Effect.catch((failure) => Effect.succeed(failed(failure.message))),
-    Effect.catchDefect((defect) =>
-      Effect.as(
+    Effect.catchDefect((defect) => {
+      if (defect instanceof Question) return ask(defect)
+      if (defect instanceof ToolFailure) return Effect.succeed(failed(defect.message))
+      return Effect.as(
         Effect.annotateLogs(Effect.logError("a tool ended in a defect", defect), { tool: tool.name }),
-        failed("The tool failed. Try again later.")
+        FAILED
       )
-    )
+    })
   )
 
 /** The result of a call that needs more than was granted, for clients that read it there (OpenAI Apps SDK, "Auth"). */

@@ -9,10 +9,11 @@
 import { Effect } from "effect"
 import { type Headers, HttpServerResponse } from "effect/http"
 import type { Offering } from "../toolsets/Toolset.ts"
-import type { Caller } from "../toolsets/tool.ts"
+import type { Caller, Carrier } from "../toolsets/tool.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asJson } from "./framing.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
+import type { Questions } from "./questions.ts"
 
 const MODERN = "2026-07-28"
 /** The newest first: it is what a client gets that asks for one that nobody knows. */
@@ -70,8 +71,16 @@ export interface Passed {
 
 type Id = string | number
 
+/** What a plain request carries: no progress, and nothing answered yet. */
+const SILENT: Carrier = {}
+const ASKING: Carrier = { answers: {} }
+const carrierOf = (meta: unknown): Carrier => {
+  const capabilities = isObject(meta) ? meta[CLIENT_CAPABILITIES] : undefined
+  return isObject(capabilities) && capabilities.elicitation !== undefined ? ASKING : SILENT
+}
+
 /** The fast lane over what is offered. It answers a plain request, and nothing when that is one for the SDK. */
-export const makeFastLane = (offering: Offering) => {
+export const makeFastLane = (offering: Offering, questions: Questions) => {
   const tools = new Map<unknown, Offering["tools"][number]>(offering.tools.map((tool) => [tool.name, tool]))
   const { instructions } = offering
   const capabilities = capabilitiesOf(offering)
@@ -104,17 +113,22 @@ export const makeFastLane = (offering: Offering) => {
 
   /** A call's result as the 2026 era wants it. */
   const inModernWords = (result: CallResult) =>
-    // A challenge brings a `_meta` of its own, so there the members have to be merged and not put side by side.
-    result._meta === undefined
+    // A challenge brings a `_meta` of its own, and a question a type, so there the members have to be merged.
+    result._meta === undefined && result.resultType === undefined
       ? `${JSON.stringify(result).slice(0, -1)},${completeText}`
-      : JSON.stringify({ ...result, ...complete, _meta: { ...complete._meta, ...Object(result._meta) } })
+      : JSON.stringify({ ...complete, ...result, _meta: { ...complete._meta, ...Object(result._meta) } })
 
   /** Calls a tool of ours; nothing when the call is not plain. */
   const called = (id: Id, params: Members, { caller, denied }: Passed, modern: boolean) => {
     const tool = tools.get(params.name)
     const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
     if (tool === undefined || !isPlain) return undefined
-    const result = denied === undefined ? call(tool, params.arguments, caller) : Effect.succeed(denied)
+    const result =
+      denied === undefined
+        ? call(tool, params.arguments, caller, modern ? carrierOf(params._meta) : SILENT, (question) =>
+            questions.ask(question, tool.name, caller, {})
+          )
+        : Effect.succeed(denied)
     return Effect.map(result, (result) => respond(id, modern ? inModernWords(result) : JSON.stringify(result)))
   }
 

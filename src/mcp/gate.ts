@@ -24,6 +24,7 @@ import * as Batch from "./batch.ts"
 import { makeCallerOf } from "./caller.ts"
 import { makeFastLane } from "./fastLane.ts"
 import { envelopeOf, forgiven, INVALID_REQUEST, type Members, PARSE_ERROR, rpcError } from "./message.ts"
+import { makeQuestions } from "./questions.ts"
 import { makeSdkLane } from "./sdkLane.ts"
 import { makeWhileTokenLives } from "./streams.ts"
 
@@ -65,8 +66,11 @@ export const McpRoute = HttpRouter.use(
     const { current: catalogue } = yield* ScopeCatalogue
     const authenticate = yield* Bearer.makeAuthenticate()
     const needed = derived(current, needsByTool)
-    const fastLane = config.fastLane ? derived(current, makeFastLane) : () => () => undefined
-    const sdkLane = yield* makeSdkLane()
+    const questions = yield* makeQuestions()
+    const fastLane = config.fastLane
+      ? derived(current, (offering) => makeFastLane(offering, questions))
+      : () => () => undefined
+    const sdkLane = yield* makeSdkLane(questions)
     const callerOf = yield* makeCallerOf()
     const elsewhere = refused(
       421,

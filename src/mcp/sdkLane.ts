@@ -3,20 +3,30 @@
  * between (MCP 2026-07-28, and the 2025 revisions).
  */
 
-import { type AuthInfo, createMcpHandler, McpServer } from "@modelcontextprotocol/server"
+import {
+  type AuthInfo,
+  type CallToolResult,
+  createMcpHandler,
+  McpServer,
+  type ServerContext
+} from "@modelcontextprotocol/server"
 import { Cause, Effect, Exit, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
+import type { Question } from "../toolsets/elicit.ts"
+import type { JsonSchema } from "../toolsets/jsonSchema.ts"
 import { onePage } from "../toolsets/onePage.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
-import type { Caller } from "../toolsets/tool.ts"
+import type { Caller, Carrier } from "../toolsets/tool.ts"
 import type { Accepted } from "../web/accept.ts"
 import { derived } from "../web/derived.ts"
 import { serverError } from "../web/respond.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asEvents, asJson, lastOf } from "./framing.ts"
+import { envelopeOf, isObject, type Members } from "./message.ts"
 import { speakPlainly } from "./plainWords.ts"
+import type { Questions } from "./questions.ts"
 
 const CACHE_HINTS = {
   "server/discover": LISTS,
@@ -29,12 +39,12 @@ const CACHE_HINTS = {
 const ACCEPT = "application/json, text/event-stream"
 
 /** The tool checks its own arguments, so that both are told in the same words: the SDK only needs the JSON Schema. */
-const advertise = (schema: Record<string, unknown>) => ({
+const advertise = (schema: JsonSchema) => ({
   "~standard": {
     version: 1 as const,
     vendor: "gatehouse",
     validate: (value: unknown) => ({ value }),
-    jsonSchema: { input: () => schema, output: () => schema }
+    jsonSchema: { input: () => ({ ...schema }), output: () => ({ ...schema }) }
   }
 })
 
@@ -76,12 +86,41 @@ const framed = (response: Response, accepted: Accepted) => {
 interface Extra {
   readonly caller: Caller
   readonly denied: CallResult | undefined
+  /** The person's answers so far, where this request can carry a question. */
+  readonly answers: Members | undefined
+}
+
+const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+
+/** Only the era of 2026 says with each request what its client can do. */
+const canAsk = (meta: Members): boolean => {
+  const capabilities = meta[CLIENT_CAPABILITIES]
+  return isObject(capabilities) && capabilities.elicitation !== undefined
+}
+
+/** Progress for a caller that asked for it, by its token. Nobody waits for a notification, and a caller may be gone. */
+const carrierOf = ({ _meta, notify }: ServerContext["mcpReq"], answers: Members | undefined): Carrier => {
+  const progressToken = _meta?.progressToken
+  return {
+    ...(answers && { answers }),
+    ...(progressToken !== undefined && {
+      progress: (done, total, text) => {
+        const params = {
+          progressToken,
+          progress: done,
+          ...(total !== undefined && { total }),
+          ...(text && { message: text })
+        }
+        notify({ method: "notifications/progress", params }).catch(() => undefined)
+      }
+    })
+  }
 }
 
 const extraOf = (authInfo: AuthInfo | undefined) => authInfo?.extra as unknown as Extra
 
 /** Makes the lane; the SDK's handler is closed with the scope. */
-export const makeSdkLane = Effect.fnUntraced(function* () {
+export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
   const config = yield* ServerConfig
   const toolset = yield* Toolset
   const runExit = Effect.runPromiseExitWith(yield* Effect.context())
@@ -89,7 +128,11 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
   /** Puts all that is offered on the server of a request. */
   const registering = (offering: Offering) => {
     const tools = offering.tools.map((tool) => {
-      const schemas = { inputSchema: advertise(tool.inputSchema), outputSchema: advertise(tool.outputSchema) }
+      const { inputSchema, outputSchema } = tool
+      const schemas = {
+        inputSchema: advertise(inputSchema),
+        ...(outputSchema && { outputSchema: advertise(outputSchema) })
+      }
       return { tool, schemas }
     })
     const options = {
@@ -104,11 +147,14 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       for (const { tool, schemas } of tools) {
         server.registerTool(tool.name, schemas, (args: unknown, { mcpReq, http }) => {
           // Put there below, and by nobody else.
-          const { caller, denied } = extraOf(http?.authInfo)
-          const result = denied === undefined ? call(tool, args, caller) : Effect.succeed(denied)
+          const { caller, denied, answers } = extraOf(http?.authInfo)
+          const ask = (question: Question) => questions.ask(question, tool.name, caller, answers ?? {})
+          const result =
+            denied === undefined ? call(tool, args, caller, carrierOf(mcpReq, answers), ask) : Effect.succeed(denied)
           // Only an interruption is left as a failure: the caller hung up and waits for nothing.
           return runExit(result, { signal: mcpReq.signal }).then((exit) =>
-            Exit.isSuccess(exit) ? exit.value : Promise.reject(Cause.squash(exit.cause))
+            // What a tool says, or a question: the SDK's own types are for what may be written to.
+            Exit.isSuccess(exit) ? (exit.value as CallToolResult) : Promise.reject(Cause.squash(exit.cause))
           )
         })
       }
@@ -128,9 +174,11 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
     principal: Principal,
     message: unknown,
     accepted: Accepted,
-    extra: Extra
+    { caller, denied }: Pick<Extra, "caller" | "denied">
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Scope.Scope> {
     const request = yield* HttpServerRequest.HttpServerRequest
+    const { params, meta } = envelopeOf(message)
+    const answers = canAsk(meta) ? yield* questions.answersOf(params, caller) : undefined
     // Closed with the request, whichever way it ends: a caller who hangs up interrupts the tool.
     const controller = yield* Effect.acquireRelease(
       Effect.sync(() => new AbortController()),
@@ -142,7 +190,7 @@ export const makeSdkLane = Effect.fnUntraced(function* () {
       scopes: [...principal.scopes],
       expiresAt: Math.floor(+principal.expiresAt / 1000),
       resource: new URL(principal.resource),
-      extra: { ...extra }
+      extra: { caller, denied, answers }
     }
     const web = toWeb(request, config.resource, controller.signal)
     const answer = yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message }))

@@ -9,6 +9,8 @@ export interface SubjectClaims {
   readonly email: string | undefined
   /** That somebody who knows has vouched for the address. */
   readonly emailVerified: boolean
+  /** What they may do here; the demo person has no role. */
+  readonly roles: ReadonlyArray<string>
 }
 
 export class Subjects extends Context.Service<

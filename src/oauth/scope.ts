@@ -8,26 +8,26 @@ export interface Scope {
   /** RFC 6749 §3.3: its token on the wire. */
   readonly name: string
   /** The sentence that the consent page shows for it. */
-  readonly consent: string
+  readonly sentence: string
 }
 
 /** Needed to call any tool on `/mcp`. */
 export const TOOLS_CALL: Scope = {
   name: "mcp.tools.call",
-  consent: "Use this server's tools on your behalf and read their results."
+  sentence: "Use this server's tools on your behalf and read their results."
 }
 /** OpenID Connect Core §11; here it only says aloud what the refresh token of a registered client does. */
 export const OFFLINE_ACCESS: Scope = {
   name: "offline_access",
-  consent: "Stay connected when you are away, until you disconnect it."
+  sentence: "Stay connected when you are away, until you disconnect it."
 }
 
 /** OpenID Connect Core §3.1.2.1. */
-export const OPENID: Scope = { name: "openid", consent: "Know that it is you, by a number that stays the same." }
+export const OPENID: Scope = { name: "openid", sentence: "Know that it is you, by a number that stays the same." }
 /** OpenID Connect Core §5.4. */
-export const PROFILE: Scope = { name: "profile", consent: "Know your name." }
+export const PROFILE: Scope = { name: "profile", sentence: "Know your name." }
 /** OpenID Connect Core §5.4. */
-export const EMAIL: Scope = { name: "email", consent: "Know your e-mail address." }
+export const EMAIL: Scope = { name: "email", sentence: "Know your e-mail address." }
 const OF_PEOPLE = [OPENID, PROFILE, EMAIL]
 
 /** What no tool needs: whoever wants it asks for it by name. */

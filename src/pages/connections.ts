@@ -84,7 +84,7 @@ const card = (connections: ReadonlyArray<Connection>, catalogue: Catalogue, csrf
             ...(from === undefined ? [] : ([["From", from]] as const))
           ])}<p>It may:</p>
 <ul>
-${scopes.map((scope) => html`<li>${catalogue.get(scope)?.consent ?? scope}</li>\n`)}</ul>
+${scopes.map((scope) => html`<li>${catalogue.get(scope)?.sentence ?? scope}</li>\n`)}</ul>
 ${confirmation({
   summary: "Disconnect",
   explanation: `${nameOf(newest)} loses access with its next request. You can connect it again at any time.`,

@@ -34,7 +34,7 @@ export const consentPage = (
 ) => {
   const { client, redirectUri, scopes } = request
   const name = cleanName(client.name) || "An app without a name"
-  const sentenceOf = (scope: string) => catalogue.get(scope)?.consent ?? scope
+  const sentenceOf = (scope: string) => catalogue.get(scope)?.sentence ?? scope
   const needed = scopes.filter((scope) => !isOptional(scope))
   const optional = scopes.filter(isOptional)
   const staysConnected = client.grantTypes.includes("refresh_token") && !scopes.includes(OFFLINE_ACCESS.name)
@@ -66,7 +66,7 @@ ${definitions([
       : [
           html`<p>${name} asks for permission to:</p>
 <ul>
-${[...needed.map(sentenceOf), ...(staysConnected ? [OFFLINE_ACCESS.consent] : [])].map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
+${[...needed.map(sentenceOf), ...(staysConnected ? [OFFLINE_ACCESS.sentence] : [])].map((sentence) => html`<li>${sentence}</li>\n`)}</ul>
 `
         ]),
     ...(optional.length === 0

@@ -5,7 +5,7 @@ import { Subjects } from "../oauth/Subjects.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { People } from "./People.ts"
 
-const NOTHING_KNOWN = { name: undefined, email: undefined, emailVerified: false }
+const NOTHING_KNOWN = { name: undefined, email: undefined, emailVerified: false, roles: [] }
 
 export const PeopleSubjects = Layer.effect(
   Subjects,
@@ -15,8 +15,8 @@ export const PeopleSubjects = Layer.effect(
         if (subject === DEMO_SUBJECT) return (yield* people.isSetUp) ? undefined : NOTHING_KNOWN
         const person = yield* people.find(subject)
         if (person === undefined || person.isDisabled) return undefined
-        const { name, email, emailVerifiedBy } = person
-        return { name, email, emailVerified: emailVerifiedBy !== undefined }
+        const { name, email, emailVerifiedBy, role } = person
+        return { name, email, emailVerified: emailVerifiedBy !== undefined, roles: [role] }
       })
     })
   )

@@ -1,22 +1,32 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { call } from "../../src/mcp/answers.ts"
-import * as Tool from "../../src/toolsets/tool.ts"
-import { NOBODY } from "../support/toolset.ts"
+import { type CallResult, call } from "../../src/mcp/answers.ts"
+import { tool } from "../../src/toolsets/declare.ts"
+import { ToolFailure } from "../../src/toolsets/failure.ts"
+import type { Tool } from "../../src/toolsets/tool.ts"
+import { NOBODY, placed } from "../support/toolset.ts"
 
 /** A tool that answers with these words, or fails with them. */
 const saying = (words: Record<string, string>, failure?: string) =>
-  Tool.make({
-    name: "say",
-    title: "Say",
-    description: "Says it.",
-    scope: { name: "say", consent: "Say." },
-    annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-    input: Schema.Struct({}),
-    output: Schema.Record(Schema.String, Schema.String),
-    handler: () =>
-      failure === undefined ? Effect.succeed(words) : Effect.fail(new Tool.ToolFailure({ message: failure }))
-  })
+  placed(
+    tool({
+      name: "say",
+      title: "Say",
+      description: "Says it.",
+      scope: { name: "say", sentence: "Say." },
+      hints: { readOnly: true, idempotent: true, openWorld: false },
+      input: Schema.Struct({}),
+      output: Schema.Record(Schema.String, Schema.String),
+      run: () => (failure === undefined ? Effect.succeed(words) : Effect.fail(new ToolFailure(failure)))
+    })
+  )
+
+const never = () => Effect.die("nothing was asked")
+const said = (tool: Tool) => call(tool, {}, NOBODY, {}, never)
+const textOf = ({ content }: CallResult) => {
+  const [part] = content ?? []
+  return part?.type === "text" ? part.text : ""
+}
 
 describe("a tool's result on the wire", () => {
   for (const [words, told] of [
@@ -30,13 +40,13 @@ describe("a tool's result on the wire", () => {
   ] as const) {
     it.effect(`F9 is well-formed: ${JSON.stringify(words)}`, () =>
       Effect.gen(function* () {
-        const result = yield* call(saying({ text: words, [words]: "" }), {}, NOBODY)
+        const result = yield* said(saying({ text: words, [words]: "" }))
         assert.deepStrictEqual(result.structuredContent, { text: told, [told]: "" })
-        assert.deepStrictEqual(JSON.parse(result.content[0]?.text ?? ""), result.structuredContent)
+        assert.deepStrictEqual(JSON.parse(textOf(result)), result.structuredContent)
         const sent = JSON.stringify(result)
         assert.isTrue(JSON.stringify(JSON.parse(sent), (_, value) => value.toWellFormed?.() ?? value) === sent)
-        const failure = yield* call(saying({}, words), {}, NOBODY)
-        assert.strictEqual(failure.content[0]?.text, words.toWellFormed())
+        const failure = yield* said(saying({}, words))
+        assert.strictEqual(textOf(failure), words.toWellFormed())
       })
     )
   }

@@ -2,22 +2,25 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Schema } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
+import { tool } from "../../src/toolsets/declare.ts"
 import { type Offering, Toolset } from "../../src/toolsets/Toolset.ts"
-import * as Tool from "../../src/toolsets/tool.ts"
 import { testApp } from "../support/app.ts"
 import { call, messageOf, obtainTokens, request, rpc } from "../support/client.ts"
 import { TestDatabase } from "../support/postgres.ts"
+import { placed } from "../support/toolset.ts"
 
-const echo = Tool.make({
-  name: "echo",
-  title: "Echo",
-  description: "Says it again.",
-  scope: { name: "echo.say", consent: "Say things again." },
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  input: Schema.Struct({ words: Schema.String }),
-  output: Schema.Struct({ words: Schema.String }),
-  handler: ({ words }) => Effect.succeed({ words })
-})
+const echo = placed(
+  tool({
+    name: "echo",
+    title: "Echo",
+    description: "Says it again.",
+    scope: { name: "echo.say", sentence: "Say things again." },
+    hints: { readOnly: true, idempotent: true, openWorld: false },
+    input: Schema.Struct({ words: Schema.String }),
+    output: Schema.Struct({ words: Schema.String }),
+    run: ({ words }) => Effect.succeed({ words })
+  })
+)
 
 /** A toolset that the test exchanges while the server runs. */
 const exchanged = () => {

@@ -51,7 +51,7 @@ describe("scopes (RFC 6749 §3.3)", () => {
 
   it.effect("F15 commas between scopes are told in words, and a known scope may hold one", () =>
     Effect.gen(function* () {
-      const odd = new Map([...CATALOGUE, ["a,b", { name: "a,b", consent: "" }]])
+      const odd = new Map([...CATALOGUE, ["a,b", { name: "a,b", sentence: "" }]])
       for (const scope of ["mcp.tools.call,offline_access", "a,b", "mcp.tools.call, offline_access", ","]) {
         for (const read of [Scope.requested, Scope.asked]) {
           const error = yield* Effect.flip(read(CATALOGUE, scope))
@@ -73,7 +73,7 @@ describe("scopes (RFC 6749 §3.3)", () => {
 
   it.effect("F4 the default is all that the tools need, and not to stay", () =>
     Effect.gen(function* () {
-      const catalogue = Scope.catalogueOf([{ name: "mcp.web.read", consent: "Read." }])
+      const catalogue = Scope.catalogueOf([{ name: "mcp.web.read", sentence: "Read." }])
       assert.deepStrictEqual(Scope.defaultScopes(catalogue), ["mcp.tools.call", "mcp.web.read"])
       assert.deepStrictEqual(yield* Scope.requested(catalogue, undefined), ["mcp.tools.call", "mcp.web.read"])
     })

@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { App } from "../../src/app/app.ts"
 import { Logging } from "../../src/app/logging.ts"
-import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { type ConfigInvalid, ServerConfig } from "../../src/config/ServerConfig.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
@@ -38,7 +38,7 @@ export const testApp = <E>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
   variables: Readonly<Record<string, string>> = {},
   web: Layer.Layer<PublicWeb> = PublicWeb.layer,
-  toolset: Layer.Layer<Toolset, never, ServerConfig | PublicWeb> = BuiltinToolset
+  toolset: Layer.Layer<Toolset, ConfigInvalid, ServerConfig | PublicWeb> = BuiltinToolset
 ): Layer.Layer<
   | TestApp
   | SigningKeys

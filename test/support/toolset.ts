@@ -1,11 +1,11 @@
 /** Other toolsets than the one that comes along. */
 
 import { Effect, Layer, Schema } from "effect"
-import { TOOLS_CALL } from "../../src/oauth/scope.ts"
 import { DEMO_SUBJECT } from "../../src/oauth/subject.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
+import { tool } from "../../src/toolsets/declare.ts"
 import { type More, Toolset } from "../../src/toolsets/Toolset.ts"
-import * as Tool from "../../src/toolsets/tool.ts"
+import { bind, type Caller, type Declared } from "../../src/toolsets/tool.ts"
 import { derived } from "../../src/web/derived.ts"
 
 /** Our own tools, and beside them `more` in the place of our cards. */
@@ -18,30 +18,47 @@ export const withMore = (more: More) =>
   ).pipe(Layer.provide(BuiltinToolset))
 
 /** Whoever calls a tool without a server around it. */
-export const NOBODY: Tool.Caller = {
+export const NOBODY: Caller = {
   subject: DEMO_SUBJECT,
   clientId: "nobody",
   scopes: [],
-  person: Effect.succeed({ name: undefined, email: undefined })
+  person: Effect.succeed({ id: DEMO_SUBJECT, name: undefined, email: undefined, roles: [] })
 }
 
+/** A call of a tool, without a server around it, that comes to a value. */
+export const started = <R>(declared: Declared<R>, args: unknown) =>
+  Effect.map(
+    declared.start(args, NOBODY, {}, { secret: () => undefined }),
+    (answer): Readonly<Record<string, unknown>> => ({ ...answer })
+  )
+
+/** A tool that needs nothing, in its place. */
+export const placed = (declared: Declared) => Effect.runSync(bind(declared, { secret: () => undefined }))
+
 /** Says who calls it. */
-const whoCalls = Tool.make({
-  name: "who_calls",
-  title: "Who calls",
-  description: "Says who calls.",
-  scope: TOOLS_CALL,
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  input: Schema.Struct({}),
-  output: Schema.Struct({
-    subject: Schema.String,
-    clientId: Schema.String,
-    scopes: Schema.Array(Schema.String),
-    name: Schema.optionalKey(Schema.UndefinedOr(Schema.String)),
-    email: Schema.optionalKey(Schema.UndefinedOr(Schema.String))
-  }),
-  handler: (_, { person, ...caller }) => Effect.map(person, (person) => ({ ...caller, ...person }))
-})
+const whoCalls = placed(
+  tool({
+    name: "who_calls",
+    title: "Who calls",
+    description: "Says who calls.",
+    hints: { readOnly: true, idempotent: true, openWorld: false },
+    input: Schema.Struct({}),
+    output: Schema.Struct({
+      subject: Schema.String,
+      clientId: Schema.String,
+      scopes: Schema.Array(Schema.String),
+      name: Schema.optionalKey(Schema.UndefinedOr(Schema.String)),
+      email: Schema.optionalKey(Schema.UndefinedOr(Schema.String))
+    }),
+    run: (_, { person: { id, name, email }, client, scopes }) => ({
+      subject: id,
+      clientId: client.id,
+      scopes,
+      name,
+      email
+    })
+  })
+)
 
 /** Our own tools, and one that says who calls it. */
 export const withWhoCalls = Layer.effect(

@@ -5,7 +5,7 @@ import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { layer as Tools } from "../../src/toolsets/builtin/builtin.ts"
 import { getWeather } from "../../src/toolsets/builtin/weather/getWeather.ts"
-import { NOBODY } from "./toolset.ts"
+import { started } from "./toolset.ts"
 import { type Answering, upstream } from "./upstream.ts"
 
 // Cut from a real answer of api.open-meteo.com.
@@ -47,7 +47,7 @@ export const weather = Effect.fn("weather")(function* (geocoding: Answering, for
     WEATHER_FORECAST_URL: `${forecasts.url}/v1/forecast`
   })
   const context = yield* Layer.build(Tools.pipe(Layer.provide(PublicWeb.layer), Layer.provide(config)))
-  const call = (args: unknown) => Effect.provide(getWeather.call(args, NOBODY), context)
+  const call = (args: unknown) => Effect.provide(started(getWeather, args), context)
   return {
     call,
     refusal: (args: unknown) => Effect.map(Effect.flip(call(args)), ({ message }) => message),

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import * as Tool from "../../src/toolsets/tool.ts"
-import { NOBODY } from "../support/toolset.ts"
+import { tool } from "../../src/toolsets/declare.ts"
+import { NOBODY, placed } from "../support/toolset.ts"
 
 const Input = Schema.Struct({
   location: Schema.String,
@@ -15,19 +15,21 @@ const Input = Schema.Struct({
   near: Schema.optionalKey(Schema.Struct({ id: Schema.String, km: Schema.optionalKey(Schema.Finite) }))
 })
 
-const tool = Tool.make({
-  name: "mirror",
-  title: "Mirror",
-  description: "Says what it was given.",
-  scope: { name: "mirror.look", consent: "Look." },
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  input: Input,
-  output: Schema.Struct({ given: Schema.Unknown }),
-  handler: (given) => Effect.succeed({ given })
-})
+const mirror = placed(
+  tool({
+    name: "mirror",
+    title: "Mirror",
+    description: "Says what it was given.",
+    scope: { name: "mirror.look", sentence: "Look." },
+    hints: { readOnly: true, idempotent: true, openWorld: false },
+    input: Input,
+    output: Schema.Struct({ given: Schema.Unknown }),
+    run: (given) => Effect.succeed({ given })
+  })
+)
 
-const given = (args: unknown) => Effect.map(tool.call(args, NOBODY), (answer) => answer.given)
-const refused = (args: unknown) => Effect.map(Effect.flip(tool.call(args, NOBODY)), ({ message }) => message)
+const given = (args: unknown) => Effect.map(mirror.call(args, NOBODY, {}), (answer) => Reflect.get(answer, "given"))
+const refused = (args: unknown) => Effect.map(Effect.flip(mirror.call(args, NOBODY, {})), ({ message }) => message)
 
 /** `more` beside what is required, and what of it the handler is given. */
 const takes = (more: object, taken: object) =>
@@ -143,8 +145,8 @@ describe("arguments", () => {
   )
 
   it("F10 the published schema stays strict", () => {
-    assert.strictEqual(tool.inputSchema.additionalProperties, false)
-    assert.deepEqual(tool.inputSchema.required, ["location"])
-    assert.deepInclude(tool.inputSchema.properties, { hourly: { type: "boolean" }, location: { type: "string" } })
+    assert.strictEqual(mirror.inputSchema.additionalProperties, false)
+    assert.deepEqual(mirror.inputSchema.required, ["location"])
+    assert.deepInclude(mirror.inputSchema.properties, { hourly: { type: "boolean" }, location: { type: "string" } })
   })
 })

@@ -3,9 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
 import { functions } from "../../src/toolsets/builtin/calculator/arithmetic.ts"
 import { calculator } from "../../src/toolsets/builtin/calculator/calculator.ts"
-import { NOBODY } from "../support/toolset.ts"
+import { started } from "../support/toolset.ts"
 
-const calculate = (expression: string) => Effect.map(calculator.call({ expression }, NOBODY), ({ result }) => result)
+const calculate = (expression: string) => Effect.map(started(calculator, { expression }), ({ result }) => result)
 const refusal = (expression: string) => Effect.map(Effect.flip(calculate(expression)), ({ message }) => message)
 
 const answers = (cases: Readonly<Record<string, string>>) =>

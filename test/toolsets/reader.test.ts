@@ -4,7 +4,7 @@ import { calculator } from "../../src/toolsets/builtin/calculator/calculator.ts"
 import { fetch } from "../../src/toolsets/builtin/search/fetch.ts"
 import { Reader } from "../../src/toolsets/builtin/search/Reader.ts"
 import { bytesPage, type Page, testWeb } from "../support/publicWeb.ts"
-import { NOBODY } from "../support/toolset.ts"
+import { started } from "../support/toolset.ts"
 
 interface Answer {
   readonly title: string
@@ -18,7 +18,7 @@ const reading = Effect.fnUntraced(function* (pages: Readonly<Record<string, Page
   const context = yield* Layer.build(Reader.layer.pipe(Layer.provide(web.layer)))
   return (path: string) =>
     // The tool has checked it against its own output's schema.
-    Effect.provide(fetch.call({ id: web.url(path) }, NOBODY), context).pipe(
+    Effect.provide(started(fetch, { id: web.url(path) }), context).pipe(
       Effect.map((answer) => answer as unknown as Answer)
     )
 })
@@ -74,7 +74,7 @@ describe("fetch", () => {
           const answers = new Set<unknown>()
           const heart = setInterval(() => {
             beats.push(performance.now())
-            answers.add(Effect.runSync(calculator.call({ expression: "1+1" }, NOBODY)).result)
+            answers.add(Effect.runSync(started(calculator, { expression: "1+1" })).result)
           }, 5)
           const answering = yield* Effect.forkChild(Effect.result(page(path)), { startImmediately: true })
           // An answer or a sentence, whichever: what counts is that there is one.

@@ -4,7 +4,7 @@ import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { layer as Tools } from "../../src/toolsets/builtin/builtin.ts"
 import { searchWeb } from "../../src/toolsets/builtin/search/searchWeb.ts"
-import { NOBODY } from "../support/toolset.ts"
+import { started } from "../support/toolset.ts"
 import { type Answering, answerJson, upstream } from "../support/upstream.ts"
 
 const KEY = "key-canary-0123456789"
@@ -16,7 +16,7 @@ const search = Effect.fn("search")(function* (answer: Answering, variables: Read
     Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, value.replace("{url}", stub.url)]))
   )
   const context = yield* Layer.build(Tools.pipe(Layer.provide(PublicWeb.layer), Layer.provide(config)))
-  const call = (args: unknown) => Effect.provide(searchWeb.call(args, NOBODY), context)
+  const call = (args: unknown) => Effect.provide(started(searchWeb, args), context)
   return { call, stub }
 })
 

@@ -95,8 +95,8 @@ export const consent = (
   const name = cleanName(request.client.name) || "An app without a name"
   const staysConnected = request.client.grantTypes.includes("refresh_token")
   const sentences = [
-    ...request.scopes.map((scope) => catalogue.get(scope)?.consent ?? scope),
-    ...(staysConnected && !request.scopes.includes(OFFLINE_ACCESS.name) ? [OFFLINE_ACCESS.consent] : [])
+    ...request.scopes.map((scope) => catalogue.get(scope)?.sentence ?? scope),
+    ...(staysConnected && !request.scopes.includes(OFFLINE_ACCESS.name) ? [OFFLINE_ACCESS.sentence] : [])
   ]
   return page({
     title: `Connect ${name}?`,

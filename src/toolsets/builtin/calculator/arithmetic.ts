@@ -2,7 +2,7 @@
 
 import { Decimal } from "decimal.js"
 import { Result } from "effect"
-import { ToolFailure } from "../../tool.ts"
+import { ToolFailure } from "../../failure.ts"
 
 /** Digits carried through a calculation, and digits of those that count as exact in a result. */
 const PRECISION = 64
@@ -67,7 +67,7 @@ export interface Budget {
 const BUDGET = 100
 export const budget = (): Budget => ({ left: BUDGET })
 
-const refuse = (message: string) => Result.fail(new ToolFailure({ message }))
+const refuse = (message: string) => Result.fail(new ToolFailure(message))
 
 /** Applies an operation: the answer is always a finite number. */
 export const calculate = (

@@ -1,8 +1,8 @@
 /** `calculator`: arithmetic for a model that must not guess digits. */
 
 import { Effect, Result, Schema } from "effect"
-import { TOOLS_CALL } from "../../../oauth/scope.ts"
-import * as Tool from "../../tool.ts"
+import { tool } from "../../declare.ts"
+import type { ToolFailure } from "../../failure.ts"
 import { functions, show } from "./arithmetic.ts"
 import { evaluate } from "./expression.ts"
 
@@ -22,7 +22,7 @@ const Output = Schema.Struct({
 })
 
 /** Works out an arithmetic expression in exact decimals, 60 digits of them. */
-export const calculator = Tool.make({
+export const calculator = tool({
   name: "calculator",
   title: "Calculator",
   description:
@@ -34,15 +34,15 @@ export const calculator = Tool.make({
     `Functions: ${[...functions.keys()].join(", ")} (angles in radians; log is the natural logarithm, log(x, base) ` +
     "any other; round(x, digits)). Constants: pi, tau, e. No variables or units; numbers " +
     "have no thousands separators, and commas between numbers a blank behind them: max(1, 200).",
-  scope: TOOLS_CALL,
-  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  hints: { readOnly: true, idempotent: true, openWorld: false },
+  person: false,
   input: Input,
   output: Output,
-  handler: ({ expression }) => Effect.fromResult(calculation(expression))
+  run: ({ expression }) => Effect.fromResult(calculation(expression))
 })
 
 /** What the tool answers. Pure: no fiber is needed to add two numbers. */
 export const calculation = (
   expression: string
-): Result.Result<{ readonly expression: string; readonly result: string }, Tool.ToolFailure> =>
+): Result.Result<{ readonly expression: string; readonly result: string }, ToolFailure> =>
   Result.map(evaluate(expression), (value) => ({ expression: expression.trim(), result: show(value) }))

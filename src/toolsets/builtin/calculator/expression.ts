@@ -6,7 +6,7 @@
 
 import type { Decimal } from "decimal.js"
 import { Result } from "effect"
-import { ToolFailure } from "../../tool.ts"
+import { ToolFailure } from "../../failure.ts"
 import { budget, calculate, constants, finite, functions, literal, type Operation, operations } from "./arithmetic.ts"
 
 const MAX_DEPTH = 64
@@ -59,7 +59,7 @@ const TWO_READINGS = /(?<![\w.])[1-9]\d{0,2}(?:(?:,\d{3})+(?!\d)|(?:\.\d{3})+,\d
 const REMAINDER =
   "After % a sign or a percentage may mean two things: write mod for the remainder, or a space behind the sign."
 
-const refusal = (message: string) => new ToolFailure({ message })
+const refusal = (message: string) => new ToolFailure(message)
 
 const twoReadings = (numbers: string) => {
   const one = numbers.includes(".") ? numbers.replaceAll(".", "").replace(",", ".") : numbers.replaceAll(",", "")

@@ -2,7 +2,7 @@
 
 import { Context, Effect, Layer, Schema } from "effect"
 import { PublicWeb } from "../../../net/PublicWeb.ts"
-import { ToolFailure } from "../../tool.ts"
+import { ToolFailure } from "../../failure.ts"
 import { webUrl } from "../../untrusted.ts"
 import { aside } from "./aside.ts"
 import type { Page } from "./readable.ts"
@@ -65,7 +65,7 @@ export class Reader extends Context.Service<
               Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
             ),
             // Where an address leads, or that it leads inside, is not for the caller.
-            Effect.mapError(() => new ToolFailure({ message: "The page could not be fetched." }))
+            Effect.mapError(() => new ToolFailure("The page could not be fetched."))
           )
 
       /** Every hop is a new look-up that has to lead to a public address. */
@@ -76,18 +76,17 @@ export class Reader extends Context.Service<
           const location = answer.headers.location
           if (answer.status < 300 || answer.status >= 400 || location === undefined) return { url, answer }
           const next = webUrl(URL.canParse(location, url) ? new URL(location, url).href : "")
-          if (next === undefined)
-            return yield* new ToolFailure({ message: "The page leads to an address that is no web page." })
+          if (next === undefined) return yield* new ToolFailure("The page leads to an address that is no web page.")
           url = next
         }
-        return yield* new ToolFailure({ message: "The page redirects too often." })
+        return yield* new ToolFailure("The page redirects too often.")
       })
 
       return Reader.of({
         read: Effect.fn("Reader.read")(function* (address: string) {
           const { url, answer } = yield* follow(address)
           if (answer.status !== 200) {
-            return yield* new ToolFailure({ message: `The page answered with an error (${answer.status}).` })
+            return yield* new ToolFailure(`The page answered with an error (${answer.status}).`)
           }
           const answered = yield* thread
             // A copy of its own, which is handed over: what is read shares its memory with nothing.
@@ -96,10 +95,10 @@ export class Reader extends Context.Service<
               Effect.tapError(({ reason }) =>
                 Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
               ),
-              Effect.mapError(({ message }) => new ToolFailure({ message }))
+              Effect.mapError(({ message }) => new ToolFailure(message))
             )
           const page = yield* Effect.orDie(decodeReadable(answered))
-          if ("refusal" in page) return yield* new ToolFailure({ message: page.refusal })
+          if ("refusal" in page) return yield* new ToolFailure(page.refusal)
           return { url, title: page.title || url, text: page.text, isCut: page.isCut }
         })
       })

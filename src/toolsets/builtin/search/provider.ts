@@ -3,7 +3,7 @@
 import { Effect, type Redacted, Result, Schema } from "effect"
 import type { SearchConfig } from "../../../config/ServerConfig.ts"
 import type { Outbound, OutboundRequest } from "../../../net/outbound.ts"
-import { type Failure, ToolFailure } from "../../tool.ts"
+import { type Failure, ToolFailure } from "../../failure.ts"
 
 /** Hits that nobody has looked at yet. */
 export const Hits = Schema.Array(Schema.Unknown)
@@ -66,5 +66,5 @@ export const provider = <A, H>(spec: {
 
 const keyed = <K>(header: K, value: Redacted.Redacted | undefined, service: string) =>
   value === undefined
-    ? Effect.fail(new ToolFailure({ message: `This server has no key for ${service}.` }))
+    ? Effect.fail(new ToolFailure(`This server has no key for ${service}.`))
     : Effect.succeed({ ...header, value })

@@ -3,7 +3,7 @@
 import { Cache, Context, Duration, Effect, Exit, Layer, Option, Schema } from "effect"
 import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { Outbound } from "../../../net/outbound.ts"
-import { type Failure, ToolFailure } from "../../tool.ts"
+import { type Failure, ToolFailure } from "../../failure.ts"
 import { plainText } from "../../untrusted.ts"
 import { languagesOf, openNames } from "./areas.ts"
 import {
@@ -139,9 +139,7 @@ export class OpenMeteo extends Context.Service<
         Effect.fnUntraced(function* (text: string) {
           const asked = askedOf(text)
           if (asked === undefined) {
-            return yield* new ToolFailure({
-              message: "Give a place by its name, and its region or country after a comma."
-            })
+            return yield* new ToolFailure("Give a place by its name, and its region or country after a comma.")
           }
           const { found, named } = yield* find(asked, isCode(asked.name) ? [] : languagesOf(asked.name))
           if (found !== undefined) return placeOf(found)
@@ -198,5 +196,5 @@ const notFound = ({ name, areas }: Asked, named: ReadonlyArray<Candidate>) => {
   const within = areas.length === 0 ? "" : ` in ${quoted(areas.join(", "))}`
   const places = [...new Set(named.map((candidate) => placeOf(candidate).name))].slice(0, NAMED)
   const instead = places.length === 0 ? "" : ` There are: ${places.join("; ")}.`
-  return new ToolFailure({ message: `No place called ${quoted(name)} was found${within}.${instead}` })
+  return new ToolFailure(`No place called ${quoted(name)} was found${within}.${instead}`)
 }

@@ -7,5 +7,6 @@ import type { App } from "../../tool.ts"
 export const weatherCard: App = {
   uri: "ui://gatehouse/weather.html",
   title: "Weather card",
+  csp: {},
   html: readFileSync(join(import.meta.dirname, "card.html"), "utf8")
 }

@@ -1,16 +1,15 @@
 /** Cards that clients show with a tool's result, as resources: MCP Apps (SEP-1865). */
 
 import type { McpServer } from "@modelcontextprotocol/server"
-import { onePage } from "../onePage.ts"
-import type { More } from "../Toolset.ts"
-import type { App } from "../tool.ts"
+import { onePage } from "./onePage.ts"
+import type { More } from "./Toolset.ts"
+import type { App } from "./tool.ts"
 
 const APP_TYPE = "text/html;profile=mcp-app"
 
-const registerCard = (server: McpServer, { uri, title, html }: App) =>
+const registerCard = (server: McpServer, { uri, title, html, csp }: App) =>
   server.registerResource(title, uri, { title, mimeType: APP_TYPE }, () => ({
-    // Nothing is fetched by it, so nothing may be.
-    contents: [{ uri, mimeType: APP_TYPE, text: html, _meta: { ui: { prefersBorder: true, csp: {} } } }]
+    contents: [{ uri, mimeType: APP_TYPE, text: html, _meta: { ui: { prefersBorder: true, csp } } }]
   }))
 
 export const cards = (apps: ReadonlyArray<App>): More => {

@@ -1,0 +1,86 @@
+/** A tool at work: for a time, and no more of them at once than it allows, whatever `run` returns. */
+
+import { Duration, Effect } from "effect"
+import { ToolFailure } from "./failure.ts"
+
+export interface Bounds {
+  readonly title: string
+  /** ChatGPT gives a call up after a minute. */
+  readonly timeout: Duration.Duration
+  /** How many calls may be at work in this process, and how many of one person. */
+  readonly atOnce: number
+  readonly perPerson: number
+}
+
+/** What a run does beside answering. */
+export interface Run {
+  /** Nobody waits for it any more. */
+  readonly abort: () => void
+}
+
+type Begin<A, E, R> = () => A | PromiseLike<A> | Effect.Effect<A, E, R>
+
+const isPromise = <A>(value: unknown): value is PromiseLike<A> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+/** Makes what starts the calls of one tool. What `begin` throws is a defect, unless it is a `ToolFailure`. */
+export const makeStart = ({ title, timeout, atOnce, perPerson }: Bounds) => {
+  let running = 0
+  const ofPerson = new Map<string, number>()
+  const tooLong = new ToolFailure(`${title} took longer than ${Duration.toSeconds(timeout)} seconds and was stopped.`)
+  const busy = new ToolFailure(`${title} has too much to do at the moment. Try again in a few seconds.`)
+
+  const count = (subject: string, by: 1 | -1) => {
+    running += by
+    const own = (ofPerson.get(subject) ?? 0) + by
+    if (own > 0) ofPerson.set(subject, own)
+    else ofPerson.delete(subject)
+  }
+
+  // Work that goes on in spite of its deadline still counts: what never ends can only end the tool.
+  const awaited = <A>(promise: PromiseLike<A>, subject: string, run: Run) =>
+    Effect.callback<A, ToolFailure>((resume) => {
+      const timer = setTimeout(() => {
+        resume(Effect.fail(tooLong))
+        run.abort()
+      }, Duration.toMillis(timeout))
+      const settle = (exit: Effect.Effect<A, ToolFailure>) => {
+        clearTimeout(timer)
+        count(subject, -1)
+        resume(exit)
+      }
+      count(subject, 1)
+      promise.then(
+        (value) => settle(Effect.succeed(value)),
+        (reason) => settle(reason instanceof ToolFailure ? Effect.fail(reason) : Effect.die(reason))
+      )
+      return Effect.sync(() => {
+        clearTimeout(timer)
+        run.abort()
+      })
+    })
+
+  const worked = <A, E, R>(effect: Effect.Effect<A, E, R>, subject: string, run: Run) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => count(subject, 1)),
+      () => Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.fail(tooLong) }),
+      () =>
+        Effect.sync(() => {
+          count(subject, -1)
+          run.abort()
+        })
+    )
+
+  return <A, E, R>(subject: string, run: Run, begin: Begin<A, E, R>): Effect.Effect<A, E | ToolFailure, R> => {
+    if (running >= atOnce || (ofPerson.get(subject) ?? 0) >= perPerson) return Effect.fail(busy)
+    const begun = begin()
+    if (Effect.isEffect(begun)) {
+      const effect = begun as Effect.Effect<A, E, R>
+      // Answered already: the plain case of what takes no time.
+      return "_tag" in begun && (begun._tag === "Success" || begun._tag === "Failure")
+        ? effect
+        : worked(effect, subject, run)
+    }
+    return isPromise<A>(begun) ? awaited(begun, subject, run) : Effect.succeed(begun as A)
+  }
+}
