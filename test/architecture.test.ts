@@ -42,6 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   "oauth/discovery": ["oauth/openid", "oauth/clients", "oauth", "web", "config"],
   toolsets: ["oauth", "net"],
   "toolsets/builtin": ["toolsets", "oauth", "net", "config"],
+  "toolsets/own": ["toolsets/builtin", "toolsets", "oauth", "net", "config"],
   mcp: ["toolsets", "oauth/tokens", "oauth", "web", "database", "config"],
   people: ["oauth/openid", "oauth/grants", "oauth/tokens", "oauth", "net", "web", "database", "config"],
   pages: [
@@ -62,6 +63,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "pages",
     "people",
     "mcp",
+    "toolsets/own",
     "toolsets/builtin",
     "toolsets",
     "oauth/openid",
@@ -81,14 +83,22 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "app",
     "people",
     "doctor",
+    "mcp",
+    "toolsets/own",
+    "toolsets/builtin",
+    "toolsets",
     "oauth/openid",
     "oauth/grants",
     "oauth/clients",
     "oauth/tokens",
+    "oauth",
+    "net",
     "database",
     "config"
   ],
-  main: ["app", "app/programs"]
+  main: ["app", "app/programs"],
+  index: ["app", "toolsets"],
+  testing: ["mcp", "toolsets"]
 }
 
 /** The innermost room that a file stands in. */

@@ -49,7 +49,7 @@ import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { PeopleSubjects } from "../people/subjects.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { Upstream } from "../people/upstream/Upstream.ts"
-import { BuiltinToolset } from "../toolsets/builtin/builtin.ts"
+import { type Given, Tools } from "../toolsets/own/own.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
 import { Front } from "../web/front.ts"
@@ -144,16 +144,17 @@ const Welcome = Layer.effectDiscard(
   })
 )
 
-const serve = Welcome.pipe(
-  Layer.provide(App),
-  Layer.provide(BuiltinToolset),
-  Layer.provide(PublicWeb.layer),
-  Layer.provide(Database.layer),
-  Layer.launch
-)
+/** A whole server, with these tools beside those of the folder and those that come along. */
+export const Server = (given: Given = {}) =>
+  Welcome.pipe(
+    Layer.provide(App),
+    Layer.provide(Tools(given)),
+    Layer.provide(PublicWeb.layer),
+    Layer.provide(Database.layer)
+  )
 
 /** The server, in as many processes as `WORKERS` says. */
 export const program = Effect.gen(function* () {
   const { workers } = yield* ServerConfig
-  return yield* workers > 1 && !isWorker ? supervise(workers) : serve
+  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Server())
 })

@@ -3,7 +3,7 @@
  * so it is cleaned here, once for all lines: nothing steers the terminal, and no token of ours is readable.
  */
 
-import { Effect, Formatter, Layer, Logger, References } from "effect"
+import { Cause, Effect, Formatter, Layer, Logger, References } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 
 const LEVELS = {
@@ -34,6 +34,8 @@ const cleanCause = (text: string) => text.split("\n").map(cleanText).join("\n")
 const clean = (value: unknown): unknown => {
   if (typeof value === "string") return cleanText(value)
   if (Array.isArray(value)) return value.map(clean)
+  // Its members are none of those that tell what happened.
+  if (value instanceof Error) return cleanCause(Cause.pretty(Cause.fail(value)))
   if (typeof value !== "object" || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [cleanText(name), clean(item)]))
 }

@@ -53,9 +53,25 @@ const notAcceptable = refused(406, INVALID_REQUEST, "Answers are application/jso
 const readsInBand = (principal: Principal, meta: Members) =>
   principal.clientId.startsWith("https://chatgpt.com/") || Object.keys(meta).some((key) => key.startsWith("openai/"))
 
-const needsByTool = ({ tools }: Offering) => {
+const NOTHING: ReadonlyArray<string> = []
+
+/** What a request needs: a tool's scopes to call it, and to read or pick what is no tool what is needed for any. Cards are nobody's secret. */
+const needsOf = ({ tools }: Offering) => {
   const needs = new Map<unknown, ReadonlyArray<string>>(tools.map((tool) => [tool.name, scopesOf(tool)]))
-  return (name: unknown) => needs.get(name) ?? scopesOf(undefined)
+  const any = scopesOf(undefined)
+  return (method: unknown, params: Members): ReadonlyArray<string> => {
+    switch (method) {
+      case "tools/call":
+        return needs.get(params.name) ?? any
+      case "prompts/get":
+      case "completion/complete":
+        return any
+      case "resources/read":
+        return String(params.uri).startsWith("ui://") ? NOTHING : any
+      default:
+        return NOTHING
+    }
+  }
 }
 
 export const McpRoute = HttpRouter.use(
@@ -65,7 +81,7 @@ export const McpRoute = HttpRouter.use(
     const { current } = yield* Toolset
     const { current: catalogue } = yield* ScopeCatalogue
     const authenticate = yield* Bearer.makeAuthenticate()
-    const needed = derived(current, needsByTool)
+    const needed = derived(current, needsOf)
     const questions = yield* makeQuestions()
     const fastLane = config.fastLane
       ? derived(current, (offering) => makeFastLane(offering, questions))
@@ -85,8 +101,10 @@ export const McpRoute = HttpRouter.use(
     const answer = (principal: Principal, request: Request, accepted: Accepted, received: unknown): Reply => {
       const message = forgiven(received)
       const { method, params, meta } = envelopeOf(message)
-      const lacking = method === "tools/call" ? Bearer.insufficient(principal.scopes, needed()(params.name)) : undefined
-      if (lacking !== undefined && !readsInBand(principal, meta)) return Effect.fail(lacking)
+      const lacking = Bearer.insufficient(principal.scopes, needed()(method, params))
+      // Only a tool's result can say it in band.
+      if (lacking !== undefined && !(method === "tools/call" && readsInBand(principal, meta)))
+        return Effect.fail(lacking)
       const denied = lacking && challenged(lacking, challenge(request, lacking))
       const caller = callerOf(principal)
       const plain = accepted.json ? fastLane()({ message, headers: request.headers, caller, denied }) : undefined
@@ -107,8 +125,8 @@ export const McpRoute = HttpRouter.use(
       if (refusal !== undefined) return refused(400, INVALID_REQUEST, refusal)
       const all = batch
         .map(envelopeOf)
-        .filter(({ method, meta }) => method === "tools/call" && !readsInBand(principal, meta))
-      const needs = new Set(all.flatMap(({ params }) => needed()(params.name)))
+        .filter(({ method, meta }) => method !== "tools/call" || !readsInBand(principal, meta))
+      const needs = new Set(all.flatMap(({ method, params }) => needed()(method, params)))
       const lacking = Bearer.insufficient(principal.scopes, [...needs])
       if (lacking !== undefined) return Effect.fail(lacking)
       return Batch.answerBatch(batch, accepted, (message) => answer(principal, request, JSON_ALONE, message))

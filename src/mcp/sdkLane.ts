@@ -17,7 +17,7 @@ import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import type { Question } from "../toolsets/elicit.ts"
 import type { JsonSchema } from "../toolsets/jsonSchema.ts"
 import { onePage } from "../toolsets/onePage.ts"
-import { type Offering, Toolset } from "../toolsets/Toolset.ts"
+import { type Offering, type Serving, Toolset } from "../toolsets/Toolset.ts"
 import type { Caller, Carrier } from "../toolsets/tool.ts"
 import type { Accepted } from "../web/accept.ts"
 import { derived } from "../web/derived.ts"
@@ -125,6 +125,8 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
   const toolset = yield* Toolset
   const runExit = Effect.runPromiseExitWith(yield* Effect.context())
 
+  const serving: Serving = { callerOf: ({ http }) => extraOf(http?.authInfo).caller, run: runExit }
+
   /** Puts all that is offered on the server of a request. */
   const registering = (offering: Offering) => {
     const tools = offering.tools.map((tool) => {
@@ -158,7 +160,7 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
           )
         })
       }
-      offering.more.register(server)
+      offering.more.register(server, serving)
       speakPlainly(server)
       server.server.setRequestHandler("tools/list", listed)
       return server

@@ -1,8 +1,14 @@
 /** What the server offers through `/mcp`. Sets may be put together, and replaced while the server runs. */
 
-import type { Tool as Listing, McpServer, ServerCapabilities, ServerOptions } from "@modelcontextprotocol/server"
-import { Context } from "effect"
-import type { Tool } from "./tool.ts"
+import type {
+  Tool as Listing,
+  McpServer,
+  ServerCapabilities,
+  ServerContext,
+  ServerOptions
+} from "@modelcontextprotocol/server"
+import { Context, type Effect, type Exit } from "effect"
+import type { Caller, Tool } from "./tool.ts"
 
 export interface Offering {
   /** Called by both lanes, in the order in which they are listed. */
@@ -21,7 +27,13 @@ export interface More {
   /** How a state that comes back from a client is verified, where tools ask it something between two rounds. */
   readonly requestState?: NonNullable<ServerOptions["requestState"]>
   /** Puts it all on the server of one request. */
-  readonly register: (server: McpServer) => void
+  readonly register: (server: McpServer, serving: Serving) => void
+}
+
+/** What the lane has for handlers on the SDK's server. */
+export interface Serving {
+  readonly callerOf: (context: ServerContext) => Caller
+  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Promise<Exit.Exit<A, E>>
 }
 
 export class Toolset extends Context.Service<

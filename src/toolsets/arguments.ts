@@ -4,7 +4,7 @@
  * as it is.
  */
 
-type JsonSchema = Readonly<Record<string, unknown>>
+import { isRecord, type JsonSchema } from "./jsonSchema.ts"
 
 /** How a tool reads arguments that its schema does not take as they are. */
 export interface Leniency {
@@ -26,7 +26,8 @@ const MAX_LENGTH = 40
 export const leniencyOf = (schema: JsonSchema): Leniency => {
   const names = Object.keys(propertiesOf(schema))
   const known = new Set(names)
-  const isClosed = schema.additionalProperties === false
+  // A library that says nothing of further members drops them.
+  const isClosed = schema.additionalProperties === false || schema.additionalProperties === undefined
   return {
     repaired: repairOf(schema),
     problems: (args) => {
@@ -45,9 +46,6 @@ export const leniencyOf = (schema: JsonSchema): Leniency => {
     }
   }
 }
-
-const isRecord = (value: unknown): value is JsonSchema =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const propertiesOf = ({ properties }: JsonSchema): JsonSchema => (isRecord(properties) ? properties : {})
 
@@ -73,7 +71,7 @@ const fromText =
 /** What the schema asks for, out of what was given; whatever has no one reading is left to be refused. */
 const repairOf = (schema: unknown): Repair => {
   if (!isRecord(schema)) return asItIs
-  const { type, anyOf, items } = schema
+  const { type, anyOf, items, properties } = schema
   if (Array.isArray(schema.enum)) return oneOf(schema.enum)
   if (Array.isArray(anyOf)) return either(anyOf)
   if (type === "number" || type === "integer") return fromText((text) => (NUMBER.test(text) ? Number(text) : undefined))
@@ -82,7 +80,7 @@ const repairOf = (schema: unknown): Repair => {
     const repair = repairOf(items)
     return (value) => (Array.isArray(value) ? value.map(repair) : value)
   }
-  return type === "object" && schema.additionalProperties === false ? members(schema) : asItIs
+  return type === "object" && isRecord(properties) ? members(schema) : asItIs
 }
 
 const oneOf = (values: ReadonlyArray<unknown>): Repair =>
@@ -104,7 +102,7 @@ const either = (schemas: ReadonlyArray<unknown>): Repair => {
 const allowsNull = (schema: unknown): boolean =>
   isRecord(schema) && (schema.type === "null" || (Array.isArray(schema.anyOf) && schema.anyOf.some(allowsNull)))
 
-/** An object comes out with its schema's members only, so a caller's `__proto__` is never written. */
+/** A closed object comes out with its schema's members only, and a caller's `__proto__` is never written. */
 const members = (schema: JsonSchema): Repair => {
   const required: ReadonlyArray<unknown> = Array.isArray(schema.required) ? schema.required : []
   const known = Object.entries(propertiesOf(schema)).map(([name, member]) => ({
@@ -112,11 +110,16 @@ const members = (schema: JsonSchema): Repair => {
     repair: repairOf(member),
     dropsNull: !required.includes(name) && !allowsNull(member)
   }))
+  const names = new Set(known.map(({ name }) => name))
+  const isClosed = schema.additionalProperties === false
   return (value) => {
     if (!isRecord(value)) return value
+    const others = isClosed ? [] : Object.entries(value).filter(([name]) => !names.has(name) && name !== "__proto__")
     return Object.fromEntries(
-      known.flatMap(({ name, repair, dropsNull }) =>
-        Object.hasOwn(value, name) && !(dropsNull && value[name] === null) ? [[name, repair(value[name])]] : []
+      others.concat(
+        known.flatMap(({ name, repair, dropsNull }) =>
+          Object.hasOwn(value, name) && !(dropsNull && value[name] === null) ? [[name, repair(value[name])]] : []
+        )
       )
     )
   }

@@ -106,6 +106,10 @@ export class Running implements ToolContext {
     return typeof request_id === "string" ? request_id : undefined
   }
 
+  get answers() {
+    return this.#carrier.answers
+  }
+
   get elicit() {
     this.#elicit ??= makeElicit(this.#carrier.answers)
     return this.#elicit

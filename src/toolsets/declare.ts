@@ -18,7 +18,7 @@ import {
   type Reading,
   SchemaUnusable
 } from "./schemas.ts"
-import type { Answer, App, Caller, Declared } from "./tool.ts"
+import type { Answer, App, Caller, Card, Declared } from "./tool.ts"
 
 /** What MCP tells clients of a tool; what is left out is told as the worst case. */
 export interface Hints {
@@ -49,14 +49,19 @@ export interface Declaration<I extends AnySchema | undefined, O extends AnySchem
   readonly input?: I
   /** What it answers, where that is a value that programs read. */
   readonly output?: O
-  /** A card that clients may show with the result. */
-  readonly app?: App
+  /** A card that clients may show with the result: an MCP App (SEP-1865). */
+  readonly app?: App | Card
   /** How long a call may take; 55 seconds unless said. */
   readonly timeout?: Duration.Input
   /** How many calls may be at work at once, in all (256) and of one person (32). */
   readonly limits?: { readonly atOnce?: number; readonly perPerson?: number }
   /** Where `fetch` of the context may go: `api.example.com`, `*.example.com`, `localhost:8080`. */
   readonly hosts?: ReadonlyArray<string>
+  /**
+   * In a thread of its own: a tool that computes for long, or that may not end, then stops nobody else; `memoryMb` is 256
+   * unless said. Its file is loaded there once more.
+   */
+  readonly isolate?: boolean | { readonly memoryMb: number }
   /** `false` for a tool that does not want to know who calls: one look-up less now and then. */
   readonly person?: false
   /**
@@ -98,12 +103,25 @@ export const tool = <
 >(
   declaration: Declaration<I, O, R>
 ): Declared<R> => {
-  const { name, title, description, scope = TOOLS_CALL, hints = {}, app, limits = {}, hosts = [], run } = declaration
+  const {
+    name,
+    title,
+    description,
+    scope = TOOLS_CALL,
+    hints = {},
+    app,
+    limits = {},
+    hosts = [],
+    isolate,
+    run
+  } = declaration
   const { input, output } = readingsOf(declaration)
   const { problems, repaired } = leniencyOf(input.jsonSchema)
+  const timeout = Duration.fromInputUnsafe(declaration.timeout ?? "55 seconds")
   const begin = makeStart({
+    name,
     title,
-    timeout: Duration.fromInputUnsafe(declaration.timeout ?? "55 seconds"),
+    timeout,
     atOnce: limits.atOnce ?? 256,
     perPerson: limits.perPerson ?? 32
   })
@@ -124,18 +142,21 @@ export const tool = <
   const known = (caller: Caller) =>
     declaration.person === false ? Effect.succeed({ id: caller.subject, ...NOT_ASKED }) : caller.person
 
-  return {
+  const declared: Declared<R> = {
     name,
     title,
     description,
     scope,
+    isolate: isolate === true ? { memoryMb: 256 } : isolate || undefined,
+    timeoutMs: Duration.toMillis(timeout),
+    notes: notesOf(declaration),
     annotations: {
       readOnlyHint: hints.readOnly ?? false,
       destructiveHint: hints.destructive ?? hints.readOnly !== true,
       idempotentHint: hints.idempotent ?? false,
       openWorldHint: hints.openWorld ?? true
     },
-    ...(app && { app }),
+    ...(app && ("file" in app ? { card: app } : { app })),
     inputSchema: input.jsonSchema,
     outputSchema: output?.jsonSchema,
     // Without a span or a fiber's steps, unless the run takes some: they cost more than most calls do.
@@ -143,12 +164,54 @@ export const tool = <
       Effect.flatMapEager(read(args), (value) =>
         Effect.flatMapEager(known(caller), (person) => {
           const running = new Running(described, person, caller, carrier, host)
-          // Read by this very schema.
-          const returned = begin(caller.subject, running, () => run(value as InputOf<I>, running))
+          const returned = begin(
+            caller.subject,
+            running,
+            (): Returned<O> | PromiseLike<Returned<O>> | Effect.Effect<Returned<O>, Failure, R> =>
+              // Read by this very schema, and so is what comes back.
+              host.aside === undefined
+                ? run(value as InputOf<I>, running)
+                : (host.aside(value, running) as Promise<Returned<O>>)
+          )
           return Effect.flatMapEager(returned, (result) => answered(result, output))
         })
       )
   }
+  runs.set(declared, { hosts, run: (input, context) => run(input as InputOf<I>, context) })
+  return declared
+}
+
+/** What a tool does, for the thread that does it. */
+interface Runs {
+  readonly hosts: ReadonlyArray<string>
+  readonly run: (input: unknown, context: ToolContext) => unknown
+}
+const runs = new WeakMap<object, Runs>()
+
+/** Whether something that a module exports is a tool. */
+export const isTool = (value: unknown): value is Declared =>
+  typeof value === "object" && value !== null && runs.has(value)
+export const runOf = (tool: Declared): Runs | undefined => runs.get(tool)
+
+/** Some hosts cut what is longer. */
+const MAX_DESCRIPTION = 1024
+const HINTS = ["readOnly", "destructive", "idempotent", "openWorld"] as const
+
+const notesOf = ({
+  hints = {},
+  description
+}: Pick<Declaration<undefined, undefined, never>, "hints" | "description">) => {
+  const unsaid = HINTS.filter(
+    (name) => hints[name] === undefined && !(name === "destructive" && hints.readOnly === true)
+  )
+  return [
+    ...(unsaid.includes("readOnly") || unsaid.includes("openWorld")
+      ? [`no hint ${unsaid.join(", ")}: apps are told the worst, and ask people before each call`]
+      : []),
+    ...(description.length > MAX_DESCRIPTION
+      ? [`the description is longer than the ${MAX_DESCRIPTION} characters that some apps read`]
+      : [])
+  ]
 }
 
 /** What was read, at once or later. */

@@ -1,6 +1,8 @@
 /** What is offered, put together from tools of any origin. */
 
-import { cards } from "./cards.ts"
+import { moreOf } from "./more.ts"
+import type { Prompt } from "./prompt.ts"
+import type { Resource } from "./resource.ts"
 import type { Offering } from "./Toolset.ts"
 import type { Tool } from "./tool.ts"
 import { cut } from "./untrusted.ts"
@@ -10,6 +12,8 @@ export interface Parts {
   readonly tools: ReadonlyArray<Tool>
   /** What a model is told of some of them; of the others it reads the title. */
   readonly purposes: Readonly<Record<string, string>>
+  readonly prompts?: ReadonlyArray<Prompt>
+  readonly resources?: ReadonlyArray<Resource>
 }
 
 /** Clients read so much. */
@@ -28,5 +32,9 @@ const instructionsOf = ({ tools, purposes }: Parts) => {
 export const offeringOf = (parts: Parts): Offering => ({
   tools: parts.tools,
   instructions: cut(instructionsOf(parts), MAX_INSTRUCTIONS),
-  more: cards(parts.tools.flatMap(({ app }) => (app === undefined ? [] : [app])))
+  more: moreOf({
+    apps: parts.tools.flatMap(({ app }) => (app === undefined ? [] : [app])),
+    prompts: parts.prompts ?? [],
+    resources: parts.resources ?? []
+  })
 })

@@ -4,6 +4,7 @@ import { Duration, Effect } from "effect"
 import { ToolFailure } from "./failure.ts"
 
 export interface Bounds {
+  readonly name: string
   readonly title: string
   /** ChatGPT gives a call up after a minute. */
   readonly timeout: Duration.Duration
@@ -23,8 +24,12 @@ type Begin<A, E, R> = () => A | PromiseLike<A> | Effect.Effect<A, E, R>
 const isPromise = <A>(value: unknown): value is PromiseLike<A> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
+const working = new Map<string, number>()
+/** The tools of this process that have begun something and not ended it. */
+export const atWork = (): Iterable<string> => working.keys()
+
 /** Makes what starts the calls of one tool. What `begin` throws is a defect, unless it is a `ToolFailure`. */
-export const makeStart = ({ title, timeout, atOnce, perPerson }: Bounds) => {
+export const makeStart = ({ name, title, timeout, atOnce, perPerson }: Bounds) => {
   let running = 0
   const ofPerson = new Map<string, number>()
   const tooLong = new ToolFailure(`${title} took longer than ${Duration.toSeconds(timeout)} seconds and was stopped.`)
@@ -32,6 +37,8 @@ export const makeStart = ({ title, timeout, atOnce, perPerson }: Bounds) => {
 
   const count = (subject: string, by: 1 | -1) => {
     running += by
+    if (running > 0) working.set(name, running)
+    else working.delete(name)
     const own = (ofPerson.get(subject) ?? 0) + by
     if (own > 0) ofPerson.set(subject, own)
     else ofPerson.delete(subject)

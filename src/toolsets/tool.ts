@@ -40,10 +40,33 @@ export interface Carrier {
   readonly answers?: Readonly<Record<string, unknown>>
 }
 
-/** What tools have of the process that they run in. */
+/** What a tool has of the process that it runs in. */
 export interface Host {
   /** A variable of the environment, as the operator set it. */
   readonly secret: (name: string) => string | undefined
+  /** Runs it in a thread, where it asked for one. */
+  readonly aside?: (input: unknown, call: AsideCall) => Promise<unknown>
+}
+
+/** What a thread gets of a call, beside the input. */
+export interface AsideCall {
+  readonly person: Person
+  readonly client: { readonly id: string }
+  readonly scopes: ReadonlyArray<string>
+  readonly requestId: string | undefined
+  readonly answers: Readonly<Record<string, unknown>> | undefined
+  readonly progress: (done: number, total?: number, text?: string) => void
+  readonly log: (message: string, details?: Readonly<Record<string, unknown>>) => void
+  readonly signal: AbortSignal
+}
+
+/** A card in a file of its own. */
+export interface Card {
+  /** HTML without anything beside it: from the declaration's own folder, or where a URL says. */
+  readonly file: string | URL
+  readonly title?: string
+  /** The origins that it may fetch from, and load from; none unless said. */
+  readonly csp?: App["csp"]
 }
 
 /** A card that a client may show with a tool's result: an MCP App (SEP-1865). */
@@ -87,6 +110,13 @@ export interface Tool extends Listed {
 
 /** A tool that is not yet anywhere. `R` is what its calls need. */
 export interface Declared<R = never> extends Listed {
+  readonly card?: Card
+  /** That it wants a thread of its own, and how much memory that may have. */
+  readonly isolate: { readonly memoryMb: number } | undefined
+  /** For how long it may work, in milliseconds. */
+  readonly timeoutMs: number
+  /** What its author might want to know. */
+  readonly notes: ReadonlyArray<string>
   readonly start: (args: unknown, caller: Caller, carrier: Carrier, host: Host) => Effect.Effect<Answer, Failure, R>
 }
 
@@ -95,8 +125,10 @@ const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effec
   Exit.isExit(effect)
 
 /** A tool in its place, with the services that its calls need. */
-export const bind = <R>({ start, ...listed }: Declared<R>, host: Host): Effect.Effect<Tool, never, R> =>
-  Effect.map(Effect.context<R>(), (context) => ({
+export const bind = <R>(declared: Declared<R>, host: Host): Effect.Effect<Tool, never, R> => {
+  const { start, name, title, description, scope, annotations, app, inputSchema, outputSchema } = declared
+  const listed = { name, title, description, scope, annotations, inputSchema, outputSchema, ...(app && { app }) }
+  return Effect.map(Effect.context<R>(), (context) => ({
     ...listed,
     call: (args, caller, carrier) => {
       const answer = start(args, caller, carrier, host)
@@ -104,3 +136,4 @@ export const bind = <R>({ start, ...listed }: Declared<R>, host: Host): Effect.E
       return isExit(answer) ? answer : Effect.provideContext(answer, context)
     }
   }))
+}

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { type AsideOptions, aside } from "../../src/toolsets/builtin/search/aside.ts"
+import { type AsideOptions, aside } from "../../src/toolsets/aside.ts"
 
 const threads = Effect.fnUntraced(function* (options: Partial<AsideOptions> = {}) {
   const { run } = yield* aside({
@@ -10,6 +10,7 @@ const threads = Effect.fnUntraced(function* (options: Partial<AsideOptions> = {}
     turn: "60 seconds",
     time: "60 seconds",
     memoryMb: 32,
+    words: { tooCostly: "It takes too much.", busy: "No thread is free." },
     ...options
   })
   return (order: string) => run({ body: new TextEncoder().encode(order) })

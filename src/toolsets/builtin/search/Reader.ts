@@ -2,9 +2,9 @@
 
 import { Context, Effect, Layer, Schema } from "effect"
 import { PublicWeb } from "../../../net/PublicWeb.ts"
+import { aside } from "../../aside.ts"
 import { ToolFailure } from "../../failure.ts"
 import { webUrl } from "../../untrusted.ts"
-import { aside } from "./aside.ts"
 import type { Page } from "./readable.ts"
 
 const MAX_BYTES = 2 * 1024 * 1024
@@ -49,7 +49,11 @@ export class Reader extends Context.Service<
         maxWaiting: MAX_WAITING,
         turn: TURN,
         time: READING_TIME,
-        memoryMb: MEMORY_MB
+        memoryMb: MEMORY_MB,
+        words: {
+          tooCostly: "The page takes too much to read it.",
+          busy: "Too many pages are being read. Try again later."
+        }
       })
 
       const get = (url: string) =>
@@ -88,15 +92,14 @@ export class Reader extends Context.Service<
           if (answer.status !== 200) {
             return yield* new ToolFailure(`The page answered with an error (${answer.status}).`)
           }
-          const answered = yield* thread
-            // A copy of its own, which is handed over: what is read shares its memory with nothing.
-            .run({ body: new Uint8Array(answer.body), type: answer.headers["content-type"] })
-            .pipe(
-              Effect.tapError(({ reason }) =>
-                Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
-              ),
-              Effect.mapError(({ message }) => new ToolFailure(message))
-            )
+          // A copy of its own, which is handed over: what is read shares its memory with nothing.
+          const body = new Uint8Array(answer.body)
+          const answered = yield* thread.run({ body, type: answer.headers["content-type"] }, [body.buffer]).pipe(
+            Effect.tapError(({ reason }) =>
+              Effect.logInfo("a web page could not be read").pipe(Effect.annotateLogs({ reason }))
+            ),
+            Effect.mapError(({ message }) => new ToolFailure(message))
+          )
           const page = yield* Effect.orDie(decodeReadable(answered))
           if ("refusal" in page) return yield* new ToolFailure(page.refusal)
           return { url, title: page.title || url, text: page.text, isCut: page.isCut }

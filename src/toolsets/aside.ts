@@ -19,12 +19,15 @@ export class NotDone extends Schema.TaggedError<NotDone>()("NotDone", {
 /** A thread ended while nobody looked. */
 class Ended extends Schema.TaggedError<Ended>()("Ended", {}) {}
 
-const tooCostly = (reason: string) => new NotDone({ message: "The page takes too much to read it.", reason })
-const busy = new NotDone({ message: "Too many pages are being read. Try again later.", reason: "no thread was free" })
+/** What a program says of a job before its answer, as `{ told: … }`. */
+export type Told = (message: unknown) => void
 
 export interface AsideOptions {
-  /** A module that answers each message with one. */
+  /** A module that answers each message with one, after any number of `{ told: … }`. */
   readonly program: URL
+  readonly workerData?: unknown
+  /** What whoever asked reads of a job that costs too much, and of one that found no thread. */
+  readonly words: { readonly tooCostly: string; readonly busy: string }
   readonly threads: number
   /** How many jobs may wait for a thread, and how long each. */
   readonly maxWaiting: number
@@ -35,14 +38,22 @@ export interface AsideOptions {
 }
 
 /** Threads that run one program, for the length of the scope. */
-export const aside = Effect.fnUntraced(function* <In extends { readonly body: Uint8Array<ArrayBuffer> }>({
+export const aside = Effect.fnUntraced(function* <In>({
   program,
+  workerData,
+  words,
   threads,
   maxWaiting,
   turn,
   time,
   memoryMb
-}: AsideOptions): Effect.fn.Return<{ readonly run: (job: In) => Effect.Effect<unknown, NotDone> }, never, Scope.Scope> {
+}: AsideOptions): Effect.fn.Return<
+  { readonly run: (job: In, transfer?: ReadonlyArray<ArrayBuffer>, told?: Told) => Effect.Effect<unknown, NotDone> },
+  never,
+  Scope.Scope
+> {
+  const tooCostly = (reason: string) => new NotDone({ message: words.tooCostly, reason })
+  const busy = new NotDone({ message: words.busy, reason: "no thread was free" })
   const running = new Set<Worker>()
   const thread = Effect.acquireRelease(
     Effect.sync(() => {
@@ -50,6 +61,7 @@ export const aside = Effect.fnUntraced(function* <In extends { readonly body: Ui
         // Node's own type stripping, whatever this process was started with; and none of its secrets.
         execArgv: [],
         env: {},
+        workerData,
         resourceLimits: { maxOldGenerationSizeMb: memoryMb, maxYoungGenerationSizeMb: YOUNG_MB }
       })
       worker.unref()
@@ -74,14 +86,14 @@ export const aside = Effect.fnUntraced(function* <In extends { readonly body: Ui
   )
   let jobs = 0
 
-  const attempt = (worker: Worker, job: In): Effect.Effect<unknown, NotDone | Ended> =>
-    answerOf(worker, job).pipe(
+  const attempt = (worker: Worker, job: Job<In>): Effect.Effect<unknown, NotDone | Ended> =>
+    answerOf(worker, job, tooCostly).pipe(
       Effect.timeoutOrElse({ duration: time, orElse: () => Effect.fail(tooCostly("it took too long")) }),
       // What was given up is still at work.
       Effect.onError(() => Pool.invalidate(pool, worker))
     )
 
-  const once = (job: In) =>
+  const once = (job: Job<In>) =>
     Pool.get(pool).pipe(
       Effect.timeoutOrElse({ duration: turn, orElse: () => Effect.fail(busy) }),
       Effect.flatMap((worker) =>
@@ -90,11 +102,11 @@ export const aside = Effect.fnUntraced(function* <In extends { readonly body: Ui
       Effect.scoped
     )
 
-  const run = (job: In) =>
+  const run = (message: In, transfer: ReadonlyArray<ArrayBuffer> = [], told: Told = () => undefined) =>
     Effect.suspend(() => {
       if (jobs >= threads + maxWaiting) return Effect.fail(busy)
       jobs++
-      return once(job).pipe(
+      return once({ message, transfer, told }).pipe(
         Effect.retry({ times: threads, while: (error: NotDone | Ended) => error._tag === "Ended" }),
         Effect.catchTag("Ended", () => Effect.fail(busy)),
         Effect.ensuring(
@@ -109,17 +121,27 @@ export const aside = Effect.fnUntraced(function* <In extends { readonly body: Ui
 
 const isEnded = ({ threadId }: Worker) => threadId === -1
 
-const answerOf = (worker: Worker, job: { readonly body: Uint8Array<ArrayBuffer> }) =>
+interface Job<In> {
+  readonly message: In
+  /** What the thread gets for good, and need not be copied. */
+  readonly transfer: ReadonlyArray<ArrayBuffer>
+  readonly told: Told
+}
+
+const isTold = (message: unknown): message is { readonly told: unknown } =>
+  typeof message === "object" && message !== null && "told" in message
+
+const answerOf = <In>(worker: Worker, { message, transfer, told }: Job<In>, tooCostly: (reason: string) => NotDone) =>
   Effect.callback<unknown, NotDone>((resume) => {
     const settle = (result: Effect.Effect<unknown, NotDone>) => {
       stop()
       resume(result)
     }
-    const answer = (message: unknown) => settle(Effect.succeed(message))
+    const answer = (message: unknown) => (isTold(message) ? told(message.told) : settle(Effect.succeed(message)))
     const fail = (error: Error) => settle(tooCostly("code" in error ? String(error.code) : error.name))
     const end = () => settle(tooCostly("the thread ended"))
     const stop = () => worker.off("message", answer).off("error", fail).off("exit", end)
     worker.on("message", answer).on("error", fail).on("exit", end)
-    worker.postMessage(job, [job.body.buffer])
+    worker.postMessage(message, [...transfer])
     return Effect.sync(stop)
   })

@@ -1,0 +1,208 @@
+/** What is offered beside tools: cards (MCP Apps, SEP-1865) and documents as resources, prompts, and completion of both. */
+
+import { type McpServer, ProtocolError, ProtocolErrorCode, UriTemplate } from "@modelcontextprotocol/server"
+import { Effect, Exit } from "effect"
+import { ToolFailure } from "./failure.ts"
+import { onePage } from "./onePage.ts"
+import type { Prompt, Suggestions } from "./prompt.ts"
+import { isTemplate, type Resource } from "./resource.ts"
+import type { More, Serving } from "./Toolset.ts"
+import type { App, Caller } from "./tool.ts"
+
+const APP_TYPE = "text/html;profile=mcp-app"
+/** MCP, "Completion": "Maximum 100 items per response". */
+const MAX_SUGGESTIONS = 100
+/** Of one person, so nobody keeps it for others. */
+const OWN = { ttlMs: 0, cacheScope: "private" } as const
+
+const invalid = (message: string) => new ProtocolError(ProtocolErrorCode.InvalidParams, message)
+
+const described = ({ title, description, mimeType }: Pick<Resource, "title" | "description" | "mimeType">) => ({
+  ...(title && { title }),
+  ...(description && { description }),
+  ...(mimeType && { mimeType })
+})
+
+const contextOf = ({ clientId, scopes }: Caller, person: Effect.Success<Caller["person"]>) => ({
+  person,
+  client: { id: clientId },
+  scopes
+})
+
+/** What somebody else's code makes of a request: words of its own are told, whatever else it throws is for the log. */
+const asked = <A>(
+  { run }: Serving,
+  what: string,
+  caller: Caller,
+  make: (context: ReturnType<typeof contextOf>) => A | Promise<A>
+): Promise<A> => {
+  const made = Effect.flatMap(caller.person, (person) =>
+    Effect.tryPromise({
+      try: async () => make(contextOf(caller, person)),
+      catch: (reason) => (reason instanceof ToolFailure ? reason : new Broken(reason))
+    })
+  )
+  const told = Effect.tapError(made, (error) =>
+    error instanceof Broken
+      ? Effect.annotateLogs(Effect.logError("a prompt or a resource ended in a defect", error.reason), { name: what })
+      : Effect.void
+  )
+  return run(told).then((exit) => {
+    if (Exit.isSuccess(exit)) return exit.value
+    const [reason] = exit.cause.reasons
+    const error = reason?._tag === "Fail" ? reason.error : undefined
+    if (error instanceof ToolFailure) throw invalid(error.message)
+    throw new ProtocolError(ProtocolErrorCode.InternalError, "Internal error")
+  })
+}
+
+class Broken {
+  readonly _tag = "Broken"
+  readonly reason: unknown
+  constructor(reason: unknown) {
+    this.reason = reason
+  }
+}
+
+const textOf = (value: unknown) => (typeof value === "string" ? value : "")
+const texts = (values: object): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : String(value)])
+  )
+
+// --- resources ----------------------------------------------------------------------------------------------------
+
+const servingResources = (
+  server: McpServer,
+  serving: Serving,
+  apps: ReadonlyArray<App>,
+  resources: ReadonlyArray<Resource>
+) => {
+  const fixed = resources.filter((resource) => !isTemplate(resource))
+  const templates = resources
+    .filter(isTemplate)
+    .map((resource) => ({ resource, template: new UriTemplate(resource.uri) }))
+  const listed = [
+    ...apps.map(({ uri, title }) => ({ uri, name: title, title, mimeType: APP_TYPE })),
+    ...fixed.map((resource) => ({ uri: resource.uri, name: resource.name, ...described(resource) }))
+  ]
+  const resourceTemplates = templates.map(({ resource }) => ({
+    uriTemplate: resource.uri,
+    name: resource.name,
+    ...described(resource)
+  }))
+  server.server.setRequestHandler("resources/list", async (request) => {
+    const page = onePage({ resources: listed })(request)
+    const own = await Promise.all(templates.map(async ({ resource }) => (await resource.list?.()) ?? []))
+    return { resources: [...page.resources, ...own.flat().map((one) => ({ ...one }))] }
+  })
+  server.server.setRequestHandler("resources/templates/list", onePage({ resourceTemplates }))
+
+  const found = (uri: string) => {
+    const resource = fixed.find((one) => one.uri === uri)
+    if (resource !== undefined) return { resource, variables: {} }
+    for (const { resource, template } of templates) {
+      const variables = template.match(uri)
+      if (variables !== null) return { resource, variables: texts(variables) }
+    }
+    return undefined
+  }
+  server.server.setRequestHandler("resources/read", async ({ params: { uri } }, context) => {
+    const app = apps.find((one) => one.uri === uri)
+    if (app !== undefined) {
+      const ui = { prefersBorder: true, csp: app.csp }
+      return { contents: [{ uri, mimeType: APP_TYPE, text: app.html, _meta: { ui } }] }
+    }
+    const { resource, variables } = found(uri) ?? {}
+    const content =
+      resource &&
+      (await asked(serving, resource.name, serving.callerOf(context), (context) =>
+        resource.read(variables ?? {}, context)
+      ))
+    if (resource === undefined || content === undefined) throw invalid(`Resource ${uri} not found`)
+    const { mimeType = typeof content === "string" ? "text/plain" : "application/octet-stream" } = resource
+    const body =
+      typeof content === "string" ? { text: content.toWellFormed() } : { blob: Buffer.from(content).toString("base64") }
+    return { contents: [{ uri, mimeType, ...body }], ...OWN }
+  })
+}
+
+// --- prompts ------------------------------------------------------------------------------------------------------
+
+const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyArray<Prompt>) => {
+  const listed = prompts.map(({ name, title, description, arguments: taken = {} }) => ({
+    name,
+    title,
+    description,
+    arguments: Object.entries(taken).map(([name, { title, description, required = true }]) => ({
+      name,
+      required,
+      ...(title && { title }),
+      ...(description && { description })
+    }))
+  }))
+  server.server.setRequestHandler("prompts/list", onePage({ prompts: listed }))
+  server.server.setRequestHandler("prompts/get", async ({ params: { name, arguments: given = {} } }, context) => {
+    const prompt = prompts.find((one) => one.name === name)
+    if (prompt === undefined) throw invalid(`Prompt ${name} not found`)
+    const missing = Object.entries(prompt.arguments ?? {}).find(
+      ([name, { required = true }]) => required && given[name] === undefined
+    )
+    if (missing !== undefined) throw invalid(`Invalid params: ${JSON.stringify(missing[0])} is required`)
+    const said = await asked(serving, name, serving.callerOf(context), (context) => prompt.run(given, context))
+    const messages =
+      typeof said === "string"
+        ? [{ role: "user" as const, content: { type: "text" as const, text: said.toWellFormed() } }]
+        : [...said]
+    return { description: prompt.description, messages }
+  })
+}
+
+// --- completion ---------------------------------------------------------------------------------------------------
+
+const servingCompletion = (server: McpServer, serving: Serving, { prompts, resources }: Offered) =>
+  server.server.setRequestHandler("completion/complete", async ({ params: { ref, argument, context } }, request) => {
+    const others = texts(context?.arguments ?? {})
+    const suggest =
+      ref.type === "ref/prompt"
+        ? prompts.find(({ name }) => name === ref.name)?.arguments?.[argument.name]?.complete
+        : resources.find(({ uri }) => uri === ref.uri)?.complete?.[argument.name]
+    const suggestions =
+      suggest === undefined
+        ? []
+        : await asked(
+            serving,
+            argument.name,
+            serving.callerOf(request),
+            (): Suggestions => suggest(textOf(argument.value), others)
+          )
+    const values = suggestions.slice(0, MAX_SUGGESTIONS)
+    return { completion: { values, total: suggestions.length, hasMore: suggestions.length > values.length } }
+  })
+
+interface Offered {
+  readonly apps: ReadonlyArray<App>
+  readonly prompts: ReadonlyArray<Prompt>
+  readonly resources: ReadonlyArray<Resource>
+}
+
+/** Beside the tools: what their cards are, and what else there is. */
+export const moreOf = (offered: Offered): More => {
+  const { apps, prompts, resources } = offered
+  const completes =
+    prompts.some((prompt) => Object.values(prompt.arguments ?? {}).some(({ complete }) => complete !== undefined)) ||
+    resources.some(({ complete }) => complete !== undefined)
+  return {
+    capabilities: {
+      resources: { listChanged: false },
+      ...(prompts.length > 0 && { prompts: { listChanged: false } }),
+      ...(completes && { completions: {} })
+    },
+    listings: [],
+    register: (server, serving) => {
+      servingResources(server, serving, apps, resources)
+      if (prompts.length > 0) servingPrompts(server, serving, prompts)
+      if (completes) servingCompletion(server, serving, offered)
+    }
+  }
+}
