@@ -46,7 +46,12 @@ export const together = (one: Loaded, other: Loaded): Loaded => ({
 const isModule = (file: string) =>
   /\.(ts|mts|js|mjs)$/.test(file) && !/\.d\.m?ts$|\.(test|spec)\.\w+$/.test(file) && !/^[._]/.test(file)
 
-const reasonOf = (cause: unknown) => (cause instanceof Error ? cause.message : String(cause))
+/** Why a module does not load; where, too, if it is not well-formed, which only the stack tells. */
+const reasonOf = (cause: unknown) => {
+  if (!(cause instanceof Error)) return String(cause)
+  const [, line] = /:(\d+)(?::\d+)?$/.exec(cause.stack?.split("\n", 1)[0] ?? "") ?? []
+  return cause instanceof SyntaxError && line !== undefined ? `line ${line}: ${cause.message}` : cause.message
+}
 
 /** The whole of a folder, or all that is wrong with it. `version` tells a module from the one before it changed. */
 export const loadFolder = Effect.fn("tools.loadFolder")(function* (
