@@ -139,7 +139,10 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
         yield* Effect.logInfo("tools were loaded anew").pipe(
           Effect.annotateLogs({ tools: offering.tools.map(({ name }) => name).join(", ") })
         )
-      }).pipe(Effect.catchCause((cause) => Effect.logError("the tools stay as they were", cause)))
+      }).pipe(
+        Effect.catch(({ message }) => Effect.logError(`the tools stay as they were: ${message}`)),
+        Effect.catchCause((cause) => Effect.logError("the tools stay as they were", cause))
+      )
       if (yield* Reloading) {
         const changed = yield* changesOf(toolsDir.path)
         yield* Effect.forkScoped(Effect.forever(Effect.andThen(changed, reload)))
