@@ -34,19 +34,25 @@ const ours = (settings: Readonly<Record<string, string>>): Contender => ({
 })
 
 export const GATEHOUSE = "Gatehouse, authenticated"
+/** The same calculator as a tool of one's own: a file, zod, and a promise. */
+export const OWN = "Gatehouse, an own tool"
+/** The server with that file, and with the tools that come along but for the one of the same name. */
+export const OWN_SETTINGS = { TOOLS_DIR: "bench/src/own", BUILT_IN_TOOLS: "get_weather,search_web,search,fetch" }
 export const RAW = "node:http echo"
 export const SDK2 = "SDK v2 `createMcpHandler`"
 export const SDK1 = "SDK v1 on Express"
+export const FASTMCP = "`fastmcp`"
 
 const CONTENDERS: Readonly<Record<string, Contender>> = {
   [GATEHOUSE]: ours({}),
+  [OWN]: ours(OWN_SETTINGS),
   "Gatehouse, fast lane off": ours({ MCP_FAST_LANE: "off" }),
   [RAW]: peer("raw.ts", OPERATIONS),
   "Effect `HttpRouter` echo": peer("router.ts", OPERATIONS),
   [SDK2]: peer("sdk2.ts", OPERATIONS),
   [SDK1]: peer("sdk1.ts", ["call 2025", "list 2025"]),
   "Effect `McpServer`": peer("effect.ts", ["call 2026", "list 2026"]),
-  "`fastmcp`": peer("fastmcp.ts", ["call 2025", "list 2025"])
+  [FASTMCP]: peer("fastmcp.ts", ["call 2025", "list 2025"])
 }
 
 const partsOf = (operation: Operation, token: string, expression: string) => {

@@ -1,14 +1,14 @@
 /** Gatehouse alone: latency at half its rate, memory over a long run, how soon it answers, and what a second core brings. */
 
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { migrate, startGatehouse } from "./gatehouse.ts"
 import { type Answer, load } from "./load.ts"
-import { isRight, requestOf } from "./mcp.ts"
+import { isRight, OWN_SETTINGS, requestOf } from "./mcp.ts"
 import type { Plan } from "./plan.ts"
-import { ALL_CORES, type Server, serve, sleep, TSX } from "./process.ts"
+import { ALL_CORES, root, type Server, serve, sleep, TSX } from "./process.ts"
 import { Samples } from "./statistics.ts"
 import { calculate } from "./tools.ts"
 
@@ -18,8 +18,8 @@ export const FIRST = "first start, embedded"
 export const SECOND = "second start, embedded"
 export const ON_POSTGRES = "start, Postgres"
 
-const started = async (postgres: RealPostgres) => {
-  const server = await startGatehouse(postgres.url)
+const started = async (postgres: RealPostgres, settings: Readonly<Record<string, string>> = {}) => {
+  const server = await startGatehouse(postgres.url, settings)
   const [tokens] = await server.tokens(1)
   const request = requestOf(OPERATION, tokens?.access_token ?? "")
   return { server, load: { port: server.port, request, isRight: isRight(OPERATION), stayAwake: true } }
@@ -42,14 +42,20 @@ const latency = async (postgres: RealPostgres, plan: Plan, samples: Samples) => 
   await server.stop()
 }
 
-const memory = async (postgres: RealPostgres, [few, many]: Plan["calls"], samples: Samples) => {
-  const { server, load: options } = await started(postgres)
+const memory = async (
+  name: string,
+  settings: Readonly<Record<string, string>>,
+  postgres: RealPostgres,
+  [few, many]: Plan["calls"],
+  samples: Samples
+) => {
+  const { server, load: options } = await started(postgres, settings)
   rightly(await load({ ...options, connections: 16, requests: few }))
   await sleep(2000)
-  samples.add("memory", "few", server.memory())
+  samples.add(name, "few", server.memory())
   rightly(await load({ ...options, connections: 16, requests: many - few }))
   await sleep(2000)
-  samples.add("memory", "many", server.memory())
+  samples.add(name, "many", server.memory())
   await server.stop()
 }
 
@@ -94,12 +100,23 @@ const firstAnswer = async (settings: Readonly<Record<string, string>>, flags: Re
   return elapsed
 }
 
+/** A folder of small tools, where their imports are found. */
+const fiftyTools = () => {
+  const source = readFileSync(join(root, "bench/src/own/calculator.ts"), "utf8")
+  const folder = mkdtempSync(join(root, "bench/src/own-"))
+  for (let n = 0; n < 50; n++) {
+    writeFileSync(join(folder, `calculator${n}.ts`), source.replace('"calculator"', `"calculator_${n}"`))
+  }
+  return folder
+}
+
 export const benchOperation = async (plan: Plan): Promise<Samples> => {
   const samples = new Samples()
   const postgres = await startPostgres({ durable: true })
   migrate(postgres.url)
   const home = mkdtempSync(join(tmpdir(), "gatehouse-bench-"))
   const embedded = { DATA_DIR: join(home, "data") }
+  const tools = fiftyTools()
   await firstAnswer(embedded, [])
   for (let round = 0; round < plan.rounds; round++) {
     for (const [runner, flags] of [
@@ -109,6 +126,11 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
       samples.add(`start, ${runner}`, "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }, flags))
       samples.add(`start, ${runner}`, "embedded", await firstAnswer(embedded, flags))
     }
+    samples.add(
+      "start, 50 files of tools",
+      "Postgres",
+      await firstAnswer({ DATABASE_URL: postgres.url, TOOLS_DIR: tools }, [])
+    )
     const data = { DATA_DIR: join(home, `data${round}`) }
     await startCost(FIRST, data, samples)
     await startCost(SECOND, data, samples)
@@ -116,8 +138,10 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
     await latency(postgres, plan, samples)
     for (const count of [1, 2]) await workers(postgres, count, plan, samples)
   }
-  await memory(postgres, plan.calls, samples)
+  await memory("memory", {}, postgres, plan.calls, samples)
+  await memory("memory, an own tool", OWN_SETTINGS, postgres, plan.calls, samples)
   rmSync(home, { recursive: true, force: true })
+  rmSync(tools, { recursive: true, force: true })
   await postgres.stop()
   console.log("operation", JSON.stringify(samples.measured))
   return samples

@@ -121,9 +121,9 @@ export const chart = ({ mcp }: Results): string => {
 /** What a row of the operation section is called, and how its numbers are told. */
 const labelOf = (name: string, operation: string, plan: Plan) => {
   if (name === "workers") return { what: `calls of two milliseconds, ${operation} worker(s)`, unit: " /s" }
-  if (name === "memory") {
+  if (name.startsWith("memory")) {
     const calls = plan.calls[operation === "few" ? 0 : 1]
-    return { what: `memory after ${calls.toLocaleString("en")} calls`, unit: " MiB", scale: 2 ** -20 }
+    return { what: `${name} after ${calls.toLocaleString("en")} calls`, unit: " MiB", scale: 2 ** -20 }
   }
   if (operation === "CPU") return { what: `${name}, processor time`, unit: " s" }
   if (operation === "peak" || operation === "resident") {

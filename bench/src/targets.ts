@@ -44,6 +44,10 @@ const cpu = (operation: Mcp.Operation, peer: string) => ({
   measured: ({ mcp }: Results) =>
     ratios(mcp.of(peer, Mcp.cpuOf(operation)), mcp.of(Mcp.GATEHOUSE, Mcp.cpuOf(operation)))
 })
+const own = (peer: string) => ({
+  what: `\`tools/call\` of a tool of one's own, 2025 era, ÷ ${peer === Mcp.GATEHOUSE ? "the calculator that comes along" : peer}`,
+  measured: ({ mcp }: Results) => ratios(mcp.of(Mcp.OWN, "call 2025"), mcp.of(peer, "call 2025"))
+})
 const grants = (grant: string, peer: string) => ({
   what: `${grant} grants on Postgres ÷ ${peer}`,
   measured: ({ grants }: Results) => ratios(grants.of(Grants.GATEHOUSE, grant), grants.of(peer, grant))
@@ -93,6 +97,9 @@ export const TARGETS: ReadonlyArray<Target> = [
   { ...cpu("call 2026", Mcp.RAW), ...atLeast(0.5) },
   { ...mcp("list 2025", Mcp.SDK2), ...atLeast(10) },
   { ...mcp("list 2026", Mcp.SDK2), ...atLeast(10) },
+  { ...own(Mcp.SDK2), ...atLeast(5) },
+  { ...own(Mcp.FASTMCP), ...atLeast(5) },
+  { ...own(Mcp.GATEHOUSE), ...atLeast(0.8) },
   { ...grants("refresh", Grants.BARE), ...atLeast(0.7) },
   { ...grants("refresh", Grants.OIDC_PROVIDER), ...above(1) },
   { ...grants("code", Grants.OIDC_PROVIDER), ...above(1) },
@@ -109,6 +116,12 @@ export const TARGETS: ReadonlyArray<Target> = [
     measured: ({ operation }) => ratios(operation.of("memory", "many"), operation.of("memory", "few"))
   },
   {
+    what: "the same, of a tool of one's own",
+    ...below(1.2, " ×"),
+    measured: ({ operation }) =>
+      ratios(operation.of("memory, an own tool", "many"), operation.of("memory, an own tool", "few"))
+  },
+  {
     what: "calls of two milliseconds on two cores: two workers ÷ one",
     ...atLeast(1.8),
     measured: ({ operation }) => ratios(operation.of("workers", "2"), operation.of("workers", "1"))
@@ -119,6 +132,12 @@ export const TARGETS: ReadonlyArray<Target> = [
   { ...start("node", "Postgres"), ...below(1000, " ms") },
   { ...start("tsx", "embedded"), ...below(2000, " ms") },
   { ...start("node", "embedded"), ...below(2000, " ms") },
+  {
+    what: "start with 50 files of tools ÷ with none",
+    ...below(1.5, " ×"),
+    measured: ({ operation }) =>
+      ratios(operation.of("start, 50 files of tools", "Postgres"), operation.of("start, node", "Postgres"))
+  },
   { ...cost(Operation.FIRST, "CPU"), ...below(4, " s") },
   { ...cost(Operation.FIRST, "peak"), ...below(450, " MiB") },
   { ...cost(Operation.SECOND, "CPU"), ...below(3, " s") },

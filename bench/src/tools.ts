@@ -16,7 +16,9 @@ export interface BenchTool {
 
 export const tools: ReadonlyArray<BenchTool> = Gatehouse.tools.map((tool) => ({
   ...tool,
-  annotations: { ...tool.annotations }
+  annotations: { ...tool.annotations },
+  inputSchema: { ...tool.inputSchema },
+  outputSchema: { ...tool.outputSchema }
 }))
 
 /** JSON Schema as a peer's library wants it. */
