@@ -79,7 +79,9 @@ describe("scopes (RFC 6749 §3.3)", () => {
     })
   )
 
-  it.prop("RF6 a refresh narrows and never widens", [Tokens, Tokens], ([granted, asked]) => {
+  // Of few names, so that a part of what is asked for was often granted, and a part was not.
+  const Few = Arbitrary.array(Arbitrary.schema(Schema.Literals(["a", "b", "c", "d"])), { minLength: 1, maxLength: 4 })
+  it.prop("RF6 a refresh narrows and never widens", [Few, Few], ([granted, asked]) => {
     const scopes = Scope.narrowed(granted, asked)
     const isPart = asked.length > 0 && asked.every((scope) => granted.includes(scope))
     assert.deepStrictEqual(scopes, isPart ? asked : undefined)
