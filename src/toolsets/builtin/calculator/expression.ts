@@ -32,8 +32,13 @@ const TOKEN = /(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[a-z_]\w*|% *[+-](?! )|[^ ]/gi
 const NUMBER = /^\.?\d/
 const NUMBER_OR_NAME = /^\.?\w/
 
+const PLAIN = /^[\x20-\x7e]*$/
+
 /** Spellings that mean the same, at the same length so that positions in messages stay right. */
 const normalized = (expression: string) =>
+  PLAIN.test(expression) ? expression.replaceAll("**", "^ ") : respelt(expression)
+
+const respelt = (expression: string) =>
   expression
     .replaceAll(/\s/g, " ")
     .replaceAll("**", "^ ")
