@@ -113,7 +113,7 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
   Layer.effect(
     Toolset,
     Effect.gen(function* () {
-      const { toolsDir } = yield* ServerConfig
+      const { toolsDir, worker } = yield* ServerConfig
       const around = yield* watchLoop
       const offer = Effect.fnUntraced(function* (
         version: number
@@ -124,7 +124,7 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
       > {
         const { built, loaded } = yield* declaredTools(given, version)
         const own = yield* Effect.forEach(loaded.tools, place)
-        if (!isQuiet) yield* tellNotes(loaded)
+        if (!isQuiet && worker === 1) yield* tellNotes(loaded)
         return offeringOf({
           tools: [...built, ...own.map(around)],
           purposes: PURPOSES,
