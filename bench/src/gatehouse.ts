@@ -1,7 +1,7 @@
 /** Gatehouse under test: its own Postgres, a client that registered itself, and grants as a person's consent gives them. */
 
 import { createHash, randomBytes } from "node:crypto"
-import { run, type Server, serve } from "./process.ts"
+import { NODE, run, type Server, serve } from "./process.ts"
 
 const REDIRECT_URI = "http://127.0.0.1/callback"
 
@@ -24,7 +24,7 @@ export const startGatehouse = async (
   settings: Readonly<Record<string, string>> = {},
   cores?: string
 ): Promise<Gatehouse> => {
-  const server = await serve("src/main.ts", { ...SETTINGS, DATABASE_URL: databaseUrl, ...settings }, [], cores)
+  const server = await serve("src/main.ts", { ...SETTINGS, DATABASE_URL: databaseUrl, ...settings }, NODE, cores)
   const base = `http://localhost:${server.port}`
   const registered = await fetch(`${base}/register`, {
     method: "POST",

@@ -8,7 +8,7 @@ import { migrate, startGatehouse } from "./gatehouse.ts"
 import { type Answer, load } from "./load.ts"
 import { isRight, OWN_SETTINGS, requestOf } from "./mcp.ts"
 import type { Plan } from "./plan.ts"
-import { ALL_CORES, root, type Server, serve, sleep, TSX } from "./process.ts"
+import { ALL_CORES, NODE, root, type Server, serve, sleep, TSX } from "./process.ts"
 import { Samples } from "./statistics.ts"
 import { calculate } from "./tools.ts"
 
@@ -80,7 +80,7 @@ const workers = async (postgres: RealPostgres, count: number, plan: Plan, sample
 
 /** What a start costs, and what it leaves: two seconds later nothing of it is still at work. */
 const startCost = async (name: string, settings: Readonly<Record<string, string>>, samples: Samples) => {
-  const server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings })
+  const server = await serve("src/main.ts", { LOG_LEVEL: "warn", ...settings }, NODE)
   await fetch(`http://localhost:${server.port}/readyz`)
   await sleep(2000)
   samples.add(name, "CPU", server.cpu())
@@ -117,11 +117,11 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
   const home = mkdtempSync(join(tmpdir(), "gatehouse-bench-"))
   const embedded = { DATA_DIR: join(home, "data") }
   const tools = fiftyTools()
-  await firstAnswer(embedded, [])
+  await firstAnswer(embedded, NODE)
   for (let round = 0; round < plan.rounds; round++) {
     for (const [runner, flags] of [
       ["tsx", TSX],
-      ["node", []]
+      ["node", NODE]
     ] as const) {
       samples.add(`start, ${runner}`, "Postgres", await firstAnswer({ DATABASE_URL: postgres.url }, flags))
       samples.add(`start, ${runner}`, "embedded", await firstAnswer(embedded, flags))
@@ -129,7 +129,7 @@ export const benchOperation = async (plan: Plan): Promise<Samples> => {
     samples.add(
       "start, 50 files of tools",
       "Postgres",
-      await firstAnswer({ DATABASE_URL: postgres.url, TOOLS_DIR: tools }, [])
+      await firstAnswer({ DATABASE_URL: postgres.url, TOOLS_DIR: tools }, NODE)
     )
     const data = { DATA_DIR: join(home, `data${round}`) }
     await startCost(FIRST, data, samples)

@@ -124,4 +124,6 @@ export const run = (script: string, env: Readonly<Record<string, string>>) =>
   })
 
 /** As `npm start` runs it. */
+export const NODE = ["--import", "./src/boot.js"]
+/** As `npx tsx` does. */
 export const TSX = ["--import", "tsx"]

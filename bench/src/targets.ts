@@ -54,7 +54,7 @@ const grants = (grant: string, peer: string) => ({
 })
 
 const start = (runner: "tsx" | "node", database: "Postgres" | "embedded") => ({
-  what: `\`${runner} src/main.ts\` to its first answer, ${database === "embedded" ? "embedded, existing data" : database}`,
+  what: `\`${runner === "node" ? "npm start" : "tsx src/main.ts"}\` to its first answer, ${database === "embedded" ? "embedded, existing data" : database}`,
   measured: ({ operation }: Results) => summarize(operation.of(`start, ${runner}`, database))
 })
 
