@@ -10,7 +10,7 @@ const threads = Effect.fnUntraced(function* (options: Partial<AsideOptions> = {}
     turn: "60 seconds",
     time: "60 seconds",
     memoryMb: 32,
-    words: { tooCostly: "It takes too much.", busy: "No thread is free." },
+    words: { tooCostly: "It takes too much.", busy: "Too many are at work." },
     ...options
   })
   return (order: string) => run({ body: new TextEncoder().encode(order) })
@@ -62,7 +62,7 @@ describe("aside", () => {
       const run = yield* threads({ threads: 1, maxWaiting: 1 })
       const hanging = yield* Effect.forkChild(run("hang"), { startImmediately: true })
       const waiting = yield* Effect.forkChild(run("next"), { startImmediately: true })
-      assert.include((yield* Effect.flip(run("more"))).message, "Too many pages")
+      assert.include((yield* Effect.flip(run("more"))).message, "Too many")
       // Who gives up takes the thread along, and those who wait have another one.
       yield* Fiber.interrupt(hanging)
       assert.strictEqual(yield* Fiber.join(waiting), "answer to next")
@@ -73,7 +73,7 @@ describe("aside", () => {
     Effect.gen(function* () {
       const run = yield* threads({ threads: 1, turn: "200 millis" })
       yield* Effect.forkChild(run("hang"), { startImmediately: true })
-      assert.include((yield* Effect.flip(run("next"))).message, "Too many pages")
+      assert.include((yield* Effect.flip(run("next"))).message, "Too many")
     }).pipe(Effect.scoped)
   )
 })
