@@ -1,12 +1,9 @@
 #!/usr/bin/env node
 /** `gatehouse …`: our programs by one name, for whoever installed the package. */
 
-import { createRequire } from "node:module"
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
-
-// Our own: there is nothing to decode.
-const { version }: { readonly version: string } = createRequire(import.meta.url)("../package.json")
+import { version } from "./app/programs/version.ts"
 
 /** What is typed, what may follow it, the module that is the program, and what it is for. */
 const PROGRAMS = [

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -52,6 +52,11 @@ describe("the package", () => {
         )
         yield* sh(project, install())
         yield* sh(project, [process.execPath, TSC, "-p", project])
+        const wrong = join(project, "tools/wrong.ts")
+        const hello = readFileSync(join(project, "tools/hello.ts"), "utf8")
+        writeFileSync(wrong, hello.replace("!`", "!`.length"))
+        assert.include(yield* sh(project, [process.execPath, TSC, "-p", project], 1), "tools/wrong.ts(11,")
+        rmSync(wrong)
         assert.match(
           yield* sh(project, ["npm", "run", "-s", "tools"]),
           /^hello +mcp\.tools\.call +read only.*tools\/hello\.ts$/m

@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Path, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 import { runProgram } from "./runProgram.ts"
+import { version } from "./version.ts"
 
 /** Nothing was written: exit code 1. */
 class NotBegun extends Schema.TaggedError<NotBegun>()("NotBegun", { message: Schema.String }) {}
@@ -62,11 +63,11 @@ const decodeManifest = Schema.decodeUnknownEffect(
   Schema.fromJsonString(
     Schema.StructWithRest(
       Schema.Struct({
-        version: Schema.optionalKey(Schema.String),
         type: Schema.optionalKey(Schema.String),
         scripts: Schema.optionalKey(Members),
         dependencies: Schema.optionalKey(Members),
-        devDependencies: Schema.optionalKey(Members)
+        devDependencies: Schema.optionalKey(Members),
+        allowScripts: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown))
       }),
       [Schema.Record(Schema.String, Schema.Unknown)]
     )
@@ -74,12 +75,13 @@ const decodeManifest = Schema.decodeUnknownEffect(
 )
 
 /** A manifest with what a project of tools needs; `npm install gatehouse-server` may have made it. */
-const completed = Effect.fnUntraced(function* (text: string, version: string) {
+const completed = Effect.fnUntraced(function* (text: string) {
   const {
     type = "module",
     scripts,
     dependencies,
     devDependencies,
+    allowScripts,
     ...rest
   } = yield* decodeManifest(text).pipe(
     Effect.mapError(() => new NotBegun({ message: "package.json is there, and cannot be read" }))
@@ -93,7 +95,9 @@ const completed = Effect.fnUntraced(function* (text: string, version: string) {
     type,
     scripts: { ...SCRIPTS, ...scripts },
     dependencies: { "gatehouse-server": version, zod: "^4.6.7", ...dependencies },
-    devDependencies: { "@types/node": "^24.0.0", ...devDependencies }
+    devDependencies: { "@types/node": "^24.0.0", ...devDependencies },
+    // The empty database for the first start is made when it is installed; without it, that start takes seconds longer.
+    allowScripts: { "gatehouse-server": true, ...allowScripts }
   }
   return `${JSON.stringify(manifest, undefined, 2)}\n`
 })
@@ -101,12 +105,9 @@ const completed = Effect.fnUntraced(function* (text: string, version: string) {
 const begin = Effect.fn("init")(function* ({ folder }: { readonly folder: string }) {
   const files = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const ours = (file: string) => files.readFileString(path.join(import.meta.dirname, "../../..", file))
-  const { version = "*" } = yield* decodeManifest(yield* ours("package.json"))
-
   const parts = {
     "tools/hello.ts": HELLO,
-    ".env.example": yield* ours(".env.example"),
+    ".env.example": yield* files.readFileString(path.join(import.meta.dirname, "../../../.env.example")),
     "tsconfig.json": TSCONFIG,
     ".gitignore": IGNORED
   }
@@ -116,7 +117,7 @@ const begin = Effect.fn("init")(function* ({ folder }: { readonly folder: string
   }
   const manifest = path.join(folder, "package.json")
   const known = (yield* files.exists(manifest)) ? yield* files.readFileString(manifest) : "{}"
-  const all = { ...parts, "package.json": yield* completed(known, version) }
+  const all = { ...parts, "package.json": yield* completed(known) }
 
   yield* files.makeDirectory(path.join(folder, "tools"), { recursive: true })
   for (const [file, text] of Object.entries(all)) yield* files.writeFileString(path.join(folder, file), text)
@@ -138,7 +139,7 @@ Command.make(
   begin
 ).pipe(
   Command.withDescription("Begin a project: a first tool, and what it needs. Nothing is overwritten"),
-  Command.run({ version: "0.1.0" }),
+  Command.run({ version }),
   Effect.provide(NodeServices.layer),
   runProgram
 )
