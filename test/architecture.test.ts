@@ -97,6 +97,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "config"
   ],
   main: ["app", "app/programs"],
+  cli: ["app/programs"],
   index: ["app", "toolsets"],
   testing: ["mcp", "toolsets"]
 }

@@ -24,28 +24,16 @@ export const temporaryFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-/** Starts `src/<entry>` under plain node, or under tsx; killed with the scope. */
-export const start = (
-  entry: string,
-  environment: Readonly<Record<string, string>>,
-  options: {
-    readonly runner?: "node" | "tsx"
-    readonly args?: ReadonlyArray<string>
-    /** Files, and so connections, that it may have open. */
-    readonly openFiles?: number
-  } = {}
+/** Starts a command in a folder; killed with the scope. */
+export const spawned = (
+  command: ReadonlyArray<string>,
+  environment: Readonly<Record<string, string | undefined>>,
+  cwd: string
 ) =>
   Effect.acquireRelease(
     Effect.sync((): Program => {
-      const runner = options.runner === "tsx" ? ["--import", TSX] : []
-      const command = [process.execPath, ...runner, join(ROOT, "src", entry), ...(options.args ?? [])]
-      const limited = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles};`
-      const child = spawn("/bin/sh", ["-c", `${limited} exec "$@"`, "sh", ...command], {
-        // Somewhere else than the checkout, so that no .env of a developer reaches the test.
-        cwd: tmpdir(),
-        env: { PATH: process.env.PATH ?? "", ...environment },
-        stdio: ["ignore", "pipe", "pipe"]
-      })
+      const [file = "", ...args] = command
+      const child = spawn(file, args, { cwd, env: environment, stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
       for (const stream of [child.stdout, child.stderr]) {
         stream.on("data", (chunk) => {
@@ -63,6 +51,28 @@ export const start = (
           )
         : Effect.void
   )
+
+/** Starts `src/<entry>` under plain node, or under tsx; killed with the scope. */
+export const start = (
+  entry: string,
+  environment: Readonly<Record<string, string>>,
+  options: {
+    readonly runner?: "node" | "tsx"
+    readonly args?: ReadonlyArray<string>
+    /** Files, and so connections, that it may have open. */
+    readonly openFiles?: number
+  } = {}
+) => {
+  const runner = options.runner === "tsx" ? ["--import", TSX] : []
+  const command = [process.execPath, ...runner, join(ROOT, "src", entry), ...(options.args ?? [])]
+  const limited = options.openFiles === undefined ? "" : `ulimit -n ${options.openFiles};`
+  // Somewhere else than the checkout, so that no .env of a developer reaches the test.
+  return spawned(
+    ["/bin/sh", "-c", `${limited} exec "$@"`, "sh", ...command],
+    { PATH: process.env.PATH ?? "", ...environment },
+    tmpdir()
+  )
+}
 
 /** Runs a program to its end. */
 export const run = Effect.fn("test.run")(function* (

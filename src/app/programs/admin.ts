@@ -14,6 +14,7 @@ import { apps, events } from "./admin/apps.ts"
 import { clients, keys } from "./admin/clients.ts"
 import { owner, people } from "./admin/people.ts"
 import { runProgram, Settings } from "./runProgram.ts"
+import { version } from "./version.ts"
 
 const Services = Layer.mergeAll(
   People.layer,
@@ -27,7 +28,7 @@ Command.make("admin").pipe(
   Command.withDescription("Look after the people, the apps and the keys of this server"),
   Command.withSubcommands([people, apps, clients, events, keys, owner]),
   Command.provide(Services),
-  Command.run({ version: "0.1.0" }),
+  Command.run({ version }),
   Effect.provide(NodeServices.layer),
   runProgram
 )

@@ -7,6 +7,7 @@ import { judge } from "../../doctor/clients.ts"
 import { diagnose } from "../../doctor/findings.ts"
 import { login } from "../../doctor/login.ts"
 import { runProgram } from "./runProgram.ts"
+import { version } from "./version.ts"
 
 /** Something needs a hand: exit code 1. */
 class NotWell extends Schema.TaggedError<NotWell>()("NotWell", { message: Schema.String }) {}
@@ -49,4 +50,4 @@ const doctor = Command.make(
   })
 ).pipe(Command.withDescription("Probes a deployment the way each client does"))
 
-doctor.pipe(Command.run({ version: "0.1.0" }), Effect.provide(NodeServices.layer), runProgram)
+doctor.pipe(Command.run({ version }), Effect.provide(NodeServices.layer), runProgram)

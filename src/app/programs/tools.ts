@@ -14,6 +14,7 @@ import { declaredTools, Tools } from "../../toolsets/own/own.ts"
 import { Toolset } from "../../toolsets/Toolset.ts"
 import type { Person, Tool } from "../../toolsets/tool.ts"
 import { runProgram, Settings } from "./runProgram.ts"
+import { version } from "./version.ts"
 
 /** What was asked for cannot be done: exit code 1. */
 class NotCalled extends Schema.TaggedError<NotCalled>()("NotCalled", { message: Schema.String }) {}
@@ -119,7 +120,7 @@ Command.make("tools", { json }, list).pipe(
       Layer.provideMerge(Settings)
     )
   ),
-  Command.run({ version: "0.1.0" }),
+  Command.run({ version }),
   Effect.provide(NodeServices.layer),
   runProgram
 )

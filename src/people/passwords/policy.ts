@@ -1,5 +1,6 @@
 /** Which passwords may be chosen (ASVS 6.2): long enough, taken as they are typed, and not what everybody would try first. */
 
+import { extname } from "node:path"
 import { Worker } from "node:worker_threads"
 import { Effect, Redacted, Schema } from "effect"
 import { inTurn } from "./argon2id.ts"
@@ -35,7 +36,8 @@ const isObvious = (password: string, { name, email, host }: Surroundings) => {
 const isCommon = (password: string) =>
   inTurn(
     Effect.callback<boolean>((resume) => {
-      const worker = new Worker(new URL("./common.ts", import.meta.url), { workerData: password.toLowerCase() })
+      const program = new URL(`./common${extname(import.meta.url)}`, import.meta.url)
+      const worker = new Worker(program, { workerData: password.toLowerCase() })
       worker.once("message", (found: boolean) => resume(Effect.succeed(found)))
       worker.once("error", (error) => resume(Effect.die(error)))
       return Effect.promise(() => worker.terminate())

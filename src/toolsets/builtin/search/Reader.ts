@@ -1,5 +1,6 @@
 /** What stands on the public web, as readable text. */
 
+import { extname } from "node:path"
 import { Context, Effect, Layer, Schema } from "effect"
 import { PublicWeb } from "../../../net/PublicWeb.ts"
 import { aside } from "../../aside.ts"
@@ -44,7 +45,7 @@ export class Reader extends Context.Service<
     Effect.gen(function* () {
       const web = yield* PublicWeb
       const thread = yield* aside<Page>({
-        program: new URL("./readerWorker.ts", import.meta.url),
+        program: new URL(`./readerWorker${extname(import.meta.url)}`, import.meta.url),
         threads: THREADS,
         maxWaiting: MAX_WAITING,
         turn: TURN,
