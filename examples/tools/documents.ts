@@ -9,7 +9,7 @@ export const document = resource({
   name: "document",
   title: "A document",
   mimeType: "text/markdown",
-  list: async () => (await names()).map((name) => ({ uri: `documents://${name}`, name })),
+  list: async () => (await names()).map((name) => ({ uri: `documents://${encodeURIComponent(name)}`, name })),
   complete: { name: beginningWith },
   read: ({ name = "" }) => read(name)
 })

@@ -34,6 +34,7 @@ const settings = Effect.gen(function* () {
   const folder = yield* temporaryFolder
   mkdirSync(join(folder, "documents"))
   writeFileSync(join(folder, "documents", "bread.md"), "Flour\n")
+  writeFileSync(join(folder, "documents", "café menu.md"), "Coffee\n")
   const parcels = yield* upstream(answerJson({ status: "delivered" }))
   // What the examples themselves read, when they are loaded.
   Object.assign(process.env, {
@@ -90,7 +91,7 @@ layer(server, { excludeTestServices: true, timeout: "60 seconds" })("a server wi
           const search = { name: "search_documents", arguments: { word: "flour" } }
           const onprogress = ({ message }: { readonly message?: string | undefined }) => steps.push(message)
           yield* Effect.promise(() => client.callTool(search, { onprogress }))
-          assert.deepStrictEqual(steps, ["bread.md", undefined])
+          assert.deepStrictEqual(steps, ["bread.md", "café menu.md", undefined])
 
           const { resourceTemplates } = yield* Effect.promise(() => client.listResourceTemplates())
           assert.deepStrictEqual(
@@ -104,6 +105,11 @@ layer(server, { excludeTestServices: true, timeout: "60 seconds" })("a server wi
           )
           const { contents } = yield* Effect.promise(() => client.readResource({ uri: "documents://bread.md" }))
           assert.deepInclude(contents[0], { mimeType: "text/markdown", text: "Flour\n" })
+
+          const named = resources.find(({ name }) => name === "café menu.md")
+          assert.strictEqual(named?.uri, "documents://caf%C3%A9%20menu.md")
+          const menu = yield* Effect.promise(() => client.readResource({ uri: named?.uri ?? "" }))
+          assert.deepInclude(menu.contents[0], { text: "Coffee\n" })
 
           const argument = { name: "name", value: "br" }
           for (const ref of [
