@@ -9,8 +9,8 @@ const EXAMPLES = join(ROOT, "examples")
 const textOf = (file: string) => readFileSync(join(ROOT, file), "utf8")
 const PAGE = textOf("docs/tools.md")
 
-const blocks = (language: string) =>
-  [...PAGE.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, is, text = ""]) => (is === language ? [text] : []))
+const blocks = (language: string, page = PAGE) =>
+  [...page.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].flatMap(([, is, text = ""]) => (is === language ? [text] : []))
 
 /** What a command of the page prints, said where the folder of the examples is `tools/`. */
 const printed = async (command: string) => {
@@ -47,6 +47,7 @@ describe("docs/tools.md", () => {
       if (file.endsWith(".ts")) assert.isTrue(text.startsWith(`// ${file}\n`), `${file} says which file it is`)
       assert.isAtMost(text.split("\n").length, 41, `${file} is short`)
     }
+    assert.deepStrictEqual(blocks("ts", textOf("README.md")), [textOf("examples/tools/roll-dice.ts")])
   })
 
   it("shows what the commands print", { timeout: 120_000 }, async () => {
