@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+const source = (file: string) => fileURLToPath(new URL(`src/${file}`, import.meta.url))
+
 export default defineConfig({
+  // The package is tested by its source.
+  resolve: {
+    alias: [
+      { find: /^gatehouse-server$/, replacement: source("index.ts") },
+      { find: /^gatehouse-server\/testing$/, replacement: source("testing.ts") }
+    ]
+  },
   test: {
     dir: "test",
     globalSetup: "test/support/globalSetup.ts",

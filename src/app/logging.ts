@@ -58,15 +58,19 @@ const pretty = Logger.map(line, ({ timestamp, level, message, cause, annotations
   ].join("\n  ")
 )
 
-export const Logging = Layer.unwrap(
-  Effect.gen(function* () {
-    const { log } = yield* ServerConfig
-    const isPretty = log.format === undefined ? process.stdout.isTTY === true : log.format === "pretty"
-    return Layer.merge(
-      Logger.layer([
-        Logger.withConsoleLog(isPretty ? pretty : Logger.map(line, (value) => Formatter.formatJson(value)))
-      ]),
-      Layer.succeed(References.MinimumLogLevel, LEVELS[log.level])
-    )
-  })
-)
+const loggingTo = (stream: "stdout" | "stderr") =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { log } = yield* ServerConfig
+      const isPretty = log.format === undefined ? process[stream].isTTY === true : log.format === "pretty"
+      const written = stream === "stdout" ? Logger.withConsoleLog<unknown, string> : Logger.withConsoleError
+      return Layer.merge(
+        Logger.layer([written(isPretty ? pretty : Logger.map(line, (value) => Formatter.formatJson(value)))]),
+        Layer.succeed(References.MinimumLogLevel, LEVELS[log.level])
+      )
+    })
+  )
+
+export const Logging = loggingTo("stdout")
+/** For programs whose output is an answer that others read. */
+export const LoggingAside = loggingTo("stderr")

@@ -1,7 +1,7 @@
 /** What is offered beside tools: cards (MCP Apps, SEP-1865) and documents as resources, prompts, and completion of both. */
 
 import { type McpServer, ProtocolError, ProtocolErrorCode, UriTemplate } from "@modelcontextprotocol/server"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Record, Result } from "effect"
 import { ToolFailure } from "./failure.ts"
 import { onePage } from "./onePage.ts"
 import type { Prompt, Suggestions } from "./prompt.ts"
@@ -70,6 +70,13 @@ const texts = (values: object): Readonly<Record<string, string>> =>
     Object.entries(values).map(([name, value]) => [name, Array.isArray(value) ? value.join(",") : String(value)])
   )
 
+/** As it was before a client put it into a URI (RFC 6570 §3.2.1). */
+const unescaped = (variable: string) =>
+  Result.getOrElse(
+    Result.try(() => decodeURIComponent(variable)),
+    () => variable
+  )
+
 // --- resources ----------------------------------------------------------------------------------------------------
 
 const servingResources = (
@@ -103,7 +110,7 @@ const servingResources = (
     if (resource !== undefined) return { resource, variables: {} }
     for (const { resource, template } of templates) {
       const variables = template.match(uri)
-      if (variables !== null) return { resource, variables: texts(variables) }
+      if (variables !== null) return { resource, variables: Record.map(texts(variables), unescaped) }
     }
     return undefined
   }

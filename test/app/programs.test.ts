@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { freePort, TestApp } from "../support/app.ts"
@@ -99,6 +101,33 @@ describe("programs of their own", () => {
           assert.strictEqual((yield* exchange(code, { client_id: "desk", client_secret: `${secret}x` })).status, 401)
           assert.strictEqual((yield* exchange(code, { client_id: "desk", client_secret: secret })).status, 200)
         }).pipe(Effect.provideService(TestApp, { baseUrl, port } as TestApp["Service"]))
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
+    "tools call prints the answer alone to stdout: what the tool logs stands on stderr",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const file = `import { tool } from "gatehouse-server"
+          export default tool({
+            name: "chatty", title: "Chatty", description: "Logs.",
+            run: (_, { log }) => { log("a word"); return { done: true } }
+          })`
+        writeFileSync(join(folder, "chatty.js"), file)
+        const program = yield* start(
+          "app/programs/tools.ts",
+          { TOOLS_DIR: folder, LOG_FORMAT: "json" },
+          { args: ["call", "chatty"] }
+        )
+        let answer = ""
+        program.process.stdout?.on("data", (chunk) => {
+          answer += chunk
+        })
+        assert.strictEqual(yield* program.exited, 0, program.output())
+        assert.deepStrictEqual(JSON.parse(answer).structuredContent, { done: true })
+        assert.include(program.output(), '"a word"')
       }).pipe(Effect.scoped),
     options
   )

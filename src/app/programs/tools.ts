@@ -3,6 +3,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import { call as callTool } from "../../mcp/answers.ts"
 import { PublicWeb } from "../../net/PublicWeb.ts"
@@ -13,7 +14,8 @@ import { layer as builtinServices } from "../../toolsets/builtin/builtin.ts"
 import { declaredTools, Tools } from "../../toolsets/own/own.ts"
 import { Toolset } from "../../toolsets/Toolset.ts"
 import type { Person, Tool } from "../../toolsets/tool.ts"
-import { runProgram, Settings } from "./runProgram.ts"
+import { LoggingAside } from "../logging.ts"
+import { runProgram } from "./runProgram.ts"
 import { version } from "./version.ts"
 
 /** What was asked for cannot be done: exit code 1. */
@@ -55,10 +57,12 @@ const listed = Effect.gen(function* () {
 const list = Effect.fnUntraced(function* ({ json }: { readonly json: boolean }) {
   const { tools, prompts, resources } = yield* listed
   if (json) return yield* Console.log(JSON.stringify({ tools, prompts, resources }, undefined, 2))
-  const width = Math.max(...tools.map(({ name }) => name.length), 0)
-  for (const { name, scope, hints, origin, notes } of tools) {
-    yield* Console.log(`${name.padEnd(width)}  ${scope.padEnd(15)}  ${hints.padEnd(36)}  ${origin}`)
-    for (const note of notes) yield* Console.log(`${"".padEnd(width)}  note: ${note}`)
+  const widthOf = (column: "name" | "scope" | "hints") => Math.max(...tools.map((tool) => tool[column].length), 0)
+  const [name, scope, hints] = [widthOf("name"), widthOf("scope"), widthOf("hints")]
+  for (const tool of tools) {
+    const columns = [tool.name.padEnd(name), tool.scope.padEnd(scope), tool.hints.padEnd(hints), tool.origin]
+    yield* Console.log(columns.join("  "))
+    for (const note of tool.notes) yield* Console.log(`${"".padEnd(name)}  note: ${note}`)
   }
   for (const { name, origin } of prompts) yield* Console.log(`prompt ${name}  ${origin}`)
   for (const { uri, origin } of resources) yield* Console.log(`resource ${uri}  ${origin}`)
@@ -117,7 +121,8 @@ Command.make("tools", { json }, list).pipe(
   Command.provide(
     Layer.mergeAll(builtinServices, PublicWeb.layer).pipe(
       Layer.provideMerge(PublicWeb.layer),
-      Layer.provideMerge(Settings)
+      Layer.provideMerge(LoggingAside),
+      Layer.provideMerge(ServerConfig.layer)
     )
   ),
   Command.run({ version }),

@@ -126,7 +126,7 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
         const own = yield* Effect.forEach(loaded.tools, place)
         if (!isQuiet && worker === 1) yield* tellNotes(loaded)
         return offeringOf({
-          tools: [...built, ...own.map(around)],
+          tools: [...built, ...own.map((tool, index) => around(tool, loaded.tools[index]?.it.isolate !== undefined))],
           purposes: PURPOSES,
           prompts: loaded.prompts.map(({ it }) => it),
           resources: loaded.resources.map(({ it }) => it)
