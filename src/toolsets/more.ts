@@ -20,6 +20,9 @@ const APP_TYPE = "text/html;profile=mcp-app"
 const MAX_SUGGESTIONS = 100
 /** Of one person, so nobody keeps it for others. */
 const OWN = { ttlMs: 0, cacheScope: "private" } as const
+/** As long as a tool has unless it says otherwise. */
+const TIME = "55 seconds"
+const tooLong = new ToolFailure("This took too long and was stopped.")
 
 const invalid = (message: string) => new ProtocolError(ProtocolErrorCode.InvalidParams, message)
 
@@ -47,7 +50,7 @@ const asked = <A>(
     Effect.tryPromise({
       try: async () => make(contextOf(caller, person)),
       catch: (reason) => (reason instanceof ToolFailure ? reason : new Broken(reason))
-    })
+    }).pipe(Effect.timeoutOrElse({ duration: TIME, orElse: () => Effect.fail(tooLong) }))
   )
   const told = Effect.tapError(made, (error) =>
     error instanceof Broken
@@ -173,10 +176,12 @@ const ofName = <A>(record: Readonly<Record<string, A>> | undefined, name: string
 const servingCompletion = (server: McpServer, serving: Serving, { prompts, resources }: Offered) =>
   server.server.setRequestHandler("completion/complete", async ({ params: { ref, argument, context } }, request) => {
     const others = texts(context?.arguments ?? {})
-    const suggest =
-      ref.type === "ref/prompt"
-        ? ofName(prompts.find(({ name }) => name === ref.name)?.arguments, argument.name)?.complete
-        : ofName(resources.find(({ uri }) => uri === ref.uri)?.complete, argument.name)
+    const prompt = ref.type === "ref/prompt" ? prompts.find(({ name }) => name === ref.name) : undefined
+    const resource = ref.type === "ref/resource" ? resources.find(({ uri }) => uri === ref.uri) : undefined
+    if (prompt === undefined && resource === undefined) {
+      throw invalid(`${ref.type === "ref/prompt" ? `Prompt ${ref.name}` : `Resource ${ref.uri}`} not found`)
+    }
+    const suggest = ofName(prompt?.arguments, argument.name)?.complete ?? ofName(resource?.complete, argument.name)
     const suggestions =
       suggest === undefined
         ? []
