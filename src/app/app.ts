@@ -156,5 +156,5 @@ export const Server = (given: Given = {}) =>
 /** The server, in as many processes as `WORKERS` says. */
 export const program = Effect.gen(function* () {
   const { workers } = yield* ServerConfig
-  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Server())
+  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Layer.merge(Server(), HeedStrays))
 })
