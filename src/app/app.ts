@@ -57,6 +57,7 @@ import { listener } from "../web/listener.ts"
 import { RefuseDemo, setupUrl, tellOfPasskeys, tellOfSignUp } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
+import { HeedStrays } from "./strays.ts"
 import { welcome } from "./welcome.ts"
 import { isWorker, supervise } from "./workers.ts"
 
@@ -156,5 +157,5 @@ export const Server = (given: Given = {}) =>
 /** The server, in as many processes as `WORKERS` says. */
 export const program = Effect.gen(function* () {
   const { workers } = yield* ServerConfig
-  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Server())
+  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Layer.merge(Server(), HeedStrays))
 })

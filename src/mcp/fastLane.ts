@@ -13,7 +13,7 @@ import type { Caller, Carrier } from "../toolsets/tool.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asJson } from "./framing.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
-import type { Questions } from "./questions.ts"
+import { canAsk, type Questions } from "./questions.ts"
 
 const MODERN = "2026-07-28"
 /** The newest first: it is what a client gets that asks for one that nobody knows. */
@@ -74,10 +74,7 @@ type Id = string | number
 /** What a plain request carries: no progress, and nothing answered yet. */
 const SILENT: Carrier = {}
 const ASKING: Carrier = { answers: {} }
-const carrierOf = (meta: unknown): Carrier => {
-  const capabilities = isObject(meta) ? meta[CLIENT_CAPABILITIES] : undefined
-  return isObject(capabilities) && capabilities.elicitation !== undefined ? ASKING : SILENT
-}
+const carrierOf = (meta: unknown): Carrier => (canAsk(meta) ? ASKING : SILENT)
 
 /** The fast lane over what is offered. It answers a plain request, and nothing when that is one for the SDK. */
 export const makeFastLane = (offering: Offering, questions: Questions) => {
@@ -126,7 +123,7 @@ export const makeFastLane = (offering: Offering, questions: Questions) => {
     const result =
       denied === undefined
         ? call(tool, params.arguments, caller, modern ? carrierOf(params._meta) : SILENT, (question) =>
-            questions.ask(question, tool.name, caller, {})
+            questions.ask(question, { tool: tool.name, args: params.arguments, caller, answers: {} })
           )
         : Effect.succeed(denied)
     return Effect.map(result, (result) => respond(id, modern ? inModernWords(result) : JSON.stringify(result)))

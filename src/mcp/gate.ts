@@ -58,6 +58,7 @@ const NOTHING: ReadonlyArray<string> = []
 /** What a request needs: a tool's scopes to call it, and to read or pick what is no tool what is needed for any. Cards are nobody's secret. */
 const needsOf = ({ tools }: Offering) => {
   const needs = new Map<unknown, ReadonlyArray<string>>(tools.map((tool) => [tool.name, scopesOf(tool)]))
+  const cards = new Set<unknown>(tools.flatMap(({ app }) => (app === undefined ? [] : [app.uri])))
   const any = scopesOf(undefined)
   return (method: unknown, params: Members): ReadonlyArray<string> => {
     switch (method) {
@@ -67,7 +68,7 @@ const needsOf = ({ tools }: Offering) => {
       case "completion/complete":
         return any
       case "resources/read":
-        return String(params.uri).startsWith("ui://") ? NOTHING : any
+        return cards.has(params.uri) ? NOTHING : any
       default:
         return NOTHING
     }

@@ -21,31 +21,47 @@ const MAX_STATE = 64 * 1024
 const State = Schema.fromJsonString(
   Schema.Struct({ until: Schema.Finite, answers: Schema.Record(Schema.String, Schema.Unknown) })
 )
+const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+
+/** Whether this client can show a form: only the era of 2026 says so with each request. One that says no mode means that one. */
+export const canAsk = (meta: unknown): boolean => {
+  const capabilities = isObject(meta) ? meta[CLIENT_CAPABILITIES] : undefined
+  const elicitation = isObject(capabilities) ? capabilities.elicitation : undefined
+  return isObject(elicitation) && ("form" in elicitation || !("url" in elicitation))
+}
+
 const readState = Schema.decodeUnknownOption(State)
 
 export const makeQuestions = Effect.fnUntraced(function* () {
   const keys = yield* ServerKeys
-  const whose = (caller: Caller, tool: string) => [caller.subject, caller.clientId, tool] as const
+  /** Who was asked, and about what: to allow one call is not to allow another. */
+  const about = (caller: Caller, tool: string, args: unknown) =>
+    [caller.subject, caller.clientId, tool, JSON.stringify(args ?? {})] as const
 
-  /** What was answered so far, of what this caller was asked by this tool. What bears no mark of ours was not. */
-  const answersOf = ({ inputResponses, requestState, name }: Members, caller: Caller) =>
+  /** What was answered so far, of what this caller was asked about this call. What bears no mark of ours was not. */
+  const answersOf = ({ inputResponses, requestState, name, arguments: args }: Members, caller: Caller) =>
     Effect.map(Clock.currentTimeMillis, (now): Members => {
       const given = isObject(inputResponses) ? inputResponses : {}
       if (typeof requestState !== "string" || requestState.length > MAX_STATE) return {}
       const [text = "", mark = ""] = requestState.split("~")
-      if (!isMarkOf(keys, mark, PURPOSE, ...whose(caller, String(name)), text)) return {}
+      if (!isMarkOf(keys, mark, PURPOSE, ...about(caller, String(name), args), text)) return {}
       const state = readState(Buffer.from(text, "base64url").toString())
       return Option.isSome(state) && state.value.until > now ? { ...given, ...state.value.answers } : {}
     })
 
-  const ask = ({ key, message, requestedSchema }: Question, tool: string, caller: Caller, answers: Members) =>
+  const ask = (
+    { key, message, requestedSchema }: Question,
+    { tool, args, caller, answers }: { tool: string; args: unknown; caller: Caller; answers: Members }
+  ) =>
     Effect.map(Clock.currentTimeMillis, (now): CallResult => {
-      const state = JSON.stringify({ until: now + LIFETIME_MS, answers })
+      // What is asked again has no answer yet: the one that it had was none.
+      const { [key]: _, ...before } = answers
+      const state = JSON.stringify({ until: now + LIFETIME_MS, answers: before })
       const text = Buffer.from(state).toString("base64url")
       return {
         resultType: "input_required",
         inputRequests: { [key]: { method: "elicitation/create", params: { mode: "form", message, requestedSchema } } },
-        requestState: `${text}~${markOf(keys, PURPOSE, ...whose(caller, tool), text)}`
+        requestState: `${text}~${markOf(keys, PURPOSE, ...about(caller, tool, args), text)}`
       }
     })
 

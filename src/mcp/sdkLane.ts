@@ -10,7 +10,7 @@ import {
   McpServer,
   type ServerContext
 } from "@modelcontextprotocol/server"
-import { Cause, Effect, Exit, type Scope, Stream } from "effect"
+import { Cause, type Context, Effect, Exit, type Scope, Stream } from "effect"
 import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
@@ -24,9 +24,9 @@ import { derived } from "../web/derived.ts"
 import { serverError } from "../web/respond.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asEvents, asJson, lastOf } from "./framing.ts"
-import { envelopeOf, isObject, type Members } from "./message.ts"
+import { envelopeOf, type Members } from "./message.ts"
 import { speakPlainly } from "./plainWords.ts"
-import type { Questions } from "./questions.ts"
+import { canAsk, type Questions } from "./questions.ts"
 
 const CACHE_HINTS = {
   "server/discover": LISTS,
@@ -88,14 +88,8 @@ interface Extra {
   readonly denied: CallResult | undefined
   /** The person's answers so far, where this request can carry a question. */
   readonly answers: Members | undefined
-}
-
-const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
-
-/** Only the era of 2026 says with each request what its client can do. */
-const canAsk = (meta: Members): boolean => {
-  const capabilities = meta[CLIENT_CAPABILITIES]
-  return isObject(capabilities) && capabilities.elicitation !== undefined
+  /** Where its log lines belong. */
+  readonly context: Context.Context<never>
 }
 
 /** Progress for a caller that asked for it, by its token. Nobody waits for a notification, and a caller may be gone. */
@@ -123,9 +117,12 @@ const extraOf = (authInfo: AuthInfo | undefined) => authInfo?.extra as unknown a
 export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
   const config = yield* ServerConfig
   const toolset = yield* Toolset
-  const runExit = Effect.runPromiseExitWith(yield* Effect.context())
 
-  const serving: Serving = { callerOf: ({ http }) => extraOf(http?.authInfo).caller, run: runExit }
+  const serving: Serving = {
+    callerOf: ({ http }) => extraOf(http?.authInfo).caller,
+    run: ({ http, mcpReq }, effect) =>
+      Effect.runPromiseExitWith(extraOf(http?.authInfo).context)(effect, { signal: mcpReq.signal })
+  }
 
   /** Puts all that is offered on the server of a request. */
   const registering = (offering: Offering) => {
@@ -147,14 +144,17 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
     return () => {
       const server = new McpServer(SERVER, options)
       for (const { tool, schemas } of tools) {
-        server.registerTool(tool.name, schemas, (args: unknown, { mcpReq, http }) => {
+        server.registerTool(tool.name, schemas, (args: unknown, context) => {
           // Put there below, and by nobody else.
-          const { caller, denied, answers } = extraOf(http?.authInfo)
-          const ask = (question: Question) => questions.ask(question, tool.name, caller, answers ?? {})
+          const { caller, denied, answers } = extraOf(context.http?.authInfo)
+          const ask = (question: Question) =>
+            questions.ask(question, { tool: tool.name, args, caller, answers: answers ?? {} })
           const result =
-            denied === undefined ? call(tool, args, caller, carrierOf(mcpReq, answers), ask) : Effect.succeed(denied)
+            denied === undefined
+              ? call(tool, args, caller, carrierOf(context.mcpReq, answers), ask)
+              : Effect.succeed(denied)
           // Only an interruption is left as a failure: the caller hung up and waits for nothing.
-          return runExit(result, { signal: mcpReq.signal }).then((exit) =>
+          return serving.run(context, result).then((exit) =>
             // What a tool says, or a question: the SDK's own types are for what may be written to.
             Exit.isSuccess(exit) ? (exit.value as CallToolResult) : Promise.reject(Cause.squash(exit.cause))
           )
@@ -192,7 +192,7 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
       scopes: [...principal.scopes],
       expiresAt: Math.floor(+principal.expiresAt / 1000),
       resource: new URL(principal.resource),
-      extra: { caller, denied, answers }
+      extra: { caller, denied, answers, context: yield* Effect.context<never>() }
     }
     const web = toWeb(request, config.resource, controller.signal)
     const answer = yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message }))

@@ -33,7 +33,8 @@ export interface More {
 /** What the lane has for handlers on the SDK's server. */
 export interface Serving {
   readonly callerOf: (context: ServerContext) => Caller
-  readonly run: <A, E>(effect: Effect.Effect<A, E>) => Promise<Exit.Exit<A, E>>
+  /** Within the request: what is logged bears its id, and it ends when the caller has hung up. */
+  readonly run: <A, E>(context: ServerContext, effect: Effect.Effect<A, E>) => Promise<Exit.Exit<A, E>>
 }
 
 export class Toolset extends Context.Service<

@@ -70,9 +70,10 @@ export class Running implements ToolContext {
     return this.#controller.signal
   }
 
-  /** Tells the run, if it listens, that nobody waits any more. */
+  /** Tells the run that nobody waits any more, also if it asks only then. */
   abort(): void {
-    this.#controller?.abort()
+    this.#controller ??= new AbortController()
+    this.#controller.abort()
   }
 
   get progress() {

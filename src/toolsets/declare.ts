@@ -226,12 +226,15 @@ const flatMapRead = <A, B, E>(read: A | Promise<A>, next: (read: A) => Effect.Ef
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** In JSON it may be anything: a date is a text there. */
+const saysItself = (value: Readonly<Record<string, unknown>>) => typeof value.toJSON === "function"
+
 const plain = (value: unknown) => (typeof value === "string" ? value : (JSON.stringify(value) ?? "Done."))
 
 /** A result as it is sent. One that its own schema refuses is our mistake, not the caller's. */
 const answered = (result: unknown, output: Reading | undefined): Effect.Effect<Answer> => {
   if (output === undefined) {
-    if (result instanceof Content || isRecord(result)) return Effect.succeed(result)
+    if (result instanceof Content || (isRecord(result) && !saysItself(result))) return Effect.succeed(result)
     return Effect.succeed(new Content([{ type: "text", text: plain(result) }], undefined))
   }
   const parts = result instanceof Content ? result.parts : undefined
@@ -252,7 +255,7 @@ const readingsOf = <I extends AnySchema | undefined, O extends AnySchema | undef
   output: outputSchema
 }: Declaration<I, O, R>) => {
   const invalid = (problem: string) => new DeclarationInvalid(`tool ${JSON.stringify(name)}: ${problem}`)
-  if (!NAME.test(name)) throw invalid("a name has at most 64 letters, digits, _ and -")
+  if (typeof name !== "string" || !NAME.test(name)) throw invalid("a name has at most 64 letters, digits, _ and -")
   if (!title || !description) throw invalid("a tool has a title for people and a description for models")
   const made = Result.try(() => ({
     input: inputOf(inputSchema ?? NOTHING),

@@ -1,6 +1,12 @@
 /** What is offered beside tools: cards (MCP Apps, SEP-1865) and documents as resources, prompts, and completion of both. */
 
-import { type McpServer, ProtocolError, ProtocolErrorCode, UriTemplate } from "@modelcontextprotocol/server"
+import {
+  type McpServer,
+  ProtocolError,
+  ProtocolErrorCode,
+  type ServerContext,
+  UriTemplate
+} from "@modelcontextprotocol/server"
 import { Effect, Exit, Record, Result } from "effect"
 import { ToolFailure } from "./failure.ts"
 import { onePage } from "./onePage.ts"
@@ -14,6 +20,9 @@ const APP_TYPE = "text/html;profile=mcp-app"
 const MAX_SUGGESTIONS = 100
 /** Of one person, so nobody keeps it for others. */
 const OWN = { ttlMs: 0, cacheScope: "private" } as const
+/** As long as a tool has unless it says otherwise. */
+const TIME = "55 seconds"
+const tooLong = new ToolFailure("This took too long and was stopped.")
 
 const invalid = (message: string) => new ProtocolError(ProtocolErrorCode.InvalidParams, message)
 
@@ -31,23 +40,24 @@ const contextOf = ({ clientId, scopes }: Caller, person: Effect.Success<Caller["
 
 /** What somebody else's code makes of a request: words of its own are told, whatever else it throws is for the log. */
 const asked = <A>(
-  { run }: Serving,
+  { run, callerOf }: Serving,
   what: string,
-  caller: Caller,
+  request: ServerContext,
   make: (context: ReturnType<typeof contextOf>) => A | Promise<A>
 ): Promise<A> => {
+  const caller = callerOf(request)
   const made = Effect.flatMap(caller.person, (person) =>
     Effect.tryPromise({
       try: async () => make(contextOf(caller, person)),
       catch: (reason) => (reason instanceof ToolFailure ? reason : new Broken(reason))
-    })
+    }).pipe(Effect.timeoutOrElse({ duration: TIME, orElse: () => Effect.fail(tooLong) }))
   )
   const told = Effect.tapError(made, (error) =>
     error instanceof Broken
       ? Effect.annotateLogs(Effect.logError("a prompt or a resource ended in a defect", error.reason), { name: what })
       : Effect.void
   )
-  return run(told).then((exit) => {
+  return run(request, told).then((exit) => {
     if (Exit.isSuccess(exit)) return exit.value
     const [reason] = exit.cause.reasons
     const error = reason?._tag === "Fail" ? reason.error : undefined
@@ -98,9 +108,11 @@ const servingResources = (
     name: resource.name,
     ...described(resource)
   }))
-  server.server.setRequestHandler("resources/list", async (request) => {
-    const page = onePage({ resources: listed })(request)
-    const own = await Promise.all(templates.map(async ({ resource }) => (await resource.list?.()) ?? []))
+  server.server.setRequestHandler("resources/list", async (message, request) => {
+    const page = onePage({ resources: listed })(message)
+    const own = await Promise.all(
+      templates.map(({ resource: { name, list } }) => asked(serving, name, request, () => list?.() ?? []))
+    )
     return { resources: [...page.resources, ...own.flat().map((one) => ({ ...one }))] }
   })
   server.server.setRequestHandler("resources/templates/list", onePage({ resourceTemplates }))
@@ -114,7 +126,7 @@ const servingResources = (
     }
     return undefined
   }
-  server.server.setRequestHandler("resources/read", async ({ params: { uri } }, context) => {
+  server.server.setRequestHandler("resources/read", async ({ params: { uri } }, request) => {
     const app = apps.find((one) => one.uri === uri)
     if (app !== undefined) {
       const ui = { prefersBorder: true, csp: app.csp }
@@ -122,10 +134,7 @@ const servingResources = (
     }
     const { resource, variables } = found(uri) ?? {}
     const content =
-      resource &&
-      (await asked(serving, resource.name, serving.callerOf(context), (context) =>
-        resource.read(variables ?? {}, context)
-      ))
+      resource && (await asked(serving, resource.name, request, (context) => resource.read(variables ?? {}, context)))
     if (resource === undefined || content === undefined) throw invalid(`Resource ${uri} not found`)
     const { mimeType = typeof content === "string" ? "text/plain" : "application/octet-stream" } = resource
     const body =
@@ -149,14 +158,14 @@ const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyAr
     }))
   }))
   server.server.setRequestHandler("prompts/list", onePage({ prompts: listed }))
-  server.server.setRequestHandler("prompts/get", async ({ params: { name, arguments: given = {} } }, context) => {
+  server.server.setRequestHandler("prompts/get", async ({ params: { name, arguments: given = {} } }, request) => {
     const prompt = prompts.find((one) => one.name === name)
     if (prompt === undefined) throw invalid(`Prompt ${name} not found`)
     const missing = Object.entries(prompt.arguments ?? {}).find(
       ([name, { required = true }]) => required && given[name] === undefined
     )
     if (missing !== undefined) throw invalid(`Invalid params: ${JSON.stringify(missing[0])} is required`)
-    const said = await asked(serving, name, serving.callerOf(context), (context) => prompt.run(given, context))
+    const said = await asked(serving, name, request, (context) => prompt.run(given, context))
     const messages =
       typeof said === "string"
         ? [{ role: "user" as const, content: { type: "text" as const, text: said.toWellFormed() } }]
@@ -167,22 +176,23 @@ const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyAr
 
 // --- completion ---------------------------------------------------------------------------------------------------
 
+/** Of a record, and not of what every object has. */
+const ofName = <A>(record: Readonly<Record<string, A>> | undefined, name: string): A | undefined =>
+  record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
+
 const servingCompletion = (server: McpServer, serving: Serving, { prompts, resources }: Offered) =>
   server.server.setRequestHandler("completion/complete", async ({ params: { ref, argument, context } }, request) => {
     const others = texts(context?.arguments ?? {})
-    const suggest =
-      ref.type === "ref/prompt"
-        ? prompts.find(({ name }) => name === ref.name)?.arguments?.[argument.name]?.complete
-        : resources.find(({ uri }) => uri === ref.uri)?.complete?.[argument.name]
+    const prompt = ref.type === "ref/prompt" ? prompts.find(({ name }) => name === ref.name) : undefined
+    const resource = ref.type === "ref/resource" ? resources.find(({ uri }) => uri === ref.uri) : undefined
+    if (prompt === undefined && resource === undefined) {
+      throw invalid(`${ref.type === "ref/prompt" ? `Prompt ${ref.name}` : `Resource ${ref.uri}`} not found`)
+    }
+    const suggest = ofName(prompt?.arguments, argument.name)?.complete ?? ofName(resource?.complete, argument.name)
     const suggestions =
       suggest === undefined
         ? []
-        : await asked(
-            serving,
-            argument.name,
-            serving.callerOf(request),
-            (): Suggestions => suggest(textOf(argument.value), others)
-          )
+        : await asked(serving, argument.name, request, (): Suggestions => suggest(textOf(argument.value), others))
     const values = suggestions.slice(0, MAX_SUGGESTIONS)
     return { completion: { values, total: suggestions.length, hasMore: suggestions.length > values.length } }
   })

@@ -21,6 +21,9 @@ export interface Run {
 
 type Begin<A, E, R> = () => A | PromiseLike<A> | Effect.Effect<A, E, R>
 
+/** What `setTimeout` takes; for what is longer it waits not at all. */
+const LONGEST_MS = 2 ** 31 - 1
+
 const isPromise = <A>(value: unknown): value is PromiseLike<A> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
 
@@ -47,10 +50,13 @@ export const makeStart = ({ name, title, timeout, atOnce, perPerson }: Bounds) =
   // Work that goes on in spite of its deadline still counts: what never ends can only end the tool.
   const awaited = <A>(promise: PromiseLike<A>, subject: string, run: Run) =>
     Effect.callback<A, ToolFailure>((resume) => {
-      const timer = setTimeout(() => {
-        resume(Effect.fail(tooLong))
-        run.abort()
-      }, Duration.toMillis(timeout))
+      const timer = setTimeout(
+        () => {
+          run.abort()
+          resume(Effect.fail(tooLong))
+        },
+        Math.min(Duration.toMillis(timeout), LONGEST_MS)
+      )
       const settle = (exit: Effect.Effect<A, ToolFailure>) => {
         clearTimeout(timer)
         count(subject, -1)

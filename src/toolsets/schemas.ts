@@ -4,7 +4,7 @@
  */
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec"
-import { Result, Schema, SchemaIssue } from "effect"
+import { Result, Schema, SchemaAST, SchemaIssue } from "effect"
 import { type JsonSchema, plainSchema } from "./jsonSchema.ts"
 import { validatorOf } from "./validator.ts"
 
@@ -54,7 +54,9 @@ export const outputOf = (schema: AnySchema): Reading => readingOf(schema, "outpu
 const readingOf = (schema: AnySchema, side: "input" | "output"): Reading => {
   if (isEffect(schema)) return ofEffect(schema, side)
   if (isStandard(schema)) return ofStandard(schema, side)
-  return { jsonSchema: plainSchema(schema), read: validatorOf(schema) }
+  // Which draft it was written for is no matter of ours: whatever the drafts share is read alike.
+  const { $schema: _schema, ...own } = schema
+  return { jsonSchema: plainSchema(own), read: validatorOf(own) }
 }
 
 // --- Effect Schema ------------------------------------------------------------------------------------------------
@@ -69,7 +71,38 @@ export const NOTHING: JsonSchema = { type: "object", properties: {}, additionalP
 /** Effect tells it as "anything but null". */
 const isEmpty = (schema: object) => "fields" in schema && Object.keys(Object(schema.fields)).length === 0
 
-const told = (schema: Schema.Constraint) => Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
+/** What arrives as itself and never as JSON: Effect would tell the JSON of another codec than the one that reads. */
+const NOT_JSON = new Set<SchemaAST.AST["_tag"]>(["Declaration", "BigInt", "Symbol", "UniqueSymbol"])
+
+const notJson = (ast: SchemaAST.AST, seen: Set<SchemaAST.AST>): SchemaAST.AST | undefined => {
+  if (seen.has(ast)) return undefined
+  seen.add(ast)
+  const first = (parts: ReadonlyArray<SchemaAST.AST>) => {
+    for (const part of parts) {
+      const found = notJson(part, seen)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  switch (ast._tag) {
+    case "Objects":
+      return first([...ast.propertySignatures, ...ast.indexSignatures].map(({ type }) => type))
+    case "Arrays":
+      return first([...ast.elements, ...ast.rest])
+    case "Union":
+      return first(ast.types)
+    case "Suspend":
+      return first([ast.thunk()])
+    default:
+      return NOT_JSON.has(ast._tag) ? ast : undefined
+  }
+}
+
+const told = (schema: Schema.Constraint) => {
+  const foreign = notJson(SchemaAST.toEncoded(schema.ast), new Set())
+  if (foreign !== undefined) throw new Error("it is encoded as something that JSON has not")
+  return Schema.toJsonSchemaDocument(schema, { onExcessProperty: "error" }).schema
+}
 
 const ofEffect = (schema: Schema.Constraint, side: "input" | "output"): Reading => {
   // A tool's schemas need no services: the declaration's type says so.
@@ -113,7 +146,17 @@ const HINTS: Readonly<Record<string, string>> = {
 
 /** What is put in gives the schema of arguments; what comes out of validation, that of results. */
 const jsonSchemaOf = (schema: object, side: "input" | "output"): JsonSchema =>
-  isStandard(schema) && hasJsonSchema(schema) ? schema["~standard"].jsonSchema[side](TARGET) : {}
+  isStandard(schema) && hasJsonSchema(schema)
+    ? schema["~standard"].jsonSchema[side]({ ...TARGET, ...OPTIONS[schema["~standard"].vendor] })
+    : {}
+
+const notTold = () => {
+  throw new Error("JSON has no such value")
+}
+/** ArkType tells "anything" for what it cannot tell, unless it is asked not to. */
+const OPTIONS: Readonly<Record<string, object>> = {
+  arktype: { libraryOptions: { fallback: { proto: notTold, date: notTold, domain: notTold, symbolKey: notTold } } }
+}
 
 // --- Problems -----------------------------------------------------------------------------------------------------
 
@@ -124,19 +167,33 @@ const problemOf = ({ path = [], message }: StandardSchemaV1.Issue): string => {
   return `${JSON.stringify(name)}: ${message.charAt(0).toLowerCase()}${message.slice(1)}`
 }
 
-/** Where libraries keep the members of an object, and the items of a list. */
-const membersOf = (schema: object): ReadonlyArray<readonly [string, object]> =>
-  ["shape", "entries", "fields", "element", "item"].flatMap((key): ReadonlyArray<readonly [string, object]> => {
-    const value: unknown = Reflect.get(schema, key)
-    if (typeof value !== "object" || value === null) return []
-    if (key === "element" || key === "item") return [["items", value]]
-    return Object.entries(value).filter(([, member]) => typeof member === "object" && member !== null)
+type Member = readonly [string, object]
+
+/** Zod and Effect have objects, ArkType functions. */
+const isSchema = (value: unknown): value is object =>
+  (typeof value === "object" && value !== null) || typeof value === "function"
+
+/** Where libraries keep the members of an object, and the items of a list; some of them throw where there are none. */
+const membersOf = (schema: object): ReadonlyArray<Member> =>
+  ["shape", "fields", "element", "value", "props"].flatMap((key): ReadonlyArray<Member> => {
+    const value = Result.getOrUndefined(Result.try((): unknown => Reflect.get(schema, key)))
+    if (!isSchema(value)) return []
+    if (key === "element" || key === "value") return [["items", value]]
+    const pairs: ReadonlyArray<readonly [unknown, unknown]> = Array.isArray(value)
+      ? value.map((prop) => [Reflect.get(Object(prop), "key"), Reflect.get(Object(prop), "value")])
+      : Object.entries(value)
+    return pairs.flatMap(([name, member]) => (isSchema(member) ? [[String(name), member]] : []))
   })
 
 /** The innermost member that cannot be told, since libraries say only that something cannot. */
-const culprit = (schema: object, tell: (schema: object) => unknown): ReadonlyArray<string> => {
+const culprit = (
+  schema: object,
+  tell: (schema: object) => unknown,
+  within: ReadonlyArray<object> = []
+): ReadonlyArray<string> => {
   for (const [name, member] of membersOf(schema)) {
-    if (Result.isFailure(Result.try(() => tell(member)))) return [name, ...culprit(member, tell)]
+    if (within.includes(member) || Result.isSuccess(Result.try(() => tell(member)))) continue
+    return [name, ...culprit(member, tell, [...within, member])]
   }
   return []
 }

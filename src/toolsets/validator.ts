@@ -6,7 +6,7 @@ import type { JsonSchema } from "./jsonSchema.ts"
 
 const nameOf = ({ instancePath, params }: ErrorObject): string | undefined => {
   const [, first] = instancePath.split("/")
-  if (first !== undefined) return decodeURIComponent(first).replaceAll("~1", "/").replaceAll("~0", "~")
+  if (first !== undefined) return first.replaceAll("~1", "/").replaceAll("~0", "~")
   const missing: unknown = params.missingProperty ?? params.additionalProperty
   return typeof missing === "string" ? missing : undefined
 }
@@ -19,7 +19,7 @@ const wordsOf = (error: ErrorObject): string => {
 
 /** Throws where the schema is none (as `ajv` says it). Members with a default get it. */
 export const validatorOf = (schema: JsonSchema) => {
-  const ajv = new Ajv2020({ allErrors: true, useDefaults: true, strict: false })
+  const ajv = new Ajv2020({ allErrors: true, useDefaults: true, strict: false, validateFormats: false })
   const validate = ajv.compile(schema)
   return (value: unknown): Result.Result<unknown, ReadonlyArray<string>> => {
     // Defaults are written into the value, which is the caller's.

@@ -22,6 +22,9 @@ const loaded = import(url).then((module: Readonly<Record<string, unknown>>) => {
   return runs
 })
 
+// It is told with the first call: until then nobody has asked.
+loaded.catch(() => undefined)
+
 const tell = (told: unknown) => parentPort?.postMessage({ told })
 
 const contextOf = ({ answers, ...call }: IsolatedCall["call"], hosts: ReadonlyArray<string>): ToolContext => {
@@ -58,4 +61,6 @@ parentPort?.on("message", ({ input, call }: IsolatedCall) => {
     .then(({ run, hosts }) => settled(run(input, contextOf(call, hosts))))
     .then((result) => (result instanceof Content ? { content: { ...result } } : { result }), thrown)
     .then((answer) => parentPort?.postMessage(answer))
+    // What cannot be copied into another thread.
+    .catch((reason: unknown) => parentPort?.postMessage(thrown(reason)))
 })

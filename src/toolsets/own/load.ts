@@ -1,6 +1,6 @@
 /** Tools of a folder: every file of it, and what it exports. */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { Effect, Result, Schema } from "effect"
@@ -58,7 +58,7 @@ export const loadFolder = Effect.fn("tools.loadFolder")(function* (
   folder: { readonly path: string; readonly isSaid: boolean },
   version = 0
 ) {
-  if (!existsSync(folder.path)) {
+  if (statSync(folder.path, { throwIfNoEntry: false })?.isDirectory() !== true) {
     if (!folder.isSaid) return NOTHING_LOADED
     return yield* new ToolsInvalid({ problems: [`TOOLS_DIR: there is no folder ${folder.path}`] })
   }
