@@ -96,7 +96,8 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "database",
     "config"
   ],
-  main: ["app", "app/programs"],
+  boot: [],
+  main: ["boot", "app", "app/programs"],
   cli: ["app/programs"],
   index: ["app", "toolsets"],
   testing: ["mcp", "toolsets"]
@@ -104,7 +105,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 /** The innermost room that a file stands in. */
 const roomOf = (file: string) => {
-  const folders = file.includes("/") ? dirname(file).split("/") : [file.replace(/\.ts$/, "")]
+  const folders = file.includes("/") ? dirname(file).split("/") : [file.replace(/\.[jt]s$/, "")]
   const rooms = folders.map((_, depth) => folders.slice(0, depth + 1).join("/"))
   return rooms.findLast((room) => room in MAY_IMPORT) ?? "nowhere"
 }
