@@ -57,6 +57,7 @@ import { listener } from "../web/listener.ts"
 import { RefuseDemo, setupUrl, tellOfPasskeys, tellOfSignUp } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
+import { HeedStrays } from "./strays.ts"
 import { welcome } from "./welcome.ts"
 import { isWorker, supervise } from "./workers.ts"
 
