@@ -112,7 +112,8 @@ export const returnTo = (value: string | undefined): string => {
   const base = "https://gatehouse.invalid"
   if (value === undefined || !/^\/[\x21-\x7e]*$/.test(value) || !URL.canParse(value, base)) return "/"
   const url = new URL(value, base)
-  return url.origin === base && !/^\/log(in|out)\b/.test(url.pathname) ? `${url.pathname}${url.search}` : "/"
+  // A path that begins with two slashes, as dots may make it, is another host to a browser.
+  return url.origin === base && !/^\/(\/|log(in|out)\b)/.test(url.pathname) ? `${url.pathname}${url.search}` : "/"
 }
 
 /** The sign-in page, which leads back to `path`; `again` also where somebody is signed in already. */

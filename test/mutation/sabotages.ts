@@ -971,8 +971,8 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "pages: a person is led elsewhere after signing in",
     file: "pages/visitor.ts",
-    find: "  return url.origin === base &&",
-    replace: "  return",
+    find: "  return url.origin === base && !/^\\/(\\/|log",
+    replace: "  return !/^\\/(log",
     tests: ["test/pages/signIn.test.ts"]
   },
   {

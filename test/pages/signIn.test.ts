@@ -134,7 +134,7 @@ describe("signing in with a password", () => {
     }).pipe(withApp())
   )
 
-  it.live("nobody is led elsewhere by a link to here", () =>
+  it.live("AZ13 nobody is led elsewhere by a link to here", () =>
     Effect.gen(function* () {
       yield* setUp(yield* setupCode)
       for (const return_to of [
@@ -142,6 +142,12 @@ describe("signing in with a password", () => {
         "//evil.example",
         "/\\evil.example",
         "/\t/evil.example",
+        // Resolved, these are `//evil.example`.
+        "/a/..//evil.example",
+        "/.//evil.example",
+        "/%2e//evil.example",
+        "/./\\evil.example",
+        "//other.example//evil.example",
         "javascript:alert(1)",
         "/logout"
       ]) {
