@@ -140,7 +140,10 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
           Effect.annotateLogs({ tools: offering.tools.map(({ name }) => name).join(", ") })
         )
       }).pipe(
-        Effect.catch(({ message }) => Effect.logError(`the tools stay as they were: ${message}`)),
+        Effect.catch(({ problems }) =>
+          // A line for each: in a log line, breaks are escaped.
+          Effect.forEach(problems, (problem) => Effect.logError(`the tools stay as they were: ${problem}`))
+        ),
         Effect.catchCause((cause) => Effect.logError("the tools stay as they were", cause))
       )
       if (yield* Reloading) {
