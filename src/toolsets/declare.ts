@@ -58,8 +58,8 @@ export interface Declaration<I extends AnySchema | undefined, O extends AnySchem
   /** Where `fetch` of the context may go: `api.example.com`, `*.example.com`, `localhost:8080`. */
   readonly hosts?: ReadonlyArray<string>
   /**
-   * In a thread of its own: a tool that computes for long, or that may not end, then stops nobody else; `memoryMb` is 256
-   * unless said. Its file is loaded there once more.
+   * In a thread of its own: a tool that computes for long, or that may not end, then stops nobody else; `memoryMb`, beside what
+   * its modules need, is 256 unless said. Its file is loaded there once more.
    */
   readonly isolate?: boolean | { readonly memoryMb: number }
   /** `false` for a tool that does not want to know who calls: one look-up less now and then. */

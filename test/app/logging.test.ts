@@ -37,6 +37,18 @@ describe("logs", () => {
       })
     )
 
+    it.live(
+      `OP5 an error beside a message is told: its name, its words and its cause, and no secret in them (${format})`,
+      () =>
+        Effect.gen(function* () {
+          const error = new TypeError(`no ${SECRETS[0]} for you`, { cause: new Error("the disk is full") })
+          const output = yield* written(format, Effect.logError("a tool ended in a defect", error))
+          assert.include(output, "TypeError: no mcp_at_[redacted] for you")
+          assert.include(output, "the disk is full")
+          assert.notInclude(output, "canary")
+        })
+    )
+
     it.live(`B22 what a stranger wrote neither steers the terminal nor passes for a line of ours (${format})`, () =>
       Effect.gen(function* () {
         const evil = "\u001b[2J\u009b2J\r\n[forged] ERROR: x\u202e\u2028\u007f"

@@ -32,6 +32,8 @@ interface Told {
   readonly log?: Parameters<AsideCall["log"]>
 }
 
+/** What a thread needs for itself: Effect, us, and the modules of the tool. */
+const MODULES_MB = 96
 const THREADS = 2
 const MAX_WAITING = 16
 
@@ -59,7 +61,7 @@ export const isolate = Effect.fnUntraced(function* (
     maxWaiting: MAX_WAITING,
     turn: timeoutMs,
     time: timeoutMs,
-    memoryMb,
+    memoryMb: MODULES_MB + memoryMb,
     words: {
       tooCostly: `${title} took too long, or too much memory, and was stopped.`,
       busy: `${title} has too much to do at the moment. Try again in a few seconds.`
