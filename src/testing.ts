@@ -3,7 +3,7 @@
 import { Effect, References } from "effect"
 import { type CallResult, call as callTool } from "./mcp/answers.ts"
 import type { Question } from "./toolsets/elicit.ts"
-import { bind, type Declared, type Person } from "./toolsets/tool.ts"
+import { type Declared, type Person, place } from "./toolsets/tool.ts"
 
 export interface CallOptions {
   /** Who calls: nobody in particular unless said. */
@@ -40,9 +40,8 @@ export const call = (tool: Declared, args: unknown = {}, options: CallOptions = 
     ...(onProgress && { progress: onProgress })
   }
   const ask = ({ message }: Question) => Effect.succeed({ asked: { message } })
+  const placed = place(tool, { secret: (name) => secrets[name] })
   return Effect.runPromise(
-    Effect.flatMap(bind(tool, { secret: (name) => secrets[name] }), (bound) =>
-      callTool(bound, args, caller, carrier, ask)
-    ).pipe(Effect.provideService(References.MinimumLogLevel, "Error"))
+    Effect.provideService(callTool(placed, args, caller, carrier, ask), References.MinimumLogLevel, "Error")
   )
 }

@@ -124,14 +124,39 @@ export interface Declared<R = never> extends Listed {
 const isExit = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Effect<A, E, R> & Exit.Exit<A, E> =>
   Exit.isExit(effect)
 
+const listedOf = <R>({
+  name,
+  title,
+  description,
+  scope,
+  annotations,
+  app,
+  inputSchema,
+  outputSchema
+}: Declared<R>) => ({
+  name,
+  title,
+  description,
+  scope,
+  annotations,
+  inputSchema,
+  outputSchema,
+  ...(app && { app })
+})
+
+/** A tool in its place, that needs no services: they would be copied into every call's. */
+export const place = (declared: Declared, host: Host): Tool => ({
+  ...listedOf(declared),
+  call: (args, caller, carrier) => declared.start(args, caller, carrier, host)
+})
+
 /** A tool in its place, with the services that its calls need. */
 export const bind = <R>(declared: Declared<R>, host: Host): Effect.Effect<Tool, never, R> => {
-  const { start, name, title, description, scope, annotations, app, inputSchema, outputSchema } = declared
-  const listed = { name, title, description, scope, annotations, inputSchema, outputSchema, ...(app && { app }) }
+  const listed = listedOf(declared)
   return Effect.map(Effect.context<R>(), (context) => ({
     ...listed,
     call: (args, caller, carrier) => {
-      const answer = start(args, caller, carrier, host)
+      const answer = declared.start(args, caller, carrier, host)
       // What is answered at once needs none, and providing them costs more than it took.
       return isExit(answer) ? answer : Effect.provideContext(answer, context)
     }

@@ -5,7 +5,7 @@ import { DEMO_SUBJECT } from "../../src/oauth/subject.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
 import { tool } from "../../src/toolsets/declare.ts"
 import { type More, Toolset } from "../../src/toolsets/Toolset.ts"
-import { bind, type Caller, type Declared } from "../../src/toolsets/tool.ts"
+import { type Caller, type Declared, place } from "../../src/toolsets/tool.ts"
 import { derived } from "../../src/web/derived.ts"
 
 /** Our own tools, and beside them `more` in the place of our cards. */
@@ -33,7 +33,7 @@ export const started = <R>(declared: Declared<R>, args: unknown) =>
   )
 
 /** A tool that needs nothing, in its place. */
-export const placed = (declared: Declared) => Effect.runSync(bind(declared, { secret: () => undefined }))
+export const placed = (declared: Declared) => place(declared, { secret: () => undefined })
 
 /** Says who calls it. */
 const whoCalls = placed(

@@ -9,7 +9,7 @@ import { offeringOf } from "../offering.ts"
 import type { Prompt } from "../prompt.ts"
 import type { Resource } from "../resource.ts"
 import { type Offering, Toolset } from "../Toolset.ts"
-import { bind, type Declared, type Tool } from "../tool.ts"
+import { type Declared, place, type Tool } from "../tool.ts"
 import { isolate } from "./isolation.ts"
 import { watchLoop } from "./lateness.ts"
 import { type From, type Loaded, loadFolder, ToolsInvalid, together, withCard } from "./load.ts"
@@ -75,19 +75,19 @@ const secretsOf = Effect.map(ServerConfig, ({ secrets }) =>
 )
 
 /** A tool in its place: with its card, its thread if it wants one, and what it may read of the environment. */
-const place = Effect.fnUntraced(function* ({ it, origin, url }: From<Declared>) {
+const placed = Effect.fnUntraced(function* ({ it, origin, url }: From<Declared>) {
   const secrets = yield* secretsOf
   const tool = yield* Effect.mapError(
     withCard(it, resolve(origin)),
     (problem) => new ToolsInvalid({ problems: [problem] })
   )
   const secret = (name: string) => secrets[name]
-  if (tool.isolate === undefined) return yield* bind(tool, { secret })
+  if (tool.isolate === undefined) return place(tool, { secret })
   if (url === undefined) {
     const problem = `tool ${JSON.stringify(tool.name)}: only a tool in a file of TOOLS_DIR can have a thread of its own`
     return yield* new ToolsInvalid({ problems: [problem] })
   }
-  return yield* bind(tool, { secret, aside: yield* isolate(tool, tool.isolate.memoryMb, url, secrets) })
+  return place(tool, { secret, aside: yield* isolate(tool, tool.isolate.memoryMb, url, secrets) })
 })
 
 const tellNotes = ({ tools }: Loaded) =>
@@ -123,7 +123,7 @@ export const Tools = (given: Given = {}, { isQuiet }: { readonly isQuiet: boolea
         Effect.Services<ReturnType<typeof declaredTools>> | Scope.Scope
       > {
         const { built, loaded } = yield* declaredTools(given, version)
-        const own = yield* Effect.forEach(loaded.tools, place)
+        const own = yield* Effect.forEach(loaded.tools, placed)
         if (!isQuiet && worker === 1) yield* tellNotes(loaded)
         return offeringOf({
           tools: [...built, ...own.map((tool, index) => around(tool, loaded.tools[index]?.it.isolate !== undefined))],
