@@ -8,7 +8,7 @@ import { Content, type Part } from "../toolsets/content.ts"
 import { Question } from "../toolsets/elicit.ts"
 import { ToolFailure } from "../toolsets/failure.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
-import type { Caller, Carrier, Tool } from "../toolsets/tool.ts"
+import type { Answer, Caller, Carrier, Tool } from "../toolsets/tool.ts"
 
 export const SERVER = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
 
@@ -71,7 +71,7 @@ export interface CallResult {
 }
 
 /** An answer of a tool on the wire: values stand there as text, too, for clients that read nothing else. */
-const resultOf = (answer: Readonly<Record<string, unknown>> | Content): CallResult => {
+const resultOf = (answer: Answer): CallResult => {
   if (answer instanceof Content) {
     if (answer.data === undefined) return { content: answer.parts }
     const { structuredContent, text } = wellFormed(answer.data)
@@ -96,7 +96,7 @@ export const call = (
   ask: (question: Question) => Effect.Effect<CallResult>
 ): Effect.Effect<CallResult> =>
   Effect.suspend(() => tool.call(args, caller, carrier)).pipe(
-    Effect.flatMapEager((answer) => (answer instanceof Question ? ask(answer) : Effect.succeed(resultOf(answer)))),
+    Effect.map(resultOf),
     Effect.catch((failure) => Effect.succeed(failed(failure.message))),
     Effect.catchDefect((defect) => {
       if (defect instanceof Question) return ask(defect)

@@ -13,7 +13,7 @@ import type { Caller, Carrier } from "../toolsets/tool.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asJson } from "./framing.ts"
 import { hasOnly, isObject, type Members } from "./message.ts"
-import { canAsk, type Questions } from "./questions.ts"
+import { CLIENT_CAPABILITIES, canAsk, type Questions } from "./questions.ts"
 
 const MODERN = "2026-07-28"
 /** The newest first: it is what a client gets that asks for one that nobody knows. */
@@ -25,7 +25,6 @@ const CALL = new Set(["name", "arguments", "_meta"])
 const INITIALIZE = new Set(["protocolVersion", "capabilities", "clientInfo", "_meta"])
 const ENVELOPE = "io.modelcontextprotocol/"
 const VERSION = `${ENVELOPE}protocolVersion`
-const CLIENT_CAPABILITIES = `${ENVELOPE}clientCapabilities`
 const CLIENT_INFO = `${ENVELOPE}clientInfo`
 
 const ACCEPTED = HttpServerResponse.empty({ status: 202 })

@@ -21,7 +21,7 @@ const MAX_STATE = 64 * 1024
 const State = Schema.fromJsonString(
   Schema.Struct({ until: Schema.Finite, answers: Schema.Record(Schema.String, Schema.Unknown) })
 )
-const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
+export const CLIENT_CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 
 /** Whether this client can show a form: only the era of 2026 says so with each request. One that says no mode means that one. */
 export const canAsk = (meta: unknown): boolean => {

@@ -111,6 +111,7 @@ const carrierOf = ({ _meta, notify }: ServerContext["mcpReq"], answers: Members 
   }
 }
 
+// Of this lane alone: the SDK hands on what was put there below, and types it as anything.
 const extraOf = (authInfo: AuthInfo | undefined) => authInfo?.extra as unknown as Extra
 
 /** Makes the lane; the SDK's handler is closed with the scope. */

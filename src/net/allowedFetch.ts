@@ -1,4 +1,7 @@
-/** `fetch` for code that names its hosts beforehand: to these, over https, and nowhere else, redirects included. */
+/**
+ * `fetch` for code that names its hosts beforehand: to these, over https, and nowhere else, redirects included. Promises, since
+ * whoever calls it, in a thread too, knows it as the standard one.
+ */
 
 const MAX_REDIRECTS = 5
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"])

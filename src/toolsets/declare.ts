@@ -6,18 +6,9 @@ import { leniencyOf } from "./arguments.ts"
 import { Content } from "./content.ts"
 import { Running, type ToolContext } from "./context.ts"
 import { type Failure, ToolFailure } from "./failure.ts"
-import { problemsOf } from "./jsonSchema.ts"
+import { isRecord, problemsOf } from "./jsonSchema.ts"
 import { makeStart } from "./running.ts"
-import {
-  type AnySchema,
-  type InputOf,
-  inputOf,
-  NOTHING,
-  type OutputOf,
-  outputOf,
-  type Reading,
-  SchemaUnusable
-} from "./schemas.ts"
+import { type AnySchema, type InputOf, inputOf, NOTHING, type OutputOf, outputOf, type Reading } from "./schemas.ts"
 import type { Answer, App, Caller, Card, Declared } from "./tool.ts"
 
 /** What MCP tells clients of a tool; what is left out is told as the worst case. */
@@ -223,9 +214,6 @@ const flatMapRead = <A, B, E>(read: A | Promise<A>, next: (read: A) => Effect.Ef
       )
     : next(read)
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 /** In JSON it may be anything: a date is a text there. */
 const saysItself = (value: Readonly<Record<string, unknown>>) => typeof value.toJSON === "function"
 
@@ -262,7 +250,7 @@ const readingsOf = <I extends AnySchema | undefined, O extends AnySchema | undef
     output: outputSchema === undefined ? undefined : outputOf(outputSchema)
   }))
   if (Result.isFailure(made)) {
-    throw invalid(made.failure instanceof SchemaUnusable || made.failure instanceof Error ? made.failure.message : "")
+    throw invalid(made.failure instanceof Error ? made.failure.message : String(made.failure))
   }
   const { input, output } = made.success
   const problems = [

@@ -1,6 +1,6 @@
 /** A tool at work: for a time, and no more of them at once than it allows, whatever `run` returns. */
 
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Exit } from "effect"
 import { ToolFailure } from "./failure.ts"
 
 export interface Bounds {
@@ -90,9 +90,7 @@ export const makeStart = ({ name, title, timeout, atOnce, perPerson }: Bounds) =
     if (Effect.isEffect(begun)) {
       const effect = begun as Effect.Effect<A, E, R>
       // Answered already: the plain case of what takes no time.
-      return "_tag" in begun && (begun._tag === "Success" || begun._tag === "Failure")
-        ? effect
-        : worked(effect, subject, run)
+      return Exit.isExit(begun) ? effect : worked(effect, subject, run)
     }
     return isPromise<A>(begun) ? awaited(begun, subject, run) : Effect.succeed(begun as A)
   }

@@ -3,7 +3,6 @@
 import { Effect, Exit } from "effect"
 import type { Scope } from "../oauth/scope.ts"
 import type { Content } from "./content.ts"
-import type { Question } from "./elicit.ts"
 import type { Failure, ToolFailure } from "./failure.ts"
 import type { JsonSchema } from "./jsonSchema.ts"
 
@@ -79,8 +78,8 @@ export interface App {
   readonly csp: { readonly connectDomains?: ReadonlyArray<string>; readonly resourceDomains?: ReadonlyArray<string> }
 }
 
-/** What a call comes to: a value for `outputSchema`, an answer in parts, or a question to the person. */
-export type Answer = Readonly<Record<string, unknown>> | Content | Question
+/** What a call comes to: a value for `outputSchema`, or an answer in parts. A question to the person is thrown (`elicit.ts`). */
+export type Answer = Readonly<Record<string, unknown>> | Content
 
 interface Listed {
   /** At most 64 of `[a-zA-Z0-9_-]`. */

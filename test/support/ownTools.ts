@@ -1,5 +1,6 @@
 /** A server with tools of one's own, and requests to it in both eras. */
 
+import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { type Given, Tools } from "../../src/toolsets/own/own.ts"
@@ -55,3 +56,13 @@ export const send = (
 
 /** What it is answered: a result, or an error. */
 export const asked = (...request: Parameters<typeof send>) => Effect.map(send(...request), messageOf)
+
+/** The result of a call, which is one. */
+export const called = (token: string, name: string, args: object = {}) =>
+  Effect.map(asked(token, "2025-11-25", "tools/call", { name, arguments: args }), ({ result, error }) => {
+    assert.isUndefined(error, JSON.stringify(error))
+    return result
+  })
+/** Its first words. */
+export const wordsOf = (token: string, name: string, args: object = {}) =>
+  Effect.map(called(token, name, args), ({ content }): string => content[0].text)

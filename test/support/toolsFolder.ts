@@ -3,7 +3,8 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Effect } from "effect"
-import { freePort } from "./app.ts"
+import type { SqlClient } from "effect/sql"
+import { freePort, TestApp } from "./app.ts"
 import { ready, run, start, temporaryFolder } from "./program.ts"
 
 export type Files = Readonly<Record<string, string>>
@@ -68,3 +69,9 @@ export const devServer = Effect.fn("test.devServer")(function* (
   yield* ready(baseUrl, program)
   return { folder, program, port, baseUrl }
 })
+
+/** Against a server that is a process: its database is its own, and nobody here asks it anything. */
+export const against = <A, E, R>(
+  { baseUrl, port }: { readonly baseUrl: string; readonly port: number },
+  effect: Effect.Effect<A, E, R>
+) => Effect.provideService(effect, TestApp, { baseUrl, port, sql: undefined as unknown as SqlClient.SqlClient })

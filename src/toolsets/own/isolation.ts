@@ -1,5 +1,6 @@
 /** Tools in threads of their own: what they do there stops nobody here, whatever it is. */
 
+import { extname } from "node:path"
 import { Effect, type Scope } from "effect"
 import { aside } from "../aside.ts"
 import { type Content, content } from "../content.ts"
@@ -55,7 +56,7 @@ export const isolate = Effect.fnUntraced(function* (
   secrets: Readonly<Record<string, string>>
 ): Effect.fn.Return<NonNullable<Host["aside"]>, never, Scope.Scope> {
   const threads = yield* aside<IsolatedCall>({
-    program: new URL(import.meta.url.replace(/isolation(\.[jt]s)$/, "isolated$1")),
+    program: new URL(`./isolated${extname(import.meta.url)}`, import.meta.url),
     workerData: { url, name, secrets } satisfies IsolatedData,
     threads: THREADS,
     maxWaiting: MAX_WAITING,

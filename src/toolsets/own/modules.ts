@@ -1,11 +1,12 @@
 /** How modules of others find us, and how they are loaded anew. */
 
 import { registerHooks } from "node:module"
+import { extname } from "node:path"
 
 /** The package, by the name that tools import. */
 export const PACKAGE = "gatehouse-server"
 
-const ours = (name: string) => new URL(import.meta.url.replace(/toolsets\/own\/modules(\.[jt]s)$/, `${name}$1`)).href
+const ours = (name: string) => new URL(`../../${name}${extname(import.meta.url)}`, import.meta.url).href
 const NAMES: ReadonlyMap<string, string> = new Map([
   [PACKAGE, ours("index")],
   [`${PACKAGE}/testing`, ours("testing")]

@@ -2,28 +2,12 @@
 
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import type { SqlClient } from "effect/sql"
-import { TestApp } from "../../support/app.ts"
 import { obtainTokens } from "../../support/client.ts"
-import { asked, send } from "../../support/ownTools.ts"
+import { asked, called, send, wordsOf } from "../../support/ownTools.ts"
 import { said, temporaryFolder } from "../../support/program.ts"
-import { devServer, toolFile } from "../../support/toolsFolder.ts"
+import { against, devServer, toolFile } from "../../support/toolsFolder.ts"
 
 const SLOW = { timeout: 120_000 }
-
-/** Against a server that is a process: its database is its own. */
-const against = <A, E, R>(
-  { baseUrl, port }: { readonly baseUrl: string; readonly port: number },
-  effect: Effect.Effect<A, E, R>
-) => Effect.provideService(effect, TestApp, { baseUrl, port, sql: undefined as unknown as SqlClient.SqlClient })
-
-const called = (token: string, name: string, args: object = {}) =>
-  Effect.map(asked(token, "2025-11-25", "tools/call", { name, arguments: args }), ({ result, error }) => {
-    assert.isUndefined(error, JSON.stringify(error))
-    return result
-  })
-const wordsOf = (token: string, name: string, args: object = {}) =>
-  Effect.map(called(token, name, args), ({ content }): string => content[0].text)
 
 const RENDEZVOUS = `async ({ folder }) => {
   writeFileSync(folder + "/" + threadId, "")
