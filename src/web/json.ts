@@ -10,33 +10,45 @@ const MAX_DEPTH = 64
 /** A text of a mebibyte may hold half a million, and whoever reads it after us pays for each. */
 const MAX_VALUES = 10_000
 const [QUOTE, COMMA, COLON, BRACKET, BACKSLASH, BRACE] = [0x22, 0x2c, 0x3a, 0x5b, 0x5c, 0x7b] as const
-const WHITESPACE = new Set([0x20, 0x09, 0x0a, 0x0d])
 
 /** The value, or `None` when the text is not strict JSON. */
 export const parse = (text: string): Option.Option<unknown> => {
-  if (!hasFewValues(text)) return Option.none()
-  return Option.filter(Result.getSuccess(Result.try((): unknown => JSON.parse(text))), (value) => {
+  const written = namesIn(text)
+  if (Number.isNaN(written)) return Option.none()
+  return Option.filter(
+    Result.getSuccess(Result.try((): unknown => JSON.parse(text))),
     // A name that stands twice in an object of the text is there once in the value, so it is enough to count.
-    const names = countNames(value, 0, text.includes("\\u"))
-    return names === namesIn(text) && text.isWellFormed()
-  })
+    (value) => countNames(value, 0, text.includes("\\u")) === written && text.isWellFormed()
+  )
 }
 
-/** Whether a text that may be JSON has no more values than that, by what stands before each: told before one is made. */
-const hasFewValues = (text: string): boolean => {
-  if (text.length <= MAX_VALUES) return true
+/**
+ * How many names are written in a text that may be JSON, in one pass: each has a colon behind it. `NaN` when it has more
+ * values than that, by what stands before each: told before one is made.
+ */
+const namesIn = (text: string): number => {
+  let names = 0
   let values = 0
   for (let at = 0; at < text.length; at++) {
     const character = text.charCodeAt(at)
-    if (character === QUOTE) {
-      at = endOfText(text, at)
-      // It has no end, and so it is none.
-      if (at < 0) return true
-    } else if (character === COMMA || character === BRACKET || character === BRACE) {
-      if (++values > MAX_VALUES) return false
+    if (character === QUOTE) at = endOfText(text, at)
+    else if (character === COLON) names++
+    else if (character === COMMA || character === BRACKET || character === BRACE) {
+      if (++values > MAX_VALUES) return Number.NaN
     }
   }
-  return true
+  return names
+}
+
+/** Where the quotation that begins here ends, or the text does. */
+const endOfText = (text: string, begin: number): number => {
+  let at = begin + 1
+  for (; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    if (character === QUOTE) return at
+    if (character === BACKSLASH) at++
+  }
+  return at
 }
 
 /** How many names the objects of a value have; `NaN` when it is too deep, or a text or name is not to be had in it. */
@@ -55,26 +67,4 @@ const countNames = (value: unknown, depth: number, hasEscapes: boolean): number 
     names += 1 + countNames(value[name as keyof typeof value], depth + 1, hasEscapes)
   }
   return names
-}
-
-/** How many names are written in a text that is known to be JSON, so that its grammar need not be checked. */
-const namesIn = (text: string): number => {
-  let names = 0
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    at = endOfText(text, at)
-    do at++
-    while (WHITESPACE.has(text.charCodeAt(at)))
-    if (text.charCodeAt(at) === COLON) names++
-  }
-  return names
-}
-
-/** Where the quotation that begins here ends; -1 when it does not. */
-const endOfText = (text: string, begin: number): number => {
-  for (let at = text.indexOf('"', begin + 1); at >= 0; at = text.indexOf('"', at + 1)) {
-    let before = at
-    while (text.charCodeAt(before - 1) === BACKSLASH) before--
-    if ((at - before) % 2 === 0) return at
-  }
-  return -1
 }
