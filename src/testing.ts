@@ -32,6 +32,7 @@ export const call = (tool: Declared, args: unknown = {}, options: CallOptions = 
   const caller = {
     subject: known.id,
     clientId,
+    grant: "test",
     scopes: ["mcp.tools.call", tool.scope.name],
     person: Effect.succeed(known)
   }
@@ -39,7 +40,8 @@ export const call = (tool: Declared, args: unknown = {}, options: CallOptions = 
     answers: Object.fromEntries(answers.map((answer, index) => [`q${index + 1}`, answer])),
     ...(onProgress && { progress: onProgress })
   }
-  const ask = ({ message }: Question) => Effect.succeed({ asked: { message } })
+  // A tool of one's own asks one thing at a time.
+  const ask = ({ forms }: Question) => Effect.succeed({ asked: { message: Object.values(forms)[0]?.message ?? "" } })
   const placed = place(tool, { secret: (name) => secrets[name] })
   return Effect.runPromise(
     Effect.provideService(callTool(placed, args, caller, carrier, ask), References.MinimumLogLevel, "Error")

@@ -4,7 +4,7 @@ import type { Tool as Listing, ServerCapabilities } from "@modelcontextprotocol/
 import { Effect } from "effect"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
-import { Content, type Part } from "../toolsets/content.ts"
+import { Content, type Part, Relayed } from "../toolsets/content.ts"
 import { Question } from "../toolsets/elicit.ts"
 import { ToolFailure } from "../toolsets/failure.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
@@ -72,6 +72,7 @@ export interface CallResult {
 
 /** An answer of a tool on the wire: values stand there as text, too, for clients that read nothing else. */
 const resultOf = (answer: Answer): CallResult => {
+  if (answer instanceof Relayed) return answer.result
   if (answer instanceof Content) {
     if (answer.data === undefined) return { content: answer.parts }
     const { structuredContent, text } = wellFormed(answer.data)

@@ -44,6 +44,9 @@ export const makeCallerOf = Effect.fnUntraced(function* () {
     get clientId() {
       return this.#principal.clientId
     }
+    get grant() {
+      return this.#principal.sessionId
+    }
     get scopes() {
       return this.#principal.scopes
     }

@@ -12,7 +12,7 @@ import type { Offering } from "../toolsets/Toolset.ts"
 import type { Caller, Carrier } from "../toolsets/tool.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asJson } from "./framing.ts"
-import { hasOnly, isObject, type Members } from "./message.ts"
+import { chatOf, hasOnly, isObject, type Members } from "./message.ts"
 import { CLIENT_CAPABILITIES, canAsk, type Questions } from "./questions.ts"
 
 const MODERN = "2026-07-28"
@@ -73,7 +73,11 @@ type Id = string | number
 /** What a plain request carries: no progress, and nothing answered yet. */
 const SILENT: Carrier = {}
 const ASKING: Carrier = { answers: {} }
-const carrierOf = (meta: unknown): Carrier => (canAsk(meta) ? ASKING : SILENT)
+const carrierOf = (headers: Headers.Headers, meta: unknown, modern: boolean): Carrier => {
+  const plain = modern && canAsk(meta) ? ASKING : SILENT
+  const chat = chatOf(headers, meta)
+  return chat === undefined ? plain : { ...plain, chat }
+}
 
 /** The fast lane over what is offered. It answers a plain request, and nothing when that is one for the SDK. */
 export const makeFastLane = (offering: Offering, questions: Questions) => {
@@ -115,13 +119,13 @@ export const makeFastLane = (offering: Offering, questions: Questions) => {
       : JSON.stringify({ ...complete, ...result, _meta: { ...complete._meta, ...Object(result._meta) } })
 
   /** Calls a tool of ours; nothing when the call is not plain. */
-  const called = (id: Id, params: Members, { caller, denied }: Passed, modern: boolean) => {
+  const called = (id: Id, params: Members, { caller, denied, headers }: Passed, modern: boolean) => {
     const tool = tools.get(params.name)
     const isPlain = hasOnly(params, CALL) && (params.arguments === undefined || isObject(params.arguments))
     if (tool === undefined || !isPlain) return undefined
     const result =
       denied === undefined
-        ? call(tool, params.arguments, caller, modern ? carrierOf(params._meta) : SILENT, (question) =>
+        ? call(tool, params.arguments, caller, carrierOf(headers, params._meta, modern), (question) =>
             questions.ask(question, { tool: tool.name, args: params.arguments, caller, answers: {} })
           )
         : Effect.succeed(denied)

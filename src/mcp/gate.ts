@@ -6,16 +6,19 @@
 import { Effect, Option, type Scope } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import type { StoreUnavailable } from "../database/query.ts"
+import { StoreUnavailable } from "../database/query.ts"
 import type { BearerError } from "../oauth/errors.ts"
 import { resourceFor } from "../oauth/resource.ts"
 import { ScopeCatalogue } from "../oauth/scope.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import * as Bearer from "../oauth/tokens/bearer.ts"
+import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
+import { cameFromUs, VIA } from "../oauth/tokens/via.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
+import type { Caller } from "../toolsets/tool.ts"
 import { type Accepted, acceptedBy } from "../web/accept.ts"
 import { type BodyUnreadable, isEncoded, mediaType, type PayloadTooLarge, readText } from "../web/body.ts"
-import { derived } from "../web/derived.ts"
+import { madeOnce } from "../web/derived.ts"
 import * as StrictJson from "../web/json.ts"
 import { admitOrigin, originAllowed } from "../web/origins.ts"
 import { UNENCODED, unavailable } from "../web/respond.ts"
@@ -47,6 +50,7 @@ const refused = (status: number, code: number, message: string) => Effect.succee
 const compressed = Effect.map(refused(415, INVALID_REQUEST, "The body must not be compressed"), (answer) =>
   HttpServerResponse.setHeaders(answer, UNENCODED)
 )
+const circular = refused(508, INVALID_REQUEST, "This server is mounted behind itself")
 const notAcceptable = refused(406, INVALID_REQUEST, "Answers are application/json or text/event-stream")
 
 /** Clients that read a challenge in a tool's result, and make nothing of a 403. */
@@ -54,6 +58,14 @@ const readsInBand = (principal: Principal, meta: Members) =>
   principal.clientId.startsWith("https://chatgpt.com/") || Object.keys(meta).some((key) => key.startsWith("openai/"))
 
 const NOTHING: ReadonlyArray<string> = []
+
+/** A request past the token: by whom, and what is offered to them. */
+interface Asked {
+  readonly principal: Principal
+  readonly caller: Caller
+  readonly offering: Offering
+  readonly request: Request
+}
 
 /** What a request needs: a tool's scopes to call it, and to read or pick what is no tool what is needed for any. Cards are nobody's secret. */
 const needsOf = ({ tools }: Offering) => {
@@ -82,13 +94,12 @@ export const McpRoute = HttpRouter.use(
     const { current } = yield* Toolset
     const { current: catalogue } = yield* ScopeCatalogue
     const authenticate = yield* Bearer.makeAuthenticate()
-    const needed = derived(current, needsOf)
+    const needed = madeOnce(needsOf)
     const questions = yield* makeQuestions()
-    const fastLane = config.fastLane
-      ? derived(current, (offering) => makeFastLane(offering, questions))
-      : () => () => undefined
+    const fastLane = madeOnce((offering: Offering) => makeFastLane(offering, questions))
     const sdkLane = yield* makeSdkLane(questions)
     const callerOf = yield* makeCallerOf()
+    const keys = yield* ServerKeys
     const elsewhere = refused(
       421,
       INVALID_REQUEST,
@@ -99,46 +110,52 @@ export const McpRoute = HttpRouter.use(
     const challenge = (request: Request, error: BearerError) =>
       Bearer.challenge(resourceFor(config, request) ?? config.resource, catalogue(), error)
 
-    const answer = (principal: Principal, request: Request, accepted: Accepted, received: unknown): Reply => {
+    const answer = ({ principal, caller, offering, request }: Asked, accepted: Accepted, received: unknown): Reply => {
       const message = forgiven(received)
       const { method, params, meta } = envelopeOf(message)
-      const lacking = Bearer.insufficient(principal.scopes, needed()(method, params))
+      const lacking = Bearer.insufficient(principal.scopes, needed(offering)(method, params))
       // Only a tool's result can say it in band.
       if (lacking !== undefined && !(method === "tools/call" && readsInBand(principal, meta)))
         return Effect.fail(lacking)
       const denied = lacking && challenged(lacking, challenge(request, lacking))
-      const caller = callerOf(principal)
-      const plain = accepted.json ? fastLane()({ message, headers: request.headers, caller, denied }) : undefined
+      const plain =
+        accepted.json && config.fastLane
+          ? fastLane(offering)({ message, headers: request.headers, caller, denied })
+          : undefined
       if (plain !== undefined) return plain
-      const judged = sdkLane(principal, message, accepted, { caller, denied })
+      const judged = sdkLane(principal, message, accepted, { caller, denied, offering })
       if (method !== "subscriptions/listen") return judged
       return accepted.stream ? Effect.flatMap(judged, (stream) => whileTokenLives(principal, stream)) : notAcceptable
     }
 
     /** Refused before any of it is done when a member needs more than was granted. */
-    const answerAll = (
-      principal: Principal,
-      request: Request,
-      accepted: Accepted,
-      batch: ReadonlyArray<unknown>
-    ): Reply => {
+    const answerAll = (asked: Asked, accepted: Accepted, batch: ReadonlyArray<unknown>): Reply => {
+      const { principal, request, offering } = asked
       const refusal = Batch.refusalOf(batch, request.headers["mcp-protocol-version"])
       if (refusal !== undefined) return refused(400, INVALID_REQUEST, refusal)
       const all = batch
         .map(envelopeOf)
         .filter(({ method, meta }) => method !== "tools/call" || !readsInBand(principal, meta))
-      const needs = new Set(all.flatMap(({ method, params }) => needed()(method, params)))
+      const needs = new Set(all.flatMap(({ method, params }) => needed(offering)(method, params)))
       const lacking = Bearer.insufficient(principal.scopes, [...needs])
       if (lacking !== undefined) return Effect.fail(lacking)
-      return Batch.answerBatch(batch, accepted, (message) => answer(principal, request, JSON_ALONE, message))
+      return Batch.answerBatch(batch, accepted, (message) => answer(asked, JSON_ALONE, message))
     }
 
     const read = (principal: Principal, request: Request, accepted: Accepted, text: string): Reply => {
       const parsed = StrictJson.parse(text)
       if (Option.isNone(parsed)) return refused(400, PARSE_ERROR, "Parse error: the body is not strict JSON")
-      return Array.isArray(parsed.value)
-        ? answerAll(principal, request, accepted, parsed.value)
-        : answer(principal, request, accepted, parsed.value)
+      const { value } = parsed
+      const caller = callerOf(principal)
+      const judged = (offering: Offering) => {
+        const asked = { principal, caller, offering, request }
+        return Array.isArray(value) ? answerAll(asked, accepted, value) : answer(asked, accepted, value)
+      }
+      const offering = current()
+      if (offering.of === undefined) return judged(offering)
+      // Whether somebody may see a server is not answered by leaving it out when it is not known.
+      const own = Effect.mapError(offering.of(caller), (cause) => new StoreUnavailable({ cause }))
+      return Effect.flatMap(own, judged)
     }
 
     // Plain functions, and few steps for the fiber.
@@ -151,6 +168,7 @@ export const McpRoute = HttpRouter.use(
           return refused(415, INVALID_REQUEST, "Content-Type must be application/json")
         }
         if (isEncoded(request)) return compressed
+        if (cameFromUs(keys, request.headers[VIA])) return circular
         const types = acceptedBy(request.headers.accept)
         if (!types.json && !types.stream) return notAcceptable
         return Effect.flatMap(readText(request, MAX_BYTES), (text) => read(principal, request, types, text))

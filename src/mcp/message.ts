@@ -3,7 +3,7 @@
  * every request, and whatever it does not recognise, the SDK judges.
  */
 
-import { HttpServerResponse } from "effect/http"
+import { type Headers, HttpServerResponse } from "effect/http"
 
 export type Members = Readonly<Record<string, unknown>>
 
@@ -23,6 +23,14 @@ export const envelopeOf = (message: unknown) => {
   const { method, params } = isObject(message) ? message : NONE
   const given = isObject(params) ? params : NONE
   return { method, params: given, meta: isObject(given._meta) ? given._meta : NONE }
+}
+
+const MAX_CHAT = 256
+
+/** Which conversation a request belongs to, by a session id of the 2025 era or by ChatGPT's hint. Neither proves anything. */
+export const chatOf = (headers: Headers.Headers, meta: unknown): string | undefined => {
+  const hint = headers["mcp-session-id"] ?? (isObject(meta) ? meta["openai/session"] : undefined)
+  return typeof hint === "string" && hint.length <= MAX_CHAT ? hint : undefined
 }
 
 /** JSON-RPC 2.0 §5.1. */

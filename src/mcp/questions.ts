@@ -4,7 +4,7 @@
  * Requests": "servers MUST integrity-protect it").
  */
 
-import { Clock, Effect, Option, Schema } from "effect"
+import { Clock, Effect, Option, Record, Schema } from "effect"
 import { isMarkOf, markOf } from "../oauth/tokens/mark.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import type { Question } from "../toolsets/elicit.ts"
@@ -50,17 +50,20 @@ export const makeQuestions = Effect.fnUntraced(function* () {
     })
 
   const ask = (
-    { key, message, requestedSchema }: Question,
+    { forms, kept }: Question,
     { tool, args, caller, answers }: { tool: string; args: unknown; caller: Caller; answers: Members }
   ) =>
     Effect.map(Clock.currentTimeMillis, (now): CallResult => {
       // What is asked again has no answer yet: the one that it had was none.
-      const { [key]: _, ...before } = answers
-      const state = JSON.stringify({ until: now + LIFETIME_MS, answers: before })
+      const before = Object.fromEntries(Object.entries(answers).filter(([key]) => !Object.hasOwn(forms, key)))
+      const state = JSON.stringify({ until: now + LIFETIME_MS, answers: { ...before, ...kept } })
       const text = Buffer.from(state).toString("base64url")
       return {
         resultType: "input_required",
-        inputRequests: { [key]: { method: "elicitation/create", params: { mode: "form", message, requestedSchema } } },
+        inputRequests: Record.map(forms, (form) => ({
+          method: "elicitation/create",
+          params: { mode: "form", ...form }
+        })),
         requestState: `${text}~${markOf(keys, PURPOSE, ...about(caller, tool, args), text)}`
       }
     })

@@ -17,14 +17,14 @@ import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import type { Question } from "../toolsets/elicit.ts"
 import type { JsonSchema } from "../toolsets/jsonSchema.ts"
 import { onePage } from "../toolsets/onePage.ts"
-import { type Offering, type Serving, Toolset } from "../toolsets/Toolset.ts"
+import type { Offering, Serving } from "../toolsets/Toolset.ts"
 import type { Caller, Carrier } from "../toolsets/tool.ts"
 import type { Accepted } from "../web/accept.ts"
-import { derived } from "../web/derived.ts"
+import { madeOnce } from "../web/derived.ts"
 import { serverError } from "../web/respond.ts"
 import { type CallResult, call, capabilitiesOf, LISTS, listingsOf, SERVER } from "./answers.ts"
 import { asEvents, asJson, lastOf } from "./framing.ts"
-import { envelopeOf, type Members } from "./message.ts"
+import { chatOf, envelopeOf, type Members } from "./message.ts"
 import { speakPlainly } from "./plainWords.ts"
 import { canAsk, type Questions } from "./questions.ts"
 
@@ -86,16 +86,23 @@ const framed = (response: Response, accepted: Accepted) => {
 interface Extra {
   readonly caller: Caller
   readonly denied: CallResult | undefined
+  readonly offering: Offering
   /** The person's answers so far, where this request can carry a question. */
   readonly answers: Members | undefined
+  readonly chat: string | undefined
   /** Where its log lines belong. */
   readonly context: Context.Context<never>
 }
 
 /** Progress for a caller that asked for it, by its token. Nobody waits for a notification, and a caller may be gone. */
-const carrierOf = ({ _meta, notify }: ServerContext["mcpReq"], answers: Members | undefined): Carrier => {
+const carrierOf = (
+  { _meta, notify }: ServerContext["mcpReq"],
+  answers: Members | undefined,
+  chat: string | undefined
+): Carrier => {
   const progressToken = _meta?.progressToken
   return {
+    ...(chat !== undefined && { chat }),
     ...(answers && { answers }),
     ...(progressToken !== undefined && {
       progress: (done, total, text) => {
@@ -117,7 +124,6 @@ const extraOf = (authInfo: AuthInfo | undefined) => authInfo?.extra as unknown a
 /** Makes the lane; the SDK's handler is closed with the scope. */
 export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
   const config = yield* ServerConfig
-  const toolset = yield* Toolset
 
   const serving: Serving = {
     callerOf: ({ http }) => extraOf(http?.authInfo).caller,
@@ -147,12 +153,12 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
       for (const { tool, schemas } of tools) {
         server.registerTool(tool.name, schemas, (args: unknown, context) => {
           // Put there below, and by nobody else.
-          const { caller, denied, answers } = extraOf(context.http?.authInfo)
+          const { caller, denied, answers, chat } = extraOf(context.http?.authInfo)
           const ask = (question: Question) =>
             questions.ask(question, { tool: tool.name, args, caller, answers: answers ?? {} })
           const result =
             denied === undefined
-              ? call(tool, args, caller, carrierOf(context.mcpReq, answers), ask)
+              ? call(tool, args, caller, carrierOf(context.mcpReq, answers, chat), ask)
               : Effect.succeed(denied)
           // Only an interruption is left as a failure: the caller hung up and waits for nothing.
           return serving.run(context, result).then((exit) =>
@@ -168,8 +174,8 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
     }
   }
 
-  const newServer = derived(toolset.current, registering)
-  const handler = createMcpHandler(() => newServer()())
+  const newServer = madeOnce(registering)
+  const handler = createMcpHandler(({ authInfo }) => newServer(extraOf(authInfo).offering)())
   yield* Effect.addFinalizer(() => Effect.promise(() => handler.close()))
 
   /** Answers any message. `denied` is the result of its call of a tool when that needs more than was granted. */
@@ -177,10 +183,11 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
     principal: Principal,
     message: unknown,
     accepted: Accepted,
-    { caller, denied }: Pick<Extra, "caller" | "denied">
+    { caller, denied, offering }: Pick<Extra, "caller" | "denied" | "offering">
   ): Effect.fn.Return<HttpServerResponse.HttpServerResponse, never, HttpServerRequest.HttpServerRequest | Scope.Scope> {
     const request = yield* HttpServerRequest.HttpServerRequest
     const { params, meta } = envelopeOf(message)
+    const chat = chatOf(request.headers, meta)
     const answers = canAsk(meta) ? yield* questions.answersOf(params, caller) : undefined
     // Closed with the request, whichever way it ends: a caller who hangs up interrupts the tool.
     const controller = yield* Effect.acquireRelease(
@@ -193,7 +200,7 @@ export const makeSdkLane = Effect.fnUntraced(function* (questions: Questions) {
       scopes: [...principal.scopes],
       expiresAt: Math.floor(+principal.expiresAt / 1000),
       resource: new URL(principal.resource),
-      extra: { caller, denied, answers, context: yield* Effect.context<never>() }
+      extra: { caller, denied, offering, answers, chat, context: yield* Effect.context<never>() }
     }
     const web = toWeb(request, config.resource, controller.signal)
     const answer = yield* Effect.promise(() => handler.fetch(web, { authInfo, parsedBody: message }))

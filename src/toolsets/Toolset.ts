@@ -8,15 +8,35 @@ import type {
   ServerOptions
 } from "@modelcontextprotocol/server"
 import { Context, type Effect, type Exit } from "effect"
+import type { ToolFailure } from "./failure.ts"
+import type { Prompt } from "./prompt.ts"
+import type { Relayed } from "./relay.ts"
+import type { Resource } from "./resource.ts"
 import type { Caller, Tool } from "./tool.ts"
 
+/** What an offering is put together from. */
+export interface Parts {
+  /** In the order in which they are listed. */
+  readonly tools: ReadonlyArray<Tool>
+  /** What a model is told of some of them; of the others it reads the title. */
+  readonly purposes: Readonly<Record<string, string>>
+  readonly prompts?: ReadonlyArray<Prompt>
+  readonly resources?: ReadonlyArray<Resource>
+  /** Of servers behind this one. */
+  readonly relays?: Relayed
+}
+
 export interface Offering {
+  /** Whoever offers more puts it together anew. */
+  readonly parts: Parts
   /** Called by both lanes, in the order in which they are listed. */
   readonly tools: ReadonlyArray<Tool>
   /** What a client's model is told of the whole. Clients read the first 512 characters. */
   readonly instructions: string
   /** What a set offers beside its tools. */
   readonly more: More
+  /** What is offered to this very caller, where not everything is for everybody. */
+  readonly of?: (caller: Caller) => Effect.Effect<Offering, ToolFailure>
 }
 
 /** More of the protocol than tools that are called: resources, prompts, completion, put on the SDK's own server. */

@@ -65,3 +65,11 @@ export class Content {
 /** What `run` returns when its answer is more than a value. */
 export const content = (parts: ReadonlyArray<Part>, data?: Readonly<Record<string, unknown>>): Content =>
   new Content(parts, data)
+
+/** The answer of a server behind this one: passed on as it stands. */
+export class Relayed {
+  readonly result: Readonly<Record<string, unknown>>
+  constructor(result: Readonly<Record<string, unknown>>) {
+    this.result = result
+  }
+}

@@ -16,15 +16,19 @@ export interface Asked<S extends AnySchema> {
 /** What the person did. */
 export type Elicited<A> = { readonly action: "accept"; readonly content: A } | { readonly action: "decline" | "cancel" }
 
-/** Ends a run that has to ask; thrown, so that nothing after it is done. */
-export class Question {
-  readonly key: string
+/** A form that the person is shown. */
+export interface Form {
   readonly message: string
   readonly requestedSchema: Readonly<Record<string, unknown>>
-  constructor(key: string, message: string, requestedSchema: Readonly<Record<string, unknown>>) {
-    this.key = key
-    this.message = message
-    this.requestedSchema = requestedSchema
+}
+
+/** Ends a run that has to ask; thrown, so that nothing after it is done. What is kept is among the answers of the next one. */
+export class Question {
+  readonly forms: Readonly<Record<string, Form>>
+  readonly kept: Readonly<Record<string, unknown>>
+  constructor(forms: Readonly<Record<string, Form>>, kept: Readonly<Record<string, unknown>> = {}) {
+    this.forms = forms
+    this.kept = kept
   }
 }
 
@@ -44,11 +48,11 @@ export const makeElicit = (answers: Readonly<Record<string, unknown>> | undefine
     }
     const key = `q${++count}`
     const { jsonSchema, read } = inputOf(schema)
-    if (!Object.hasOwn(answers, key)) throw new Question(key, message, jsonSchema)
+    if (!Object.hasOwn(answers, key)) throw new Question({ [key]: { message, requestedSchema: jsonSchema } })
     const { action, content } = ofAction(answers[key])
     if (action !== "accept") return { action: action === "decline" ? "decline" : "cancel" }
     const result = await read(content)
-    if (result._tag === "Failure") throw new Question(key, message, jsonSchema)
+    if (result._tag === "Failure") throw new Question({ [key]: { message, requestedSchema: jsonSchema } })
     // Read by this very schema.
     return { action: "accept", content: result.success as InputOf<S> }
   }

@@ -1,6 +1,7 @@
 /** What is offered beside tools: cards (MCP Apps, SEP-1865) and documents as resources, prompts, and completion of both. */
 
 import {
+  type CompleteResult,
   type McpServer,
   ProtocolError,
   ProtocolErrorCode,
@@ -11,6 +12,7 @@ import { Effect, Exit, Record, Result } from "effect"
 import { ToolFailure } from "./failure.ts"
 import { onePage } from "./onePage.ts"
 import type { Prompt, Suggestions } from "./prompt.ts"
+import type { Relay, Relayed, Relays } from "./relay.ts"
 import { isTemplate, type Resource } from "./resource.ts"
 import type { More, Serving } from "./Toolset.ts"
 import type { App, Caller } from "./tool.ts"
@@ -57,14 +59,24 @@ const asked = <A>(
       ? Effect.annotateLogs(Effect.logError("a prompt or a resource ended in a defect", error.reason), { name: what })
       : Effect.void
   )
-  return run(request, told).then((exit) => {
-    if (Exit.isSuccess(exit)) return exit.value
-    const [reason] = exit.cause.reasons
-    const error = reason?._tag === "Fail" ? reason.error : undefined
-    if (error instanceof ToolFailure) throw invalid(error.message)
-    throw new ProtocolError(ProtocolErrorCode.InternalError, "Internal error")
-  })
+  return run(request, told).then(orThrown)
 }
+
+/** As the SDK's handlers say it. */
+const orThrown = <A>(exit: Exit.Exit<A, unknown>): A => {
+  if (Exit.isSuccess(exit)) return exit.value
+  const [reason] = exit.cause.reasons
+  const error = reason?._tag === "Fail" ? reason.error : undefined
+  if (error instanceof ToolFailure) throw invalid(error.message)
+  throw new ProtocolError(ProtocolErrorCode.InternalError, "Internal error")
+}
+
+/** What another server answers. Its members were cleaned where it was asked; the SDK judges their shape once more. */
+const relayed = <A>({ run, callerOf }: Serving, request: ServerContext, relay: Relay, params: object): Promise<A> =>
+  run(request, relay.answer({ ...params }, callerOf(request))).then((exit) => orThrown(exit) as A)
+
+const listingsOf = <Listing extends object>(relays: Relays<Listing>) =>
+  Array.from(relays.values(), ({ listing }) => listing)
 
 class Broken {
   readonly _tag = "Broken"
@@ -89,25 +101,23 @@ const unescaped = (variable: string) =>
 
 // --- resources ----------------------------------------------------------------------------------------------------
 
-const servingResources = (
-  server: McpServer,
-  serving: Serving,
-  apps: ReadonlyArray<App>,
-  resources: ReadonlyArray<Resource>
-) => {
+const servingResources = (server: McpServer, serving: Serving, { apps, resources, relays }: Offered) => {
   const fixed = resources.filter((resource) => !isTemplate(resource))
   const templates = resources
     .filter(isTemplate)
     .map((resource) => ({ resource, template: new UriTemplate(resource.uri) }))
   const listed = [
     ...apps.map(({ uri, title }) => ({ uri, name: title, title, mimeType: APP_TYPE })),
-    ...fixed.map((resource) => ({ uri: resource.uri, name: resource.name, ...described(resource) }))
+    ...fixed.map((resource) => ({ uri: resource.uri, name: resource.name, ...described(resource) })),
+    ...listingsOf(relays.resources)
   ]
-  const resourceTemplates = templates.map(({ resource }) => ({
-    uriTemplate: resource.uri,
-    name: resource.name,
-    ...described(resource)
-  }))
+  const resourceTemplates = [
+    ...templates.map(({ resource }) => ({ uriTemplate: resource.uri, name: resource.name, ...described(resource) })),
+    ...listingsOf(relays.templates)
+  ]
+  const relayedTemplates = Array.from(relays.templates, ([uri, relay]) => ({ relay, template: new UriTemplate(uri) }))
+  const relayOf = (uri: string) =>
+    relays.resources.get(uri) ?? relayedTemplates.find(({ template }) => template.match(uri) !== null)?.relay
   server.server.setRequestHandler("resources/list", async (message, request) => {
     const page = onePage({ resources: listed })(message)
     const own = await Promise.all(
@@ -133,6 +143,8 @@ const servingResources = (
       return { contents: [{ uri, mimeType: APP_TYPE, text: app.html, _meta: { ui } }] }
     }
     const { resource, variables } = found(uri) ?? {}
+    const relay = resource === undefined ? relayOf(uri) : undefined
+    if (relay !== undefined) return relayed(serving, request, relay, { uri })
     const content =
       resource && (await asked(serving, resource.name, request, (context) => resource.read(variables ?? {}, context)))
     if (resource === undefined || content === undefined) throw invalid(`Resource ${uri} not found`)
@@ -145,8 +157,8 @@ const servingResources = (
 
 // --- prompts ------------------------------------------------------------------------------------------------------
 
-const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyArray<Prompt>) => {
-  const listed = prompts.map(({ name, title, description, arguments: taken = {} }) => ({
+const servingPrompts = (server: McpServer, serving: Serving, { prompts, relays }: Offered) => {
+  const own = prompts.map(({ name, title, description, arguments: taken = {} }) => ({
     name,
     title,
     description,
@@ -157,9 +169,11 @@ const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyAr
       ...(description && { description })
     }))
   }))
-  server.server.setRequestHandler("prompts/list", onePage({ prompts: listed }))
+  server.server.setRequestHandler("prompts/list", onePage({ prompts: [...own, ...listingsOf(relays.prompts)] }))
   server.server.setRequestHandler("prompts/get", async ({ params: { name, arguments: given = {} } }, request) => {
     const prompt = prompts.find((one) => one.name === name)
+    const relay = prompt === undefined ? relays.prompts.get(name) : undefined
+    if (relay !== undefined) return relayed(serving, request, relay, { name, arguments: given })
     if (prompt === undefined) throw invalid(`Prompt ${name} not found`)
     const missing = Object.entries(prompt.arguments ?? {}).find(
       ([name, { required = true }]) => required && given[name] === undefined
@@ -180,12 +194,15 @@ const servingPrompts = (server: McpServer, serving: Serving, prompts: ReadonlyAr
 const ofName = <A>(record: Readonly<Record<string, A>> | undefined, name: string): A | undefined =>
   record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined
 
-const servingCompletion = (server: McpServer, serving: Serving, { prompts, resources }: Offered) =>
-  server.server.setRequestHandler("completion/complete", async ({ params: { ref, argument, context } }, request) => {
+const servingCompletion = (server: McpServer, serving: Serving, { prompts, resources, relays }: Offered) =>
+  server.server.setRequestHandler("completion/complete", async ({ params }, request) => {
+    const { ref, argument, context } = params
     const others = texts(context?.arguments ?? {})
     const prompt = ref.type === "ref/prompt" ? prompts.find(({ name }) => name === ref.name) : undefined
     const resource = ref.type === "ref/resource" ? resources.find(({ uri }) => uri === ref.uri) : undefined
     if (prompt === undefined && resource === undefined) {
+      const answer = relays.complete({ ...params }, serving.callerOf(request))
+      if (answer !== undefined) return serving.run(request, answer).then(orThrown) as Promise<CompleteResult>
       throw invalid(`${ref.type === "ref/prompt" ? `Prompt ${ref.name}` : `Resource ${ref.uri}`} not found`)
     }
     const suggest = ofName(prompt?.arguments, argument.name)?.complete ?? ofName(resource?.complete, argument.name)
@@ -201,24 +218,27 @@ interface Offered {
   readonly apps: ReadonlyArray<App>
   readonly prompts: ReadonlyArray<Prompt>
   readonly resources: ReadonlyArray<Resource>
+  readonly relays: Relayed
 }
 
 /** Beside the tools: what their cards are, and what else there is. */
 export const moreOf = (offered: Offered): More => {
-  const { apps, prompts, resources } = offered
+  const { prompts, resources, relays } = offered
+  const hasPrompts = prompts.length + relays.prompts.size > 0
   const completes =
+    relays.prompts.size + relays.templates.size > 0 ||
     prompts.some((prompt) => Object.values(prompt.arguments ?? {}).some(({ complete }) => complete !== undefined)) ||
     resources.some(({ complete }) => complete !== undefined)
   return {
     capabilities: {
       resources: { listChanged: false },
-      ...(prompts.length > 0 && { prompts: { listChanged: false } }),
+      ...(hasPrompts && { prompts: { listChanged: false } }),
       ...(completes && { completions: {} })
     },
     listings: [],
     register: (server, serving) => {
-      servingResources(server, serving, apps, resources)
-      if (prompts.length > 0) servingPrompts(server, serving, prompts)
+      servingResources(server, serving, offered)
+      if (hasPrompts) servingPrompts(server, serving, offered)
       if (completes) servingCompletion(server, serving, offered)
     }
   }

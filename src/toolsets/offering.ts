@@ -1,20 +1,9 @@
 /** What is offered, put together from tools of any origin. */
 
 import { moreOf } from "./more.ts"
-import type { Prompt } from "./prompt.ts"
-import type { Resource } from "./resource.ts"
-import type { Offering } from "./Toolset.ts"
-import type { Tool } from "./tool.ts"
+import { NOTHING_RELAYED } from "./relay.ts"
+import type { Offering, Parts } from "./Toolset.ts"
 import { cut } from "./untrusted.ts"
-
-export interface Parts {
-  /** In the order in which they are listed. */
-  readonly tools: ReadonlyArray<Tool>
-  /** What a model is told of some of them; of the others it reads the title. */
-  readonly purposes: Readonly<Record<string, string>>
-  readonly prompts?: ReadonlyArray<Prompt>
-  readonly resources?: ReadonlyArray<Resource>
-}
 
 /** Clients read so much. */
 const MAX_INSTRUCTIONS = 512
@@ -30,11 +19,13 @@ const instructionsOf = ({ tools, purposes }: Parts) => {
 }
 
 export const offeringOf = (parts: Parts): Offering => ({
+  parts,
   tools: parts.tools,
   instructions: cut(instructionsOf(parts), MAX_INSTRUCTIONS),
   more: moreOf({
     apps: parts.tools.flatMap(({ app }) => (app === undefined ? [] : [app])),
     prompts: parts.prompts ?? [],
-    resources: parts.resources ?? []
+    resources: parts.resources ?? [],
+    relays: parts.relays ?? NOTHING_RELAYED
   })
 })

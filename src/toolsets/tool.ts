@@ -2,7 +2,7 @@
 
 import { Effect, Exit } from "effect"
 import type { Scope } from "../oauth/scope.ts"
-import type { Content } from "./content.ts"
+import type { Content, Relayed } from "./content.ts"
 import type { Failure, ToolFailure } from "./failure.ts"
 import type { JsonSchema } from "./jsonSchema.ts"
 
@@ -25,6 +25,8 @@ export interface Caller {
   readonly subject: string
   /** The client that calls for them. */
   readonly clientId: string
+  /** The session of its tokens: what it was allowed once, and goes on with. */
+  readonly grant: string
   /** What was granted to it: the scope of the tool is among them. */
   readonly scopes: ReadonlyArray<string>
   /** Looked up when it is run, and then known for as long as the token is kept in memory. */
@@ -35,6 +37,8 @@ export interface Caller {
 export interface Carrier {
   /** How far the work is; only for a caller that asked. */
   readonly progress?: (done: number, total: number | undefined, text: string | undefined) => void
+  /** Which of the person's conversations it belongs to, where the client tells them apart: a hint, and no authority. */
+  readonly chat?: string
   /** What the person answered to what was asked so far; nothing where the protocol, or the client, cannot ask. */
   readonly answers?: Readonly<Record<string, unknown>>
 }
@@ -78,8 +82,11 @@ export interface App {
   readonly csp: { readonly connectDomains?: ReadonlyArray<string>; readonly resourceDomains?: ReadonlyArray<string> }
 }
 
-/** What a call comes to: a value for `outputSchema`, or an answer in parts. A question to the person is thrown (`elicit.ts`). */
-export type Answer = Readonly<Record<string, unknown>> | Content
+/**
+ * What a call comes to: a value for `outputSchema`, an answer in parts, or one of another server. A question to the person is
+ * thrown (`elicit.ts`).
+ */
+export type Answer = Readonly<Record<string, unknown>> | Content | Relayed
 
 interface Listed {
   /** At most 64 of `[a-zA-Z0-9_-]`. */

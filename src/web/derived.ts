@@ -11,3 +11,15 @@ export const derived = <A, B>(current: () => A, make: (value: A) => B): (() => B
     return made
   }
 }
+
+/** What is made of each of several such values: once, for as long as somebody has the value. */
+export const madeOnce = <A extends object, B>(make: (value: A) => B): ((value: A) => B) => {
+  const known = new WeakMap<A, B>()
+  return (value) => {
+    const before = known.get(value)
+    if (before !== undefined) return before
+    const made = make(value)
+    known.set(value, made)
+    return made
+  }
+}

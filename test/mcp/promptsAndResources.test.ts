@@ -6,6 +6,7 @@ import { text } from "../../src/toolsets/content.ts"
 import { ToolFailure } from "../../src/toolsets/failure.ts"
 import { moreOf } from "../../src/toolsets/more.ts"
 import { type Prompt, prompt } from "../../src/toolsets/prompt.ts"
+import { NOTHING_RELAYED } from "../../src/toolsets/relay.ts"
 import { type Resource, resource } from "../../src/toolsets/resource.ts"
 import { obtainTokens } from "../support/client.ts"
 import { capturedLogs } from "../support/logs.ts"
@@ -249,7 +250,7 @@ describe("a prompt or a resource that fails", () => {
       const handlers = new Map<string, (message: unknown, context: unknown) => Promise<unknown>>()
       const slow = prompt({ name: "slow", title: "S", description: "D", run: () => new Promise<string>(() => {}) })
       const run = Effect.runPromiseExitWith(yield* Effect.context<never>())
-      moreOf({ apps: [], prompts: [slow], resources: [] }).register(
+      moreOf({ apps: [], prompts: [slow], resources: [], relays: NOTHING_RELAYED }).register(
         // All that it asks of one.
         { server: { setRequestHandler: handlers.set.bind(handlers) } } as unknown as McpServer,
         { callerOf: () => NOBODY, run: (_: ServerContext, effect) => run(effect) }

@@ -14,7 +14,7 @@ import { NOBODY } from "../support/toolset.ts"
 const alone = Effect.gen(function* () {
   const { ask, answersOf } = yield* makeQuestions()
   const call = { tool: "remove", args: { what: "a" }, caller: NOBODY, answers: {} }
-  const { requestState } = yield* ask(new Question("q1", "Sure?", {}), call)
+  const { requestState } = yield* ask(new Question({ q1: { message: "Sure?", requestedSchema: {} } }), call)
   const inputResponses = { q1: accept({ sure: true }) }
   return (caller: Caller) =>
     answersOf({ name: "remove", arguments: { what: "a" }, inputResponses, requestState }, caller)

@@ -49,6 +49,7 @@ describe("a toolset that changes while the server runs", () => {
         assert.isTrue(messageOf(yield* call(before, "echo", { words: "a" })).error !== undefined)
 
         yield* exchange({
+          parts: { tools: [echo], purposes: {} },
           tools: [echo],
           instructions: "Only an echo is left.",
           more: { capabilities: {}, listings: [], register: () => undefined }

@@ -21,6 +21,7 @@ export const withMore = (more: More) =>
 export const NOBODY: Caller = {
   subject: DEMO_SUBJECT,
   clientId: "nobody",
+  grant: "nobody",
   scopes: [],
   person: Effect.succeed({ id: DEMO_SUBJECT, name: undefined, email: undefined, roles: [] })
 }

@@ -104,6 +104,7 @@ const call = Command.make(
     const caller = {
       subject: person.id,
       clientId: "command line",
+      grant: "command line",
       scopes: [TOOLS_CALL.name, tool.scope.name],
       person: Effect.succeed(person)
     }

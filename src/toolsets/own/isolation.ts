@@ -41,8 +41,8 @@ const MAX_WAITING = 16
 const read = (answered: Answered): unknown => {
   if ("failure" in answered) throw new ToolFailure(answered.failure)
   if ("question" in answered) {
-    const { key, message, requestedSchema } = answered.question
-    throw new Question(key, message, requestedSchema)
+    const { forms, kept } = answered.question
+    throw new Question(forms, kept)
   }
   if ("defect" in answered) throw new Error(answered.defect)
   return "content" in answered ? content(answered.content.parts, answered.content.data) : answered.result
