@@ -108,7 +108,7 @@ export const Stores = Layer.mergeAll(
 const Scopes = Layer.effect(
   ScopeCatalogue,
   Effect.map(Toolset, ({ current }) =>
-    ScopeCatalogue.of({ current: derived(current, ({ tools }) => catalogueOf(tools.map(({ scope }) => scope))) })
+    ScopeCatalogue.of({ current: derived(current, ({ scopes }) => catalogueOf(scopes)) })
   )
 )
 
@@ -138,7 +138,7 @@ const Welcome = Layer.effectDiscard(
     )
     if (config.worker !== 1) return
     const { current } = yield* Toolset
-    const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
+    const scopes = catalogueOf(current().scopes).keys()
     yield* Console.log(welcome(config, scopes, yield* setupUrl))
     yield* tellOfPasskeys
     yield* tellOfSignUp

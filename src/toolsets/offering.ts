@@ -1,7 +1,7 @@
 /** What is offered, put together from tools of any origin. */
 
 import { moreOf } from "./more.ts"
-import { NOTHING_RELAYED } from "./relay.ts"
+import { NOTHING_RELAYED, type Relayed } from "./relay.ts"
 import type { Offering, Parts } from "./Toolset.ts"
 import { cut } from "./untrusted.ts"
 
@@ -18,9 +18,13 @@ const instructionsOf = ({ tools, purposes }: Parts) => {
   return `${cut(`Tools of a Gatehouse server: ${told}`, room - 1)}.${warning}`
 }
 
+const relayScopes = ({ prompts, resources, templates }: Relayed) =>
+  [prompts, resources, templates].flatMap((relays) => Array.from(relays.values(), ({ scope }) => scope))
+
 export const offeringOf = (parts: Parts): Offering => ({
   parts,
   tools: parts.tools,
+  scopes: [...parts.tools.map(({ scope }) => scope), ...relayScopes(parts.relays ?? NOTHING_RELAYED)],
   instructions: cut(instructionsOf(parts), MAX_INSTRUCTIONS),
   more: moreOf({
     apps: parts.tools.flatMap(({ app }) => (app === undefined ? [] : [app])),

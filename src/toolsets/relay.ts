@@ -1,6 +1,7 @@
 /** Prompts and resources of servers behind this one: listed and answered in their words. */
 
 import type { Effect } from "effect"
+import type { Scope } from "../oauth/scope.ts"
 import type { ToolFailure } from "./failure.ts"
 import type { Caller } from "./tool.ts"
 
@@ -9,6 +10,8 @@ type Members = Readonly<Record<string, unknown>>
 /** Something that another server has: how it is listed here, and what it answers to whoever asks for it. */
 export interface Relay<Listing extends object = object> {
   readonly listing: Listing
+  /** What a caller needs beside `mcp.tools.call`. */
+  readonly scope: Scope
   readonly answer: (params: Members, caller: Caller) => Effect.Effect<Members, ToolFailure>
 }
 
