@@ -18,6 +18,23 @@ export interface Relay<Listing extends object = object> {
 /** All of one kind under the names, or URIs, that clients ask for them by. */
 export type Relays<Listing extends object> = ReadonlyMap<string, Relay<Listing>>
 
+/**
+ * Whether a URI may be of a template (RFC 6570): what stands outside of its braces stands there, in order. One look along it, where the
+ * template as a regular expression may take forever; the server that has it judges the rest.
+ */
+export const mayBeOf = (uriTemplate: string, uri: string): boolean => {
+  const [first = "", ...others] = uriTemplate.split(/\{[^{}]*\}/)
+  const last = others.pop() ?? ""
+  if (!uri.startsWith(first) || uri.length < first.length + last.length || !uri.endsWith(last)) return false
+  let at = first.length
+  for (const literal of others) {
+    const found = uri.indexOf(literal, at)
+    if (found < 0) return false
+    at = found + literal.length
+  }
+  return at <= uri.length - last.length
+}
+
 /** What other servers have beside tools. */
 export interface Relayed {
   readonly prompts: Relays<{ readonly name: string }>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
 import { nameAt, namesOf } from "../../src/gateway/names.ts"
+import { mayBeOf } from "../../src/toolsets/relay.ts"
 
 const wanting = (server: string, name: string, alias?: string) => ({ server, name, alias })
 const given = (all: ReadonlyArray<ReturnType<typeof wanting>>, taken: ReadonlyArray<string> = []) =>
@@ -50,5 +51,23 @@ describe("what a mount's tools are called", () => {
       named.map(({ name }) => name),
       "x"
     )
+  })
+})
+
+describe("an address and the template that it may be of", () => {
+  it("has what stands outside of the braces, in order", () => {
+    for (const [template, uri, expected] of [
+      ["a://{x}", "a://1", true],
+      ["a://{x}", "b://1", false],
+      ["a://{x}/b", "a://1/b", true],
+      ["a://{x}/b", "a:///b", true],
+      ["a://b{x}b", "a://b", false],
+      ["a://{x}/c/{y}.txt", "a://1/c/2.txt", true],
+      ["a://{x}/c/{y}.txt", "a://1/d/2.txt", false],
+      ["a://{x}/c/{y}.txt", "a://1/c.txt", false],
+      ["a://{?x,y}", "a://?x=1", true]
+    ] as const) {
+      assert.strictEqual(mayBeOf(template, uri), expected, `${template} ${uri}`)
+    }
   })
 })
