@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { completionResult, promptResult, resourceResult, toolResult, Unfit } from "../../src/gateway/result.ts"
+import { completionResult, promptResult, resourceResult, toolResult, Unfit } from "../../../src/gateway/offer/result.ts"
 
 const text = (text: string) => ({ content: [{ type: "text", text }] })
 const first = (result: object): string => {

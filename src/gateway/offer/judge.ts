@@ -5,7 +5,7 @@
 
 import { CfWorkerJsonSchemaValidator } from "@modelcontextprotocol/client/validators/cf-worker"
 import { Result } from "effect"
-import { isRecord, type JsonSchema, plainSchema } from "../toolsets/jsonSchema.ts"
+import { isRecord, type JsonSchema, plainSchema } from "../../toolsets/jsonSchema.ts"
 
 const validator = new CfWorkerJsonSchemaValidator({ shortcircuit: true })
 

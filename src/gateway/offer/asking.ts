@@ -3,10 +3,10 @@
  * nothing else does, since what a mount would get of this client's model or files is nobody's to give away here.
  */
 
-import { type Form, Question } from "../toolsets/elicit.ts"
-import { ToolFailure } from "../toolsets/failure.ts"
-import { isRecord } from "../toolsets/jsonSchema.ts"
-import { cut, visible } from "../toolsets/untrusted.ts"
+import { type Form, Question } from "../../toolsets/elicit.ts"
+import { ToolFailure } from "../../toolsets/failure.ts"
+import { isRecord } from "../../toolsets/jsonSchema.ts"
+import { cut, visible } from "../../toolsets/untrusted.ts"
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -1,15 +1,15 @@
 /** Tools of mounts, as this server lists and calls them. */
 
 import { Effect } from "effect"
-import type { Scope } from "../oauth/scope.ts"
-import { Relayed } from "../toolsets/content.ts"
-import { Question } from "../toolsets/elicit.ts"
-import { ToolFailure } from "../toolsets/failure.ts"
-import type { JsonSchema } from "../toolsets/jsonSchema.ts"
-import type { Caller, Carrier, Tool } from "../toolsets/tool.ts"
+import type { Scope } from "../../oauth/scope.ts"
+import { Relayed } from "../../toolsets/content.ts"
+import { Question } from "../../toolsets/elicit.ts"
+import { ToolFailure } from "../../toolsets/failure.ts"
+import type { JsonSchema } from "../../toolsets/jsonSchema.ts"
+import type { Caller, Carrier, Tool } from "../../toolsets/tool.ts"
+import type { Mount } from "../mount.ts"
 import { isQuestion, questionOf, resumed } from "./asking.ts"
 import { judgeOf } from "./judge.ts"
-import type { Mount } from "./mount.ts"
 import type { Requests } from "./requests.ts"
 import { toolResult, Unfit } from "./result.ts"
 

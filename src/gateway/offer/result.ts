@@ -1,8 +1,8 @@
 /** What a mount answers, as it is passed on: what a model can read, of a size that a client can take. */
 
-import type { Part } from "../toolsets/content.ts"
-import { isRecord } from "../toolsets/jsonSchema.ts"
-import { cut, visible } from "../toolsets/untrusted.ts"
+import type { Part } from "../../toolsets/content.ts"
+import { isRecord } from "../../toolsets/jsonSchema.ts"
+import { cut, visible } from "../../toolsets/untrusted.ts"
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -1,17 +1,17 @@
 /** A request of a caller to a mount: counted, alive for whoever waits, and its failures in words. */
 
 import { Duration, Effect } from "effect"
-import { ServerConfig } from "../config/ServerConfig.ts"
-import { InsufficientScope } from "../oauth/errors.ts"
-import * as Scope from "../oauth/scope.ts"
-import * as Bearer from "../oauth/tokens/bearer.ts"
-import { ToolFailure } from "../toolsets/failure.ts"
-import { makeStart } from "../toolsets/running.ts"
-import type { Caller, Carrier } from "../toolsets/tool.ts"
-import { madeOnce } from "../web/derived.ts"
-import type { SignInNeeded, UpstreamFailed } from "./failures.ts"
-import type { Mount } from "./mount.ts"
-import { Upstreams } from "./upstream/Upstreams.ts"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { InsufficientScope } from "../../oauth/errors.ts"
+import * as Scope from "../../oauth/scope.ts"
+import * as Bearer from "../../oauth/tokens/bearer.ts"
+import { ToolFailure } from "../../toolsets/failure.ts"
+import { makeStart } from "../../toolsets/running.ts"
+import type { Caller, Carrier } from "../../toolsets/tool.ts"
+import { madeOnce } from "../../web/derived.ts"
+import type { SignInNeeded, UpstreamFailed } from "../failures.ts"
+import type { Mount } from "../mount.ts"
+import { Upstreams } from "../upstream/Upstreams.ts"
 
 type Members = Readonly<Record<string, unknown>>
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Schema } from "effect"
-import { nameAt, namesOf } from "../../src/gateway/names.ts"
-import { mayBeOf } from "../../src/toolsets/relay.ts"
+import { nameAt, namesOf } from "../../../src/gateway/offer/names.ts"
+import { mayBeOf } from "../../../src/toolsets/relay.ts"
 
 const wanting = (server: string, name: string, alias?: string) => ({ server, name, alias })
 const given = (all: ReadonlyArray<ReturnType<typeof wanting>>, taken: ReadonlyArray<string> = []) =>
