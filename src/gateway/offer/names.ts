@@ -10,7 +10,8 @@ const LONGEST = 64
 const DIGEST = 6
 
 /** Tells apart what is cut, or spelled anew, in the same way. */
-const digest = (text: string) => createHash("sha256").update(Buffer.from(text, "utf16le")).digest("hex").slice(0, DIGEST)
+const digest = (text: string) =>
+  createHash("sha256").update(Buffer.from(text, "utf16le")).digest("hex").slice(0, DIGEST)
 
 /** A name that all clients take, the same each time: one that is long or odd ends with a digest of itself. */
 export const nameAt = (server: string, name: string): string => {

@@ -78,6 +78,7 @@ export const toolOf = (requests: Requests, mount: Mount, name: string, definitio
     inputSchema,
     outputSchema,
     ...(ui && { ui }),
+    server: `${mount.name}__… (${mount.title})`,
     call: (args: unknown, caller: Caller, carrier: Carrier) => {
       const given = args ?? {}
       const problem = judgeInput()(given)
