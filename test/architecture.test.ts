@@ -46,6 +46,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   gateway: ["toolsets", "oauth"],
   "gateway/file": ["gateway", "toolsets", "oauth", "config"],
   "gateway/upstream": ["gateway", "toolsets", "oauth/tokens", "oauth", "net", "config"],
+  "gateway/workers": ["gateway/upstream", "gateway", "config"],
   "gateway/catalogue": ["gateway", "toolsets", "oauth/tokens", "oauth", "database", "config"],
   "gateway/vault": ["gateway", "oauth/tokens", "oauth", "net", "web", "database", "config"],
   "gateway/offer": [
@@ -86,6 +87,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "people",
     "mcp",
     "gateway/offer",
+    "gateway/workers",
     "gateway/file",
     "gateway/upstream",
     "gateway/catalogue",
@@ -113,6 +115,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "doctor",
     "mcp",
     "gateway/offer",
+    "gateway/workers",
     "gateway/file",
     "gateway/upstream",
     "gateway/catalogue",

@@ -78,6 +78,8 @@ export interface ServerConfigShape {
   /** How many processes share the port, and which of them this one is, from 1 on. */
   readonly workers: number
   readonly worker: number
+  /** The folder of the sockets that they speak to each other through. */
+  readonly workerSockets: string | undefined
   /** The issuer: an origin without a trailing slash, in the one spelling used everywhere (RFC 8414 §2). */
   readonly issuer: string
   /** The protected resource: `issuer` + `/mcp` (RFC 9728 §1.2, RFC 8707 §2). */
@@ -187,6 +189,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Om
     host: env.HOST,
     workers: env.WORKERS,
     worker: env.WORKER,
+    workerSockets: env.WORKER_SOCKETS,
     issuer,
     resource: `${issuer}/mcp`,
     isLocal,

@@ -111,6 +111,8 @@ export const Environment = Schema.Struct({
   WORKERS: integer(1, 256, 1),
   /** Which of them this process is: `workers.ts` sets it, nobody else. */
   WORKER: integer(1, 256, 1),
+  /** The folder of the sockets that they speak to each other through: `workers.ts` sets it as well. */
+  WORKER_SOCKETS: Schema.optionalKey(Schema.String),
 
   DATABASE_URL: Schema.optionalKey(
     Schema.RedactedFromValue(

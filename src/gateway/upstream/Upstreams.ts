@@ -24,7 +24,7 @@ export class Upstreams extends Context.Service<
     readonly changes: Stream.Stream<string>
     readonly status: Effect.Effect<ReadonlyArray<SessionStatus>>
     /** The last lines that the mount's children wrote to their stderr, without its secrets. */
-    readonly stderr: (mount: string) => ReadonlyArray<string>
+    readonly stderr: (mount: string) => Effect.Effect<ReadonlyArray<string>>
     /** Ends its sessions and forgets its failures. */
     readonly restart: (mount: string) => Effect.Effect<void>
   }
