@@ -47,8 +47,9 @@ export interface PublicWebOptions {
 
 const refusal = (address: string) => new Error(`the address ${address} is for special use`)
 
-const vetted =
-  ({ resolve, isPublic }: PublicWebOptions): LookupFunction =>
+/** A look-up for connections: every address of the host is judged, and what was judged is connected to. */
+export const vetted =
+  ({ resolve, isPublic }: Pick<PublicWebOptions, "resolve" | "isPublic">): LookupFunction =>
   (host, { all }, callback) =>
     resolve(host, (error, addresses) => {
       const [first] = addresses ?? []

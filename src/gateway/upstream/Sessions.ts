@@ -1,0 +1,281 @@
+/**
+ * One session with a mount for each key: all of us, a person, or a chat of a person's app. It is started by the first request,
+ * shared by those who come meanwhile, and ended when it was idle or old, when it died, or when room is needed.
+ *
+ * `RcMap` is not used: it keeps a failed start as long as a good one, waits for a child's end in the request that happened to be
+ * the last, and cannot say which session was idle longest.
+ */
+
+import { Clock, Context, Deferred, Duration, Effect, Exit, type FileSystem, Scope } from "effect"
+import type { ChildProcessSpawner } from "effect/process"
+import type { Mount } from "../mount.ts"
+import { type Connection, type ConnectOptions, connect } from "./connect.ts"
+import type { SessionStatus, Whose } from "./contract.ts"
+import { Health } from "./Health.ts"
+import { type Miss, unavailable } from "./miss.ts"
+import { makeOver, type Over } from "./over.ts"
+
+interface Room {
+  readonly perMount: number
+  readonly perSubject: number
+  readonly all: number
+}
+
+/** How many sessions there may be: a child is a process of a hundred megabytes, a session over HTTP next to nothing. */
+export class SessionLimits extends Context.Reference<{
+  readonly Stdio: Room
+  readonly Http: Room
+  readonly age: Duration.Duration
+}>("gatehouse/gateway/upstream/SessionLimits", {
+  defaultValue: () => ({
+    Stdio: { perMount: 20, perSubject: 10, all: 50 },
+    Http: { perMount: 200, perSubject: 50, all: 1000 },
+    age: Duration.hours(24)
+  })
+}) {}
+
+export interface Session {
+  readonly key: string
+  readonly mount: Mount
+  /** Nobody's if it is shared. */
+  readonly subject: string | undefined
+  readonly health: Health
+  readonly since: number
+  readonly timeoutMs: number
+  readonly over: Over
+  readonly ready: Deferred.Deferred<Session, Miss>
+  readonly gone: Deferred.Deferred<void>
+  connection: Connection | undefined
+  lastUsed: number
+  calls: number
+  answered: number
+  inFlight: number
+  isSuspected: boolean
+}
+
+/** Whoever is at work when a session has its age may come to an end. */
+const AGE_GRACE_MS = 10 * 60_000
+const AGE_POLL_MS = 1000
+
+/** Where a person signs in at the mount, a session is that person's, whatever the entry says. */
+const sharing = ({ session, auth }: Mount) => (session === "shared" && auth === "oauth" ? "person" : session)
+
+export const keyOf = (mount: Mount, { subject, grant, chat }: Whose): string => {
+  switch (sharing(mount)) {
+    case "shared":
+      return mount.name
+    case "person":
+      return `${mount.name}\u0000${subject}`
+    case "chat":
+      // What a client said of its chat stands last, so that it can be nobody else's key.
+      return `${mount.name}\u0000${subject}\u0000${grant}\u0000${chat ?? ""}`
+  }
+}
+
+export const makeSessions = Effect.fn("makeSessions")(function* (options: ConnectOptions) {
+  const limits = yield* SessionLimits
+  const context = yield* Effect.context<ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem>()
+  const clock = yield* Clock.Clock
+  const now = () => clock.currentTimeMillisUnsafe()
+  // All are ended at the same time: each may take seconds.
+  const scope = yield* Scope.fork(yield* Effect.scope, "parallel")
+  const sessions = new Map<string, Session>()
+  /** Those of a key that are not gone yet, since two must not work in one folder. */
+  const ending = new Map<string, Session>()
+  const healths = new Map<string, Health>()
+
+  /** Of all who share what may fail: the server elsewhere, the one child, or the children of one person. */
+  const healthOf = (mount: Mount, { subject }: Whose): Health => {
+    const isOfAll = mount.transport._tag === "Http" || sharing(mount) === "shared"
+    const key = isOfAll ? mount.name : `${mount.name}\u0000${subject}`
+    const known = healths.get(key)
+    if (known?.mount.fingerprint === mount.fingerprint) return known
+    for (const [other, health] of healths) if (health.isForgotten(now())) healths.delete(other)
+    const health = new Health(mount)
+    healths.set(key, health)
+    return health
+  }
+
+  /** Nobody gets it any more; its fiber ends it. */
+  const end = (session: Session, why: string) => {
+    if (sessions.get(session.key) === session) {
+      sessions.delete(session.key)
+      ending.set(session.key, session)
+    }
+    session.over.end(why)
+  }
+
+  /** The session to end first, nobody if there is room, or nothing if all are at work. */
+  const victimFor = (mount: Mount, subject: string | undefined): Session | "nobody" | undefined => {
+    const tag = mount.transport._tag
+    const room = limits[tag]
+    const same = [...sessions.values()].filter((session) => session.mount.transport._tag === tag)
+    const ofMount = same.filter((session) => session.mount.name === mount.name)
+    const ofSubject = subject === undefined ? [] : same.filter((session) => session.subject === subject)
+    const full =
+      ofSubject.length >= room.perSubject
+        ? ofSubject
+        : ofMount.length >= room.perMount
+          ? ofMount
+          : same.length >= room.all
+            ? same
+            : undefined
+    if (full === undefined) return "nobody"
+    return full
+      .filter(({ inFlight, connection }) => inFlight === 0 && connection !== undefined)
+      .reduce<Session | undefined>(
+        (longest, session) => (longest === undefined || session.lastUsed < longest.lastUsed ? session : longest),
+        undefined
+      )
+  }
+
+  /** Done when it is idle for as long as it may be, or old and nobody is at work in it. */
+  const outlived = (session: Session): Effect.Effect<string> =>
+    Effect.suspend(() => {
+      const [at, age, idle] = [now(), Duration.toMillis(limits.age), Duration.toMillis(session.mount.idle)]
+      const older = at - session.since - age
+      if (older >= (session.inFlight > 0 ? AGE_GRACE_MS : 0)) return Effect.succeed("was ended for its age")
+      const idleFor = session.inFlight > 0 ? 0 : at - session.lastUsed
+      if (idleFor >= idle) return Effect.succeed("was ended since nobody used it")
+      const next = Math.min(idle - idleFor, older < 0 ? -older : AGE_POLL_MS)
+      return Effect.andThen(Effect.sleep(Math.max(next, 1)), outlived(session))
+    })
+
+  const live = Effect.fnUntraced(function* (session: Session, whose: Whose) {
+    const { mount, key, over, ready, health } = session
+    const stopped = Effect.flatMap(over.wait, (why) =>
+      Effect.fail<Miss>({ kind: "unsent", failure: unavailable(mount, `${why}.`) })
+    )
+    const connection = yield* connect(mount, key, whose, options).pipe(
+      Effect.raceFirst(stopped),
+      Effect.tapError((miss) =>
+        Effect.sync(() => {
+          // Whoever has to sign in first says nothing of the mount, nor does an end that we wanted.
+          if (miss.failure._tag !== "SignInNeeded" && over.why() === undefined) health.startFailed(now())
+          end(session, "did not start")
+          Deferred.doneUnsafe(ready, Effect.fail(miss))
+        })
+      )
+    )
+    session.connection = connection
+    session.lastUsed = now()
+    Deferred.doneUnsafe(ready, Effect.succeed(session))
+    const died = Effect.tap(connection.over.wait, () =>
+      Effect.sync(() => {
+        if (session.answered === 0 && over.why() === undefined) health.startFailed(now())
+      })
+    )
+    const why = yield* Effect.raceFirst(Effect.raceFirst(died, over.wait), outlived(session))
+    end(session, why)
+    // Those who wait for an answer hear of it now, and not when the child is gone.
+    yield* Effect.promise(() => connection.client.close())
+  }, Effect.scoped)
+
+  const run = (session: Session, whose: Whose, before: ReadonlyArray<Session>) =>
+    Effect.forEach(before, ({ gone }) => Deferred.await(gone), { discard: true }).pipe(
+      Effect.andThen(Effect.provide(live(session, whose), context)),
+      Effect.ignore,
+      Effect.ensuring(
+        Effect.sync(() => {
+          end(session, "was ended")
+          if (ending.get(session.key) === session) ending.delete(session.key)
+          const failure = unavailable(session.mount, "is being shut down.")
+          Deferred.doneUnsafe(session.ready, Effect.fail({ kind: "unsent", failure }))
+          Deferred.doneUnsafe(session.gone, Exit.void)
+        })
+      )
+    )
+
+  const start = (mount: Mount, whose: Whose, key: string): Effect.Effect<Session, Miss> => {
+    const health = healthOf(mount, whose)
+    const refused = health.startRefused(now())
+    if (refused !== undefined) return Effect.fail({ kind: "answered", failure: refused })
+    const subject = sharing(mount) === "shared" ? undefined : whose.subject
+    const victim = victimFor(mount, subject)
+    if (victim === undefined) {
+      const failure = unavailable(mount, "has too many sessions at work. Try again later.")
+      return Effect.fail({ kind: "answered", failure })
+    }
+    const before = ending.get(key)
+    if (victim !== "nobody") end(victim, "was ended to make room")
+    const session: Session = {
+      key,
+      mount,
+      subject,
+      health,
+      since: now(),
+      timeoutMs: Duration.toMillis(mount.timeout),
+      over: makeOver(),
+      ready: Deferred.makeUnsafe(),
+      gone: Deferred.makeUnsafe(),
+      connection: undefined,
+      lastUsed: now(),
+      calls: 0,
+      answered: 0,
+      inFlight: 0,
+      isSuspected: false
+    }
+    sessions.set(key, session)
+    const waitsFor = [before, victim === "nobody" ? undefined : victim].filter((one) => one !== undefined)
+    return Effect.andThen(Effect.forkIn(run(session, whose, waitsFor), scope), Deferred.await(session.ready))
+  }
+
+  return {
+    healthOf,
+    end,
+    now,
+    scope,
+    /** The session that is up, without an effect: what nearly every request finds. */
+    find: (mount: Mount, whose: Whose): Session | undefined => {
+      const session = sessions.get(keyOf(mount, whose))
+      return session?.connection !== undefined && session.mount.fingerprint === mount.fingerprint ? session : undefined
+    },
+    /** The session of whoever asks, started if need be: by a fiber of its own, so that nobody's leaving ends it. */
+    acquire: (mount: Mount, whose: Whose): Effect.Effect<Session, Miss> =>
+      Effect.suspend(() => {
+        const key = keyOf(mount, whose)
+        const session = sessions.get(key)
+        if (session?.mount.fingerprint === mount.fingerprint) return Deferred.await(session.ready)
+        if (session !== undefined) end(session, "was set up anew")
+        return start(mount, whose, key)
+      }),
+    restart: (mount: string) =>
+      Effect.suspend(() => {
+        for (const [key, health] of healths) if (health.mount.name === mount) healths.delete(key)
+        const own = [...sessions.values(), ...ending.values()].filter((session) => session.mount.name === mount)
+        for (const session of own) end(session, "was restarted")
+        return Effect.forEach(own, ({ gone }) => Deferred.await(gone), { concurrency: "unbounded", discard: true })
+      }),
+    status: Effect.sync((): ReadonlyArray<SessionStatus> => {
+      const up = [...sessions.values(), ...ending.values()].map(
+        ({ mount, key, connection, over, since, lastUsed, calls }) => ({
+          mount: mount.name,
+          key,
+          state:
+            over.why() !== undefined
+              ? ("down" as const)
+              : connection === undefined
+                ? ("starting" as const)
+                : ("up" as const),
+          ...(connection?.pid !== undefined && { pid: connection.pid }),
+          since,
+          lastUsed,
+          calls
+        })
+      )
+      const looping = [...healths]
+        .filter(([, { isLooping }]) => isLooping)
+        .map(([key, { mount, lastFailure }]) => ({
+          mount: mount.name,
+          key,
+          state: "crash-loop" as const,
+          since: lastFailure,
+          lastUsed: lastFailure,
+          calls: 0
+        }))
+      return [...up, ...looping]
+    })
+  }
+})
+
+export type Sessions = Effect.Success<ReturnType<typeof makeSessions>>

@@ -1,0 +1,130 @@
+/**
+ * A session with a mount, from its start to the client that speaks through it. No capability is declared: what an upstream asks of a
+ * client (sampling, roots, elicitation) would need a person who is not there, so it is told no.
+ */
+
+import { Client, ProtocolError, type Transport } from "@modelcontextprotocol/client"
+import { Duration, Effect } from "effect"
+import type { Http, Mount, Stdio } from "../mount.ts"
+import { blotOf } from "./blot.ts"
+import type { Whose } from "./contract.ts"
+import { type HttpOptions, openHttp } from "./http.ts"
+import { type Miss, missOf, unavailable } from "./miss.ts"
+import type { Over } from "./over.ts"
+import { openStdio, type StdioOptions } from "./stdio.ts"
+
+const CLIENT = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
+const START = { Stdio: Duration.seconds(30), Http: Duration.seconds(15) }
+
+export interface Connection {
+  readonly client: Client
+  readonly pid: number | undefined
+  readonly over: Over
+  readonly blot: (text: string) => string
+}
+
+export interface ConnectOptions {
+  readonly stdio: StdioOptions
+  readonly http: HttpOptions
+  /** Its lists are others now. */
+  readonly onListChanged: (mount: string) => void
+  /** Mounts that are known to speak the older revisions, by fingerprint: they are not asked for the newer again. */
+  readonly legacy: Set<string>
+}
+
+/** Nothing is validated here: results are passed on, and schemas judged elsewhere. */
+const NO_VALIDATION = {
+  getValidator: () => () => ({ valid: false as const, data: undefined, errorMessage: "not validated here" })
+}
+
+const makeClient = (mount: Mount, onListChanged: (mount: string) => void) => {
+  const changed = { autoRefresh: false, debounceMs: 0, onChanged: () => onListChanged(mount.name) }
+  const client = new Client(CLIENT, {
+    capabilities: {},
+    versionNegotiation: { mode: mount.transport._tag === "Http" ? "auto" : "legacy" },
+    inputRequired: { autoFulfill: false },
+    jsonSchemaValidator: NO_VALIDATION,
+    listChanged: { tools: changed, prompts: changed, resources: changed }
+  })
+  client.fallbackRequestHandler = ({ method }) =>
+    Promise.reject(
+      new ProtocolError(
+        -32601,
+        `Gatehouse passes requests on for many people, and answers none itself: "${method}" is not offered`
+      )
+    )
+  return client
+}
+
+const isStdio = (mount: Mount): mount is Mount & { readonly transport: Stdio } => mount.transport._tag === "Stdio"
+const isHttp = (mount: Mount): mount is Mount & { readonly transport: Http } => mount.transport._tag === "Http"
+
+interface Opened {
+  readonly transport: Transport
+  readonly pid: number | undefined
+  readonly over: Over
+}
+
+const open = (mount: Mount, key: string, whose: Whose, options: ConnectOptions) => {
+  if (isStdio(mount)) {
+    return openStdio(mount, key, options.stdio).pipe(
+      Effect.map((opened): Opened => opened),
+      Effect.mapError(({ reason }): Miss => {
+        const words =
+          reason._tag === "NotFound"
+            ? "its program, or the folder that it works in, was not found"
+            : "its program could not be started"
+        return { kind: "unsent", failure: unavailable(mount, `did not start: ${words}.`) }
+      })
+    )
+  }
+  return isHttp(mount) ? openHttp(mount, whose, options.http) : Effect.never
+}
+
+/** Started, introduced, and ended with its scope. */
+export const connect = Effect.fn("connect")(function* (
+  mount: Mount,
+  key: string,
+  whose: Whose,
+  options: ConnectOptions
+) {
+  const blot = blotOf(mount)
+  const { transport, pid, over } = yield* open(mount, key, whose, options)
+  const client = makeClient(mount, options.onListChanged)
+  client.onclose = () => {
+    over.end("ended")
+  }
+  const isKnown = options.legacy.has(mount.fingerprint)
+  const limit = START[mount.transport._tag]
+  yield* Effect.tryPromise({
+    try: (signal) =>
+      client.connect(transport, {
+        signal,
+        timeout: Duration.toMillis(limit),
+        ...(isKnown && { prior: { kind: "legacy" as const } })
+      }),
+    catch: (error): Miss => missOf(mount, blot, error, over.why())
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: limit,
+      orElse: () =>
+        Effect.fail<Miss>({
+          kind: "lost",
+          failure: unavailable(mount, `did not start within ${Duration.format(limit)}.`)
+        })
+    }),
+    Effect.mapError(({ kind, failure }): Miss => {
+      // A start that was refused or too slow is no answer to a request.
+      if (failure._tag === "UpstreamRefused" || failure._tag === "UpstreamTooSlow") {
+        const words =
+          failure._tag === "UpstreamRefused"
+            ? failure.message.slice(mount.title.length + 2)
+            : "it did not answer in time"
+        return { kind, failure: unavailable(mount, `did not start: ${words}`) }
+      }
+      return { kind, failure }
+    })
+  )
+  if (mount.transport._tag === "Http" && client.getProtocolEra() === "legacy") options.legacy.add(mount.fingerprint)
+  return { client, pid, over, blot } satisfies Connection
+})

@@ -1,0 +1,165 @@
+/** One request in a session: sent once, and once more where it cannot have run. */
+
+import type { StandardSchemaV1 } from "@standard-schema/spec"
+import { Effect } from "effect"
+import type { UpstreamFailed } from "../failures.ts"
+import type { Mount } from "../mount.ts"
+import type { RequestOptions, Whose } from "./contract.ts"
+import { type Miss, missOf, tooSlow, unavailable } from "./miss.ts"
+import type { Session, Sessions } from "./Sessions.ts"
+
+/** Together in one session: whoever comes later is told so, and waits in nobody's memory. */
+const IN_FLIGHT = 256
+const PING_MS = 10_000
+
+/** Any object: what is in it is for those who asked. */
+const ANYTHING: StandardSchemaV1<unknown, Record<string, unknown>> = {
+  "~standard": {
+    version: 1,
+    vendor: "gatehouse",
+    validate: (value) =>
+      typeof value === "object" && value !== null && !Array.isArray(value)
+        ? // An object has strings as its keys.
+          { value: value as Record<string, unknown> }
+        : { issues: [{ message: "the result is no object" }] }
+  }
+}
+
+/** Without what the caller said of itself to us, and the token by which it hears of progress: there is another one upstream. */
+const paramsOf = (params: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+  const meta = params._meta
+  if (typeof meta !== "object" || meta === null) return params
+  const rest = Object.entries(meta).filter(
+    ([name]) => name !== "progressToken" && !name.startsWith("io.modelcontextprotocol/")
+  )
+  const { _meta, ...others } = params
+  return rest.length === 0 ? others : { ...others, _meta: Object.fromEntries(rest) }
+}
+
+export interface Requests {
+  readonly request: (
+    mount: Mount,
+    whose: Whose,
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    options?: RequestOptions
+  ) => Effect.Effect<Record<string, unknown>, UpstreamFailed>
+}
+
+export const makeRequests = (sessions: Sessions): Requests => {
+  /** A session that was silent for too long is asked whether it is there at all, and ended if not. */
+  const suspect = (session: Session) => {
+    const { connection, mount, health } = session
+    if (connection === undefined || session.isSuspected || session.over.why() !== undefined) return Effect.void
+    session.isSuspected = true
+    const { client } = connection
+    const alive = Effect.tryPromise((signal) =>
+      client.getProtocolEra() === "modern"
+        ? client.discover({ timeout: PING_MS, signal })
+        : client.ping({ timeout: PING_MS, signal })
+    )
+    return Effect.matchEffect(alive, {
+      // An answer of any kind is a sign of life.
+      onFailure: ({ cause }) =>
+        Effect.sync(() => {
+          session.isSuspected = false
+          const { kind } = missOf(mount, connection.blot, cause)
+          if (kind === "answered") return
+          health.wasDown(sessions.now())
+          sessions.end(session, "did not answer any more, and was ended")
+        }),
+      onSuccess: () =>
+        Effect.sync(() => {
+          session.isSuspected = false
+        })
+    }).pipe(Effect.forkIn(sessions.scope), Effect.asVoid)
+  }
+
+  const attempt = (
+    session: Session,
+    method: string,
+    params: Readonly<Record<string, unknown>>,
+    options: RequestOptions | undefined
+  ): Effect.Effect<Record<string, unknown>, Miss> =>
+    Effect.callback((resume, signal) => {
+      const { connection, mount, health } = session
+      if (connection === undefined) {
+        return resume(Effect.fail({ kind: "unsent", failure: unavailable(mount, "ended. Try again.") }))
+      }
+      if (session.inFlight >= IN_FLIGHT) {
+        return resume(
+          Effect.fail({ kind: "answered", failure: unavailable(mount, "has too much to do. Try again later.") })
+        )
+      }
+      const refused = health.requestRefused(sessions.now())
+      if (refused !== undefined) return resume(Effect.fail({ kind: "answered", failure: refused }))
+      const onProgress = options?.onProgress
+      session.calls++
+      session.inFlight++
+      const done = () => {
+        session.inFlight--
+        session.lastUsed = sessions.now()
+      }
+      // The SDK's own promise: this is the edge of the library.
+      connection.client
+        .request({ method, params: paramsOf(params) }, ANYTHING, {
+          signal,
+          timeout: session.timeoutMs,
+          allowInputRequired: true,
+          ...(onProgress !== undefined && {
+            onprogress: ({ progress, total, message }) => onProgress(progress, total, message)
+          })
+        })
+        .then(
+          (result) => {
+            done()
+            session.answered++
+            health.wasWell()
+            resume(Effect.succeed(result))
+          },
+          (error: unknown) => {
+            done()
+            if (signal.aborted) return health.wasNothing()
+            const miss = missOf(mount, connection.blot, error, session.over.why() ?? connection.over.why())
+            if (miss.kind === "lost" || miss.kind === "unsent") health.wasDown(sessions.now())
+            else if (miss.kind === "answered") health.wasWell()
+            else health.wasNothing()
+            resume(Effect.fail(miss))
+          }
+        )
+    })
+
+  return {
+    request: (mount, whose, method, params, options) => {
+      const acquired = () => {
+        const session = sessions.find(mount, whose)
+        return session === undefined ? sessions.acquire(mount, whose) : Effect.succeed(session)
+      }
+      const again = (session: Session, miss: Miss) => {
+        if (miss.kind === "slow") return Effect.andThen(suspect(session), Effect.fail(miss))
+        const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
+        if (miss.kind === "gone") sessions.end(session, "was forgotten there")
+        const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined
+        if (!mayRepeat || !isOver) return Effect.fail(miss)
+        sessions.end(session, "ended")
+        return Effect.flatMap(sessions.acquire(mount, whose), (next) => attempt(next, method, params, options))
+      }
+      return Effect.suspend(() => {
+        const session = sessions.find(mount, whose)
+        // Starting takes as long as it takes; whoever asked is told when their own time is over.
+        const run =
+          session === undefined
+            ? Effect.flatMap(acquired(), (started) =>
+                Effect.catch(attempt(started, method, params, options), (miss) => again(started, miss))
+              ).pipe(
+                Effect.timeoutOrElse({
+                  duration: mount.timeout,
+                  orElse: () => Effect.fail<Miss>({ kind: "slow", failure: tooSlow(mount) })
+                })
+              )
+            : Effect.catch(attempt(session, method, params, options), (miss) => again(session, miss))
+        return Effect.mapError(run, ({ failure }) => failure)
+      })
+    }
+  }
+}

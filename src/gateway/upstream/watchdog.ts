@@ -1,0 +1,105 @@
+/**
+ * What is left to end our children when we are killed and can end nothing: one small shell for all of them, in a group of its
+ * own. It is told of each group on its stdin; when that closes, we are gone, and it ends the groups that it still knows of.
+ */
+
+import { type Cause, Effect, Queue, Scope, Semaphore, Stream } from "effect"
+import { ChildProcess, ChildProcessSpawner } from "effect/process"
+
+/** POSIX and nothing more. It hears no signal that was meant for us. */
+const SCRIPT = `
+trap '' TERM INT HUP QUIT
+groups=' '
+while read -r line; do
+  group=\${line#?}
+  case $line in
+    +*) groups="$groups$group " ;;
+    -*) case $groups in *" $group "*) groups="\${groups%%" $group "*} \${groups#*" $group "}" ;; esac ;;
+  esac
+done
+alive=
+for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null && alive="$alive $group"; done
+[ -z "$alive" ] && exit 0
+sleep 2
+for group in $alive; do kill -s KILL -- "-$group" 2>/dev/null; done
+exit 0
+`
+
+export interface Watchdog {
+  /** Ends this group if we are gone before it is. */
+  readonly watch: (group: number) => Effect.Effect<void>
+  readonly forget: (group: number) => Effect.Effect<void>
+}
+
+interface Dog {
+  readonly tell: Queue.Queue<Uint8Array, Cause.Done>
+  isAlive: boolean
+}
+
+const line = (sign: "+" | "-", group: number) => Buffer.from(`${sign}${group}\n`)
+
+/** Started with the first child, and anew if something ended it. */
+export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
+  const scope = yield* Effect.scope
+  const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
+  const one = yield* Semaphore.make(1)
+  const groups = new Set<number>()
+  let dog: Dog | undefined
+  let isMissing = false
+
+  const start = Effect.gen(function* () {
+    // Whoever waited for the other's start has it now.
+    if (dog?.isAlive || isMissing) return
+    const tell = yield* Queue.unbounded<Uint8Array, Cause.Done>()
+    for (const group of groups) Queue.offerUnsafe(tell, line("+", group))
+    const own: Dog = { tell, isAlive: true }
+    const { exitCode } = yield* ChildProcess.make("/bin/sh", ["-c", SCRIPT], {
+      cwd: "/",
+      env: { PATH: "/usr/bin:/bin" },
+      stdin: { stream: Stream.fromQueue(tell), endOnDone: true },
+      stdout: "ignore",
+      stderr: "ignore",
+      forceKillAfter: "1 second"
+    })
+    const ended = Effect.exit(exitCode)
+    // It hears no SIGTERM: it ends when its stdin does.
+    yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(tell), Effect.timeoutOption(ended, "1 second")))
+    yield* Effect.forkScoped(
+      Effect.andThen(
+        ended,
+        Effect.sync(() => {
+          own.isAlive = false
+        })
+      )
+    )
+    dog = own
+  }).pipe(
+    Effect.catchCause(() => {
+      isMissing = true
+      return Effect.logWarning(
+        "there is no /bin/sh here: if this server is killed outright, children of mounts may stay"
+      )
+    }),
+    one.withPermits(1),
+    Scope.provide(scope),
+    Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, spawner)
+  )
+
+  const tell = (sign: "+" | "-", group: number) => {
+    if (dog?.isAlive) Queue.offerUnsafe(dog.tell, line(sign, group))
+  }
+
+  return {
+    watch: (group) =>
+      Effect.suspend(() => {
+        groups.add(group)
+        tell("+", group)
+        return dog?.isAlive || isMissing ? Effect.void : start
+      }),
+    forget: (group) =>
+      Effect.sync(() => {
+        groups.delete(group)
+        tell("-", group)
+      })
+  } satisfies Watchdog
+})
