@@ -1,8 +1,8 @@
 /** The tools of mounts beside those of this server: one toolset, made anew when something else is approved or in use. */
 
 import { Effect, Layer } from "effect"
-import { Toolset } from "../../toolsets/Toolset.ts"
 import type { Offering } from "../../toolsets/Toolset.ts"
+import { Toolset } from "../../toolsets/Toolset.ts"
 import { Catalogue } from "../catalogue/Catalogue.ts"
 import { MountsInUse } from "../MountsInUse.ts"
 import { approvedOf } from "./approved.ts"

@@ -16,7 +16,7 @@ const ofOurs = ({ name }: Mount) => ({ subject: `discovery of ${name}`, grant: "
 const AT_ONCE = 2
 const AGAIN = "1 hour"
 /** For a mount of which nothing is known yet. */
-const patiently = Schedule.both(Schedule.exponential("30 seconds", 2), Schedule.recurs(8))
+const patiently = Schedule.exponential("30 seconds", 2).pipe(Schedule.upTo({ times: 8 }))
 
 export class Discovery extends Context.Service<
   Discovery,
@@ -40,12 +40,14 @@ export class Discovery extends Context.Service<
         return subject === undefined ? ofOurs(mount) : { ...ofOurs(mount), subject }
       }
 
-      const tell = (mount: Mount, found: Effect.Success<ReturnType<typeof catalogue.record>>) => {
+      const tell = (found: Effect.Success<ReturnType<typeof catalogue.record>>) => {
         const waiting = [...found.fresh, ...found.changed]
         if (found.first) return Effect.logInfo("a mount is new here")
         if (waiting.length === 0) return Effect.void
         return Effect.annotateLogs(
-          Effect.logWarning("a mount has something new, which waits until an owner has looked at it (/admin/servers, npm run servers -- review)"),
+          Effect.logWarning(
+            "a mount has something new, which waits until an owner has looked at it (/admin/servers, npm run servers -- review)"
+          ),
           { waiting: waiting.join(", ") }
         )
       }
@@ -54,7 +56,7 @@ export class Discovery extends Context.Service<
         Effect.gen(function* () {
           if (subject !== undefined) known.set(mount.name, subject)
           const discovered = yield* upstreams.discover(mount, whoseOf(mount))
-          yield* tell(mount, yield* catalogue.record(mount, discovered))
+          yield* tell(yield* catalogue.record(mount, discovered))
         }).pipe(Effect.annotateLogs({ mount: mount.name }), Effect.withSpan("discovery.ask"))
 
       /** In the background, where nobody hears of it but the log. */
@@ -64,7 +66,9 @@ export class Discovery extends Context.Service<
         return ask(mount).pipe(
           isKnown ? (asked) => asked : Effect.retry(patiently),
           Effect.catch((error) =>
-            Effect.annotateLogs(Effect.logWarning(`a mount could not be asked what it offers: ${error.message}`), { mount: mount.name })
+            Effect.annotateLogs(Effect.logWarning(`a mount could not be asked what it offers: ${error.message}`), {
+              mount: mount.name
+            })
           )
         )
       }
@@ -87,7 +91,12 @@ export class Discovery extends Context.Service<
         if (worker === 1) yield* Effect.forkChild(lookAt(others), { startImmediately: true })
       })
 
-      yield* Effect.forkScoped(Effect.andThen(follow, Stream.runForEach(mounts.changes, () => follow)))
+      yield* Effect.forkScoped(
+        Effect.andThen(
+          follow,
+          Stream.runForEach(mounts.changes, () => follow)
+        )
+      )
       // Heard by whoever has the session; recorded, it is known to all.
       yield* Effect.forkScoped(
         Stream.runForEach(upstreams.changes, (name) => {

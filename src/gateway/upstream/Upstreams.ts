@@ -81,7 +81,7 @@ export class Upstreams extends Context.Service<
           }),
           changes,
           status: sessions.status,
-          stderr: (mount) => rings.get(mount)?.lines() ?? [],
+          stderr: (mount) => Effect.sync(() => rings.get(mount)?.lines() ?? []),
           restart: sessions.restart
         })
       })

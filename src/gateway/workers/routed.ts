@@ -13,15 +13,10 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import { UpstreamUnavailable } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { Discovered, Whose } from "../upstream/contract.ts"
+import { keyOf } from "../upstream/Sessions.ts"
 import { Upstreams } from "../upstream/Upstreams.ts"
 import { BetweenWorkers } from "./contract.ts"
 import { serveWorkers } from "./server.ts"
-
-/** What of a request decides whose session it belongs to. */
-const keyOf = ({ name, session }: Mount, { subject, grant, chat }: Whose) => {
-  if (session === "shared") return [name]
-  return session === "person" ? [name, subject] : [name, subject, grant, chat ?? null]
-}
 
 /** Which of the workers, from 1 on, a session lives in. */
 export const workerOf = (mount: Mount, whose: Whose, workers: number): number =>
