@@ -19,7 +19,7 @@ export const GatewayToolset = Layer.effect(
     const requests = yield* makeRequests
 
     const parts = () => [own.current(), catalogue.current(), mounts.current()] as const
-    const made = ([base, entries, inUse]: ReturnType<typeof parts>): Offering =>
+    const made = ([base, { entries }, inUse]: ReturnType<typeof parts>): Offering =>
       offeringWith(
         requests,
         base,

@@ -42,7 +42,8 @@ export class Discovery extends Context.Service<
 
       const tell = (found: Effect.Success<ReturnType<typeof catalogue.record>>) => {
         const waiting = [...found.fresh, ...found.changed]
-        if (found.first) return Effect.logInfo("a mount is new here")
+        if (found.isFirst)
+          return Effect.annotateLogs(Effect.logInfo("a mount is new here"), { things: found.fresh.length })
         if (waiting.length === 0) return Effect.void
         return Effect.annotateLogs(
           Effect.logWarning(
@@ -62,7 +63,7 @@ export class Discovery extends Context.Service<
       /** In the background, where nobody hears of it but the log. */
       const look = (mount: Mount) => {
         if (mount.auth === "oauth" && !known.has(mount.name)) return Effect.void
-        const isKnown = catalogue.current().has(mount.name)
+        const isKnown = catalogue.current().entries.has(mount.name)
         return ask(mount).pipe(
           isKnown ? (asked) => asked : Effect.retry(patiently),
           Effect.catch((error) =>
