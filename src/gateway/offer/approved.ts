@@ -22,12 +22,14 @@ const Tool = Schema.Struct({
   ui: Schema.optionalKey(Members)
 })
 const readTool = Schema.decodeUnknownOption(Tool)
-/** With whatever else is listed. */
-const reader = <const F extends Schema.Struct.Fields>(fields: F) =>
-  Schema.decodeUnknownOption(Schema.StructWithRest(Schema.Struct(fields), [Members]))
-const readPrompt = reader({ name: Schema.String })
-const readResource = reader({ uri: Schema.String, name: Schema.String })
-const readTemplate = reader({ uriTemplate: Schema.String, name: Schema.String })
+// With whatever else is listed.
+const readPrompt = Schema.decodeUnknownOption(Schema.StructWithRest(Schema.Struct({ name: Schema.String }), [Members]))
+const readResource = Schema.decodeUnknownOption(
+  Schema.StructWithRest(Schema.Struct({ uri: Schema.String, name: Schema.String }), [Members])
+)
+const readTemplate = Schema.decodeUnknownOption(
+  Schema.StructWithRest(Schema.Struct({ uriTemplate: Schema.String, name: Schema.String }), [Members])
+)
 
 export const approvedOf = (entries: ReadonlyArray<Entry>): Approved => {
   const of = (kind: Kind) =>
