@@ -131,6 +131,8 @@ export interface ServerConfigShape {
   readonly builtInTools: ReadonlyArray<string> | undefined
   /** Where tools of one's own are: relative to the working directory. It need not be there unless it was said. */
   readonly toolsDir: { readonly path: string; readonly isSaid: boolean }
+  /** Where the servers behind this one are described. It need not be there unless it was said. */
+  readonly gatehouseFile: { readonly path: string; readonly isSaid: boolean }
   /** The variables that are none of the server's own: what tools may read. */
   readonly secrets: Readonly<Record<string, Redacted.Redacted>>
   readonly weather: { readonly geocodingUrl: string; readonly forecastUrl: string }
@@ -235,6 +237,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Om
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
+    gatehouseFile: { path: env.GATEHOUSE_FILE ?? "gatehouse.json", isSaid: env.GATEHOUSE_FILE !== undefined },
     weather: { geocodingUrl: env.WEATHER_GEOCODING_URL, forecastUrl: env.WEATHER_FORECAST_URL },
     search: searchOf(env)
   }

@@ -128,6 +128,7 @@ export const Environment = Schema.Struct({
     listOf((name) => /^[a-z_]+$/.test(name), "must list tools, separated by commas; or none")
   ),
   TOOLS_DIR: Schema.optionalKey(Schema.String),
+  GATEHOUSE_FILE: Schema.optionalKey(Schema.String),
 
   CORS_ORIGINS: Schema.optionalKey(origins),
   MCP_ALLOWED_ORIGINS: Schema.optionalKey(origins),
@@ -199,13 +200,14 @@ export const Environment = Schema.Struct({
 })
 export type Environment = typeof Environment.Type
 
+/** Whether a variable is this server's own: nobody else's to read. */
+export const isOurs = (name: string): boolean => name in Environment.fields || name.startsWith("OIDC_")
+
 /** What is none of ours: the variables of tools and of whatever else runs here. */
 export const secretsOf = (variables: Readonly<Record<string, string | undefined>>) =>
   Object.fromEntries(
     Object.entries(variables).flatMap(([name, value]) =>
-      value === undefined || name in Environment.fields || name.startsWith("OIDC_")
-        ? []
-        : [[name, Redacted.make(value)]]
+      value === undefined || isOurs(name) ? [] : [[name, Redacted.make(value)]]
     )
   )
 
