@@ -15,6 +15,7 @@ import {
   contradictions,
   decode,
   type Environment,
+  forChildren,
   isLocalUrl,
   LOOPBACK,
   secretsOf,
@@ -133,6 +134,10 @@ export interface ServerConfigShape {
   readonly toolsDir: { readonly path: string; readonly isSaid: boolean }
   /** Where the servers behind this one are described. It need not be there unless it was said. */
   readonly gatehouseFile: { readonly path: string; readonly isSaid: boolean }
+  /** Where this server keeps files. */
+  readonly dataDir: string
+  /** All that programs which it starts get of its environment. */
+  readonly childEnvironment: Readonly<Record<string, string>>
   /** The variables that are none of the server's own: what tools may read. */
   readonly secrets: Readonly<Record<string, Redacted.Redacted>>
   readonly weather: { readonly geocodingUrl: string; readonly forecastUrl: string }
@@ -178,10 +183,17 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   }
   const problems = [...contradictions(decoded.success), ...ofProviders]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
-  return { ...resolve(decoded.success, providers), secrets: secretsOf(present) }
+  return {
+    ...resolve(decoded.success, providers),
+    childEnvironment: forChildren(present),
+    secrets: secretsOf(present)
+  }
 })
 
-const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Omit<ServerConfigShape, "secrets"> => {
+const resolve = (
+  env: Environment,
+  providers: ReadonlyArray<ProviderConfig>
+): Omit<ServerConfigShape, "secrets" | "childEnvironment"> => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const issuer = baseUrl.origin
@@ -238,6 +250,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Om
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
     gatehouseFile: { path: env.GATEHOUSE_FILE ?? "gatehouse.json", isSaid: env.GATEHOUSE_FILE !== undefined },
+    dataDir: env.DATA_DIR,
     weather: { geocodingUrl: env.WEATHER_GEOCODING_URL, forecastUrl: env.WEATHER_FORECAST_URL },
     search: searchOf(env)
   }
