@@ -13,6 +13,7 @@ import type { Http, Mount } from "../mount.ts"
 import type { Whose } from "./contract.ts"
 import { LOST } from "./miss.ts"
 import { makeOver } from "./over.ts"
+import { within } from "./within.ts"
 
 const MAX_BYTES = 16 * 1024 * 1024
 const GOODBYE = "2 seconds"
@@ -137,9 +138,12 @@ export const openHttp = Effect.fn("openHttp")(function* (mount: HttpMount, whose
     fetch: fetchOf(mount, whose, options)
   })
   yield* Effect.addFinalizer(() =>
-    Effect.promise(() => inner.terminateSession().catch(() => undefined)).pipe(
-      Effect.timeoutOption(GOODBYE),
-      Effect.andThen(Effect.promise(() => inner.close()))
+    Effect.andThen(
+      within(
+        Effect.promise(() => inner.terminateSession().catch(() => undefined)),
+        GOODBYE
+      ),
+      Effect.promise(() => inner.close())
     )
   )
   return { transport: held(inner), pid: undefined, over }

@@ -5,6 +5,7 @@
 
 import { type Cause, Effect, Queue, Scope, Semaphore, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { within } from "./within.ts"
 
 /** POSIX and nothing more. It hears no signal that was meant for us. */
 const SCRIPT = `
@@ -63,7 +64,7 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     })
     const ended = Effect.exit(exitCode)
     // It hears no SIGTERM: it ends when its stdin does.
-    yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(tell), Effect.timeoutOption(ended, "1 second")))
+    yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(tell), within(ended, "1 second")))
     yield* Effect.forkScoped(
       Effect.andThen(
         ended,
