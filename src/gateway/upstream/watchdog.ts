@@ -34,6 +34,7 @@ export interface Watchdog {
 
 interface Dog {
   readonly tell: Queue.Queue<Uint8Array, Cause.Done>
+  readonly told: Set<number>
   isAlive: boolean
 }
 
@@ -41,7 +42,8 @@ const line = (sign: "+" | "-", group: number) => Buffer.from(`${sign}${group}\n`
 
 /** Started with the first child, and anew if something ended it. */
 export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
-  const scope = yield* Effect.scope
+  // Made now: what is started with the first child is ended after the last.
+  const scope = yield* Scope.fork(yield* Effect.scope)
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const one = yield* Semaphore.make(1)
   const groups = new Set<number>()
@@ -52,8 +54,7 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     // Whoever waited for the other's start has it now.
     if (dog?.isAlive || isMissing) return
     const tell = yield* Queue.unbounded<Uint8Array, Cause.Done>()
-    for (const group of groups) Queue.offerUnsafe(tell, line("+", group))
-    const own: Dog = { tell, isAlive: true }
+    const own: Dog = { tell, told: new Set(), isAlive: true }
     const { exitCode } = yield* ChildProcess.make("/bin/sh", ["-c", SCRIPT], {
       cwd: "/",
       env: { PATH: "/usr/bin:/bin" },
@@ -86,21 +87,26 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, spawner)
   )
 
-  const tell = (sign: "+" | "-", group: number) => {
-    if (dog?.isAlive) Queue.offerUnsafe(dog.tell, line(sign, group))
+  /** What it was not told yet: of a group that began while it was started, or under the one before it. */
+  const tellAll = () => {
+    if (!dog?.isAlive) return
+    for (const group of groups) {
+      if (!dog.told.has(group)) Queue.offerUnsafe(dog.tell, line("+", group))
+      dog.told.add(group)
+    }
   }
 
   return {
     watch: (group) =>
       Effect.suspend(() => {
         groups.add(group)
-        tell("+", group)
-        return dog?.isAlive || isMissing ? Effect.void : start
+        tellAll()
+        return dog?.isAlive || isMissing ? Effect.void : Effect.andThen(start, Effect.sync(tellAll))
       }),
     forget: (group) =>
       Effect.sync(() => {
         groups.delete(group)
-        tell("-", group)
+        if (dog?.told.delete(group) && dog.isAlive) Queue.offerUnsafe(dog.tell, line("-", group))
       })
   } satisfies Watchdog
 })

@@ -3,4 +3,6 @@
 import { type Duration, Effect, Fiber } from "effect"
 
 export const within = <A>(effect: Effect.Effect<A>, duration: Duration.Input): Effect.Effect<void> =>
-  Effect.flatMap(Effect.forkDetach(Effect.timeoutOption(effect, duration)), (fiber) => Effect.asVoid(Fiber.await(fiber)))
+  Effect.flatMap(Effect.forkDetach(Effect.timeoutOption(effect, duration)), (fiber) =>
+    Effect.asVoid(Fiber.await(fiber))
+  )
