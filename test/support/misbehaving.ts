@@ -6,11 +6,6 @@
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { createInterface } from "node:readline"
-import { Duration, type Redacted } from "effect"
-import type { Mount } from "../../src/gateway/mount.ts"
-
-/** All of this folder's, and of those that they start, carry it in their environment. */
-export const MARK = "GATEHOUSE_TEST_MARK"
 
 export type Misbehaviour =
   | "ignores SIGTERM"
@@ -24,33 +19,30 @@ export type Misbehaviour =
   | "asks at once"
   | "is silent"
 
-export const aMount = (mount: Partial<Mount> & Pick<Mount, "transport">): Mount => ({
-  name: "odd",
-  title: "Odd server",
-  origin: "file",
-  session: "shared",
-  auth: "none",
-  signIn: {},
-  idle: Duration.minutes(10),
-  timeout: Duration.seconds(20),
-  keep: false,
-  tools: undefined,
-  people: "everyone",
-  disabled: false,
-  fingerprint: "1",
-  ...mount
-})
+interface Params {
+  readonly name?: string
+  readonly arguments?: {
+    readonly text?: string
+    readonly words?: string
+    readonly flag?: string
+    readonly method?: string
+    readonly millis?: number
+    readonly bytes?: number
+    readonly code?: number
+    readonly lines?: number
+    readonly width?: number
+  }
+  readonly _meta?: { readonly progressToken?: unknown }
+  readonly cursor?: string
+  readonly protocolVersion?: string
+  readonly requestId?: unknown
+}
 
-/** A mount of it. */
-export const misbehaving = (
-  how: ReadonlyArray<Misbehaviour> = [],
-  mount: Partial<Mount> = {},
-  env: Readonly<Record<string, Redacted.Redacted>> = {}
-): Mount =>
-  aMount({
-    transport: { _tag: "Stdio", command: process.execPath, args: [import.meta.filename, ...how], env, cwd: undefined },
-    ...mount
-  })
+interface Message {
+  readonly id?: unknown
+  readonly method: string
+  readonly params?: Params
+}
 
 const tool = (name: string, description: string, inputSchema: unknown = { type: "object" }) => ({
   name,
@@ -84,7 +76,7 @@ const serve = (how: ReadonlySet<string>) => {
     { name: 7 }
   ]
 
-  const call = (id: unknown, { name, arguments: args = {}, _meta }: Record<string, any>): unknown => {
+  const call = (id: unknown, { name, arguments: args = {}, _meta }: Params): unknown => {
     calls++
     switch (name) {
       case "echo":
@@ -102,7 +94,7 @@ const serve = (how: ReadonlySet<string>) => {
         waiting.add(id)
         return undefined
       case "large":
-        return text("x".repeat(args.bytes))
+        return text("x".repeat(args.bytes ?? 0))
       case "progress":
         for (let done = 1; done <= 3; done++) {
           write({
@@ -116,20 +108,20 @@ const serve = (how: ReadonlySet<string>) => {
         process.exit(args.code ?? 1)
         return undefined
       case "die-once":
-        if (existsSync(args.flag)) return text("alive")
-        spawn("touch", [args.flag]).on("close", () => process.exit(1))
+        if (existsSync(String(args.flag))) return text("alive")
+        spawn("touch", [String(args.flag)]).on("close", () => process.exit(1))
         return undefined
       case "hang":
         for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
       case "grandchild":
         return text(String(grandchild()))
       case "ask":
-        ask(`ask-${args.method}`, args.method)
+        ask(`ask-${args.method}`, String(args.method))
         return undefined
       case "asked":
         return text(JSON.stringify(Object.fromEntries(asked)))
       case "flood":
-        for (let line = 0; line < args.lines; line++)
+        for (let line = 0; line < (args.lines ?? 0); line++)
           process.stderr.write(`line ${line} ${"y".repeat(args.width ?? 10)}\n`)
         return text("flooded")
       case "say":
@@ -150,7 +142,7 @@ const serve = (how: ReadonlySet<string>) => {
   }
   const waiting = new Set<unknown>()
 
-  const answer = ({ id, method, params = {} }: Record<string, any>): unknown => {
+  const answer = ({ id, method, params = {} }: Message): unknown => {
     switch (method) {
       case "initialize":
         if (how.has("never starts")) return undefined
