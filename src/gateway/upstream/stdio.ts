@@ -74,7 +74,7 @@ export const openStdio = Effect.fn("openStdio")(function* (
     forceKillAfter: GRACE
   })
   group = child.pid
-  yield* watchdog.watch(group)
+  yield* watchdog.watch(group, mount.keep ? undefined : directory)
   const exited = Effect.exit(child.exitCode)
   // Before the finalizer of the child itself, which ends the group with signals.
   yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(written), within(exited, GRACE)))
