@@ -91,7 +91,13 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
   const transport: Transport = {
     hasPerRequestStream: true,
     start: () => inner.start(),
-    close: () => inner.close(),
+    // The library's own would give up the goodbye as well: that is said when the scope is closed.
+    close: () => {
+      for (const controller of open.values()) controller.abort()
+      open.clear()
+      transport.onclose?.()
+      return Promise.resolve()
+    },
     setProtocolVersion: (version) => inner.setProtocolVersion(version),
     get sessionId() {
       return inner.sessionId
@@ -128,7 +134,6 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
     transport.onmessage?.(message)
   }
   inner.onerror = (error) => transport.onerror?.(error)
-  inner.onclose = () => transport.onclose?.()
   return transport
 }
 
