@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto"
 import { join, resolve } from "node:path"
 import { Effect, FileSystem, Redacted } from "effect"
+import { forChildren } from "../../config/environment.ts"
 import type { Mount, Stdio } from "../mount.ts"
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what an entry says
@@ -11,8 +12,8 @@ const DIRECTORY = "${directory}"
 export interface Surroundings {
   /** Where directories that are kept stand. */
   readonly dataDir: string
-  /** All that children get of the environment of this process. */
-  readonly environment: Readonly<Record<string, string>>
+  /** The environment of this process; few variables of it are passed on. */
+  readonly environment: Readonly<Record<string, string | undefined>>
 }
 
 /** Made with the session and removed with it, or kept for the next session of the same key. */
@@ -27,7 +28,7 @@ export const ownDirectory = (mount: Mount, key: string, { dataDir }: Surrounding
 /** What a child is started with, its own directory filled in where the entry names it. */
 export const commandOf = ({ command, args, env, cwd }: Stdio, directory: string, { environment }: Surroundings) => {
   const fill = (text: string) => text.replaceAll(DIRECTORY, directory)
-  const variables: Record<string, Redacted.Redacted | string> = { ...environment, TMPDIR: directory }
+  const variables: Record<string, Redacted.Redacted | string> = { ...forChildren(environment), TMPDIR: directory }
   for (const [name, value] of Object.entries(env)) variables[name] = Redacted.make(fill(Redacted.value(value)))
   return { command, args: args.map(fill), env: variables, cwd: cwd === undefined ? directory : fill(cwd) }
 }
