@@ -91,6 +91,7 @@ export const upstreams = Effect.fn("test.upstreams")(function* (
   const service = Context.get(context, Upstreams)
   return {
     ...service,
+    stderr: (mount: string) => Effect.runSync(service.stderr(mount)),
     folder,
     /** What a mount's env needs, so that its processes are counted. */
     env: { [MARK]: mark },
@@ -112,5 +113,6 @@ export const mountOf = (over: Partial<Mount> = {}): Mount =>
     name: "things",
     title: "Things",
     transport: { _tag: "Http", url: "http://127.0.0.1:1/mcp", headers: {}, mayBePrivate: true },
+    timeout: Duration.seconds(55),
     ...over
   })
