@@ -65,6 +65,7 @@ const KEPT = new Set([
 /** VS Code's own variables that have a counterpart; a path that begins with a dot is looked for beside our file. */
 const COUNTERPARTS: ReadonlyArray<readonly [RegExp, string]> = [
   [/^\$\{(workspaceFolder|workspaceRoot|cwd)(:[^}]*)?\}/, "."],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what stands in these files
   [/\$\{userHome\}/g, "${HOME}"],
   [/\$\{(pathSeparator|\/)\}/g, "/"]
 ]
