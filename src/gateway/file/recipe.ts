@@ -7,6 +7,8 @@ const Sentence = Schema.String.check(Schema.isNonEmpty())
 export const Recipe = Schema.Struct({
   /** What the server is for, and why its entry is as it is. */
   about: Sentence,
+  /** What it is called in the file, where that is not the recipe's own name. */
+  name: Schema.optionalKey(Sentence.check(Schema.isPattern(/^[a-zA-Z0-9_-]{1,16}$/))),
   /** Variables that have to be set, and where their values come from. */
   needs: Schema.Array(Schema.Struct({ name: Sentence, where: Sentence })),
   /** What is written into `gatehouse.json`. */

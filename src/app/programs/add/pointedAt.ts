@@ -95,7 +95,7 @@ const byRecipe = Effect.fnUntraced(function* (name: string) {
   if (recipe === undefined) return undefined
   const { entry, about, needs, install } = recipe
   return {
-    entries: new Map([[name, entry]]),
+    entries: new Map([[recipe.name ?? name, entry]]),
     notes: [about],
     needs: new Map(needs.map(({ name, where }) => [name, where])),
     install
