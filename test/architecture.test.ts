@@ -51,6 +51,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   "gateway/vault": ["gateway", "oauth/tokens", "oauth", "net", "web", "database", "config"],
   "gateway/offer": [
     "gateway/file",
+    "gateway/workers",
     "gateway/upstream",
     "gateway/catalogue",
     "gateway/vault",

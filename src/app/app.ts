@@ -4,6 +4,8 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
+import { Credentials } from "../gateway/Credentials.ts"
+import { Gateway } from "../gateway/offer/Gateway.ts"
 import { AssetRoutes } from "../html/assets.ts"
 import { HtmlRefusals } from "../html/refusals.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
@@ -145,10 +147,14 @@ const Welcome = Layer.effectDiscard(
   })
 )
 
+/** What mounts have, beside the tools. */
+const Mounted = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]))
+
 /** A whole server, with these tools beside those of the folder and those that come along. */
 export const Server = (given: Given = {}) =>
   Welcome.pipe(
     Layer.provide(App),
+    Layer.provide(Mounted),
     Layer.provide(Tools(given)),
     Layer.provide(PublicWeb.layer),
     Layer.provide(Database.layer)

@@ -200,6 +200,19 @@ export const Environment = Schema.Struct({
 })
 export type Environment = typeof Environment.Type
 
+/** What any program needs, where it is set; it is all that a child gets of this process's environment. */
+const OF_ANY_PROGRAM = ["PATH", "HOME", "LOGNAME", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TZ"]
+
+export const forChildren = (
+  variables: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    OF_ANY_PROGRAM.flatMap((name) => {
+      const value = variables[name]
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
+
 /** Whether a variable is this server's own: nobody else's to read. */
 export const isOurs = (name: string): boolean => name in Environment.fields || name.startsWith("OIDC_")
 

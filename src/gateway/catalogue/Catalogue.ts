@@ -3,7 +3,7 @@
  * where another instance's decisions arrive within seconds.
  */
 
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Effect, Layer, PubSub, Schedule, Stream } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
 import type { Mount } from "../mount.ts"
@@ -57,6 +57,8 @@ export class Catalogue extends Context.Service<
   {
     /** Another object whenever anything in it is another. */
     readonly current: () => Known
+    /** After each change. */
+    readonly changes: Stream.Stream<void>
     /** What a mount says now. A new one that an owner's file describes is approved; everything else waits. */
     readonly record: (mount: Mount, said: Said) => Effect.Effect<Recorded, StoreUnavailable>
     /** Answers how many of them there were. */
@@ -88,11 +90,13 @@ export class Catalogue extends Context.Service<
         return { revision, known }
       })
       let { revision, known } = yield* read
+      const told = yield* PubSub.sliding<void>(1)
       const refresh = Effect.gen(function* () {
         if ((yield* store.revision) === revision) return
         const now = yield* read
         revision = now.revision
         known = now.known
+        yield* PubSub.publish(told, undefined)
       })
       const then = <A, E>(effect: Effect.Effect<A, E>) => Effect.tap(effect, () => refresh)
 
@@ -107,6 +111,7 @@ export class Catalogue extends Context.Service<
 
       return Catalogue.of({
         current: () => known,
+        changes: Stream.fromPubSub(told),
         record: ({ name, origin }, said) =>
           then(store.record(name, seenOf(said), origin === "file" ? "file" : undefined)),
         decide: (mount, decisions, by) => then(store.decide(mount, decisions, by)),

@@ -153,15 +153,19 @@ const toolsOf = ({ tools, disabledTools = [] }: Entry): Pick<Mount, "tools" | "e
   }
 }
 
-/** Without secrets in the open, and another one for each of them. */
+/** What JSON says of nothing: secrets say that they are, and maps that they are empty. */
+const opened = (value: unknown): unknown => {
+  if (Redacted.isRedacted(value)) return Redacted.value(value)
+  if (value instanceof Map) return [...value].map(opened)
+  if (Array.isArray(value)) return value.map(opened)
+  return isRecord(value)
+    ? Object.fromEntries(Object.entries(value).map(([name, member]) => [name, opened(member)]))
+    : value
+}
+
 const fingerprintOf = (mount: Omit<Mount, "fingerprint">) =>
   createHash("sha256")
-    .update(
-      JSON.stringify(mount, (_, value) => {
-        if (Redacted.isRedacted(value)) return Redacted.value(value)
-        return value instanceof Map ? [...value] : value
-      })
-    )
+    .update(JSON.stringify(opened(mount)))
     .digest("base64url")
 
 const mountOf = (given: string, entry: Entry, reading: Reading, folder: string): Mount | undefined => {

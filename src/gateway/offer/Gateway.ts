@@ -1,16 +1,24 @@
 /** The tools of mounts beside those of this server: one toolset, made anew when something else is approved or in use. */
 
 import { Effect, Layer } from "effect"
-import type { Offering } from "../../toolsets/Toolset.ts"
-import { Toolset } from "../../toolsets/Toolset.ts"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
+import { viaOf } from "../../oauth/tokens/via.ts"
+import { type Offering, Toolset } from "../../toolsets/Toolset.ts"
 import { Catalogue } from "../catalogue/Catalogue.ts"
+import { MountStatus } from "../catalogue/MountStatus.ts"
+import { MountFile } from "../file/MountFile.ts"
 import { MountsInUse } from "../MountsInUse.ts"
+import { Upstreams } from "../upstream/Upstreams.ts"
+import { Routed } from "../workers/routed.ts"
 import { approvedOf } from "./approved.ts"
+import { Discovery } from "./discovery.ts"
+import { allMounts, isOff, Mounts } from "./Mounts.ts"
 import { offeringWith } from "./offering.ts"
 import { makeRequests } from "./requests.ts"
 
 /** A toolset over another one. */
-export const GatewayToolset = Layer.effect(
+const GatewayToolset = Layer.effect(
   Toolset,
   Effect.gen(function* () {
     const own = yield* Toolset
@@ -37,4 +45,44 @@ export const GatewayToolset = Layer.effect(
     }
     return Toolset.of({ current })
   })
+)
+
+/** What the owner's page shows and does. */
+const Status = Layer.effect(
+  MountStatus,
+  Effect.gen(function* () {
+    const file = yield* MountFile
+    const catalogue = yield* Catalogue
+    const upstreams = yield* Upstreams
+    const discovery = yield* Discovery
+    return MountStatus.of({
+      mounts: () => {
+        const known = catalogue.current()
+        return allMounts(file.current(), known).map((mount) => ({ ...mount, isOff: isOff(mount, known) }))
+      },
+      sessions: upstreams.status,
+      stderr: upstreams.stderr,
+      restart: upstreams.restart,
+      recheck: (mount) => discovery.ask(mount)
+    })
+  })
+)
+
+/** The sessions with mounts, in whichever process they live. */
+const Sessions = Layer.unwrap(
+  Effect.gen(function* () {
+    const { dataDir, childEnvironment } = yield* ServerConfig
+    const via = viaOf(yield* ServerKeys)
+    return Layer.provide(Routed, Upstreams.layerOf({ via, dataDir, environment: childEnvironment }))
+  })
+)
+
+/** Everything of mounts, over this server's own toolset. */
+export const Gateway = GatewayToolset.pipe(
+  Layer.provideMerge(Status),
+  Layer.provide(Discovery.layer),
+  Layer.provide(Sessions),
+  Layer.provideMerge(Mounts),
+  Layer.provide(MountFile.layer),
+  Layer.provideMerge(Catalogue.layer)
 )

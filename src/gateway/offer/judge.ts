@@ -38,6 +38,15 @@ const sizeOf = (value: unknown, most: number): number => {
   return size
 }
 
+/** The validator's words without its own way of saying where. */
+const plainly = (message: string) =>
+  message
+    .split("; ")
+    // The innermost comes last.
+    .at(-1)
+    ?.replace(/^#\/?(\S*): (?:Instance )?/, (_, path: string) => (path === "" ? "" : `${JSON.stringify(path)} `))
+    .replace(/\.$/, "")
+
 /** What is wrong with a value, in words; nothing where the schema takes it, cannot be read, or would take too long to. */
 export const judgeOf = (schema: JsonSchema): ((value: unknown) => string | undefined) => {
   // Without references: they multiply what there is to do.
@@ -48,6 +57,6 @@ export const judgeOf = (schema: JsonSchema): ((value: unknown) => string | undef
   return (value) => {
     if (sizeOf(value, most) > most) return undefined
     const result = Result.try(() => made.success(value))
-    return Result.isSuccess(result) && !result.success.valid ? result.success.errorMessage : undefined
+    return Result.isSuccess(result) && !result.success.valid ? plainly(result.success.errorMessage) : undefined
   }
 }

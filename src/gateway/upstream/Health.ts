@@ -57,11 +57,6 @@ export class Health {
     this.nextStart = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.starts.length - 1))
   }
 
-  started(): void {
-    this.nextStart = 0
-    this.starts = []
-  }
-
   /** Why no request is sent now. What is let through has to end in `wasWell`, `wasDown` or `wasNothing`. */
   requestRefused(now: number): UpstreamUnavailable | undefined {
     if (this.inARow < IN_A_ROW) return undefined
@@ -72,9 +67,13 @@ export class Health {
     return unavailable(this.mount, "did not answer several times in a row. Try again in a few seconds.")
   }
 
+  /** It answered: whatever failed before is over. */
   wasWell(): void {
     this.inARow = 0
     this.isTrying = false
+    if (this.starts.length === 0) return
+    this.nextStart = 0
+    this.starts = []
   }
 
   wasDown(now: number): void {

@@ -48,7 +48,6 @@ export interface Session {
   connection: Connection | undefined
   lastUsed: number
   calls: number
-  answered: number
   inFlight: number
   isSuspected: boolean
 }
@@ -162,7 +161,8 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     Deferred.doneUnsafe(ready, Effect.succeed(session))
     const died = Effect.tap(connection.over.wait, () =>
       Effect.sync(() => {
-        if (session.answered === 0 && over.why() === undefined) health.startFailed(now())
+        // Whatever ends it in a call may be the call's doing.
+        if (session.calls === 0 && over.why() === undefined) health.startFailed(now())
       })
     )
     const why = yield* Effect.raceFirst(Effect.raceFirst(died, over.wait), outlived(session))
@@ -211,7 +211,6 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       connection: undefined,
       lastUsed: now(),
       calls: 0,
-      answered: 0,
       inFlight: 0,
       isSuspected: false
     }

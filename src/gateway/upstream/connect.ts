@@ -3,7 +3,7 @@
  * client (sampling, roots, elicitation) would need a person who is not there, so it is told no.
  */
 
-import { Client, ProtocolError, type Transport } from "@modelcontextprotocol/client"
+import { Client, type JSONRPCMessage, ProtocolError, type Transport } from "@modelcontextprotocol/client"
 import { Duration, Effect } from "effect"
 import type { Http, Mount, Stdio } from "../mount.ts"
 import { blotOf } from "./blot.ts"
@@ -21,7 +21,11 @@ export interface Connection {
   readonly pid: number | undefined
   readonly over: Over
   readonly blot: (text: string) => string
+  /** Who hears of the progress of a request, by the token that it was sent with. */
+  readonly progress: Map<string, OnProgress>
 }
+
+type OnProgress = (done: number, total: number | undefined, text: string | undefined) => void
 
 export interface ConnectOptions {
   readonly stdio: StdioOptions
@@ -59,6 +63,21 @@ const makeClient = (mount: Mount, onListChanged: (mount: string) => void) => {
 const isStdio = (mount: Mount): mount is Mount & { readonly transport: Stdio } => mount.transport._tag === "Stdio"
 const isHttp = (mount: Mount): mount is Mount & { readonly transport: Http } => mount.transport._tag === "Http"
 
+/**
+ * Progress is heard here and not by the client: it hears of it a moment later than of the answer, and if both come together it
+ * has forgotten by then who asked.
+ */
+const hearProgress = (message: JSONRPCMessage, progress: Connection["progress"]) => {
+  if (!("method" in message) || message.method !== "notifications/progress") return
+  const { progressToken, progress: done, total, message: text } = message.params ?? {}
+  if (typeof progressToken !== "string" || typeof done !== "number") return
+  progress.get(progressToken)?.(
+    done,
+    typeof total === "number" ? total : undefined,
+    typeof text === "string" ? text : undefined
+  )
+}
+
 interface Opened {
   readonly transport: Transport
   readonly pid: number | undefined
@@ -91,6 +110,8 @@ export const connect = Effect.fn("connect")(function* (
   const blot = blotOf(mount)
   const { transport, pid, over } = yield* open(mount, key, whose, options)
   const client = makeClient(mount, options.onListChanged)
+  const progress: Connection["progress"] = new Map()
+  transport.onmessage = (message) => hearProgress(message, progress)
   client.onclose = () => {
     over.end("ended")
   }
@@ -126,5 +147,5 @@ export const connect = Effect.fn("connect")(function* (
     })
   )
   if (mount.transport._tag === "Http" && client.getProtocolEra() === "legacy") options.legacy.add(mount.fingerprint)
-  return { client, pid, over, blot } satisfies Connection
+  return { client, pid, over, blot, progress } satisfies Connection
 })

@@ -13,6 +13,7 @@ import type { Http, Mount } from "../mount.ts"
 import type { Whose } from "./contract.ts"
 import { LOST } from "./miss.ts"
 import { makeOver } from "./over.ts"
+import { within } from "./within.ts"
 
 const MAX_BYTES = 16 * 1024 * 1024
 const GOODBYE = "2 seconds"
@@ -90,7 +91,13 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
   const transport: Transport = {
     hasPerRequestStream: true,
     start: () => inner.start(),
-    close: () => inner.close(),
+    // The library's own would give up the goodbye as well: that is said when the scope is closed.
+    close: () => {
+      for (const controller of open.values()) controller.abort()
+      open.clear()
+      transport.onclose?.()
+      return Promise.resolve()
+    },
     setProtocolVersion: (version) => inner.setProtocolVersion(version),
     get sessionId() {
       return inner.sessionId
@@ -127,7 +134,6 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
     transport.onmessage?.(message)
   }
   inner.onerror = (error) => transport.onerror?.(error)
-  inner.onclose = () => transport.onclose?.()
   return transport
 }
 
@@ -137,9 +143,12 @@ export const openHttp = Effect.fn("openHttp")(function* (mount: HttpMount, whose
     fetch: fetchOf(mount, whose, options)
   })
   yield* Effect.addFinalizer(() =>
-    Effect.promise(() => inner.terminateSession().catch(() => undefined)).pipe(
-      Effect.timeoutOption(GOODBYE),
-      Effect.andThen(Effect.promise(() => inner.close()))
+    Effect.andThen(
+      within(
+        Effect.promise(() => inner.terminateSession().catch(() => undefined)),
+        GOODBYE
+      ),
+      Effect.promise(() => inner.close())
     )
   )
   return { transport: held(inner), pid: undefined, over }

@@ -26,14 +26,20 @@ const ANYTHING: StandardSchemaV1<unknown, Record<string, unknown>> = {
 }
 
 /** Without what the caller said of itself to us, and the token by which it hears of progress: there is another one upstream. */
-const paramsOf = (params: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+const paramsOf = (
+  params: Readonly<Record<string, unknown>>,
+  progressToken: string | undefined
+): Record<string, unknown> => {
   const meta = params._meta
-  if (typeof meta !== "object" || meta === null) return params
+  const ours = progressToken === undefined ? undefined : { progressToken }
+  if (typeof meta !== "object" || meta === null) return ours === undefined ? params : { ...params, _meta: ours }
   const rest = Object.entries(meta).filter(
     ([name]) => name !== "progressToken" && !name.startsWith("io.modelcontextprotocol/")
   )
   const { _meta, ...others } = params
-  return rest.length === 0 ? others : { ...others, _meta: Object.fromEntries(rest) }
+  return rest.length === 0 && ours === undefined
+    ? others
+    : { ...others, _meta: { ...Object.fromEntries(rest), ...ours } }
 }
 
 export interface Requests {
@@ -96,24 +102,23 @@ export const makeRequests = (sessions: Sessions): Requests => {
       const onProgress = options?.onProgress
       session.calls++
       session.inFlight++
+      const token = onProgress === undefined ? undefined : `progress-${session.calls}`
+      if (token !== undefined && onProgress !== undefined) connection.progress.set(token, onProgress)
       const done = () => {
+        if (token !== undefined) connection.progress.delete(token)
         session.inFlight--
         session.lastUsed = sessions.now()
       }
       // The SDK's own promise: this is the edge of the library.
       connection.client
-        .request({ method, params: paramsOf(params) }, ANYTHING, {
+        .request({ method, params: paramsOf(params, token) }, ANYTHING, {
           signal,
           timeout: session.timeoutMs,
-          allowInputRequired: true,
-          ...(onProgress !== undefined && {
-            onprogress: ({ progress, total, message }) => onProgress(progress, total, message)
-          })
+          allowInputRequired: true
         })
         .then(
           (result) => {
             done()
-            session.answered++
             health.wasWell()
             resume(Effect.succeed(result))
           },

@@ -14,6 +14,7 @@ import { makeLines } from "./lines.ts"
 import { makeOver, type Over } from "./over.ts"
 import { HELD_BYTES, type StderrRing } from "./StderrRing.ts"
 import type { Watchdog } from "./watchdog.ts"
+import { within } from "./within.ts"
 
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 /** What waits for a child that does not read: as many bytes, and then it is told nothing more. */
@@ -73,10 +74,10 @@ export const openStdio = Effect.fn("openStdio")(function* (
     forceKillAfter: GRACE
   })
   group = child.pid
-  yield* watchdog.watch(group)
+  yield* watchdog.watch(group, mount.keep ? undefined : directory)
   const exited = Effect.exit(child.exitCode)
   // Before the finalizer of the child itself, which ends the group with signals.
-  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(written), Effect.timeoutOption(exited, GRACE)))
+  yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(written), within(exited, GRACE)))
 
   const log = (lines: ReadonlyArray<string>) =>
     Effect.forEach(lines, (line) => Effect.logInfo("a mounted server wrote", line), { discard: true }).pipe(

@@ -1,49 +1,58 @@
 /**
  * What is left to end our children when we are killed and can end nothing: one small shell for all of them, in a group of its
- * own. It is told of each group on its stdin; when that closes, we are gone, and it ends the groups that it still knows of.
+ * own. It is told of each group on its stdin; when that closes, we are gone, and it ends the groups that it still knows of, and
+ * removes the directories that would have gone with them.
  */
 
 import { type Cause, Effect, Queue, Scope, Semaphore, Stream } from "effect"
 import { ChildProcess, ChildProcessSpawner } from "effect/process"
+import { within } from "./within.ts"
 
 /** POSIX and nothing more. It hears no signal that was meant for us. */
 const SCRIPT = `
 trap '' TERM INT HUP QUIT
 groups=' '
-while read -r line; do
+while read -r line directory; do
   group=\${line#?}
   case $line in
-    +*) groups="$groups$group " ;;
+    +*) groups="$groups$group "; eval "directory_$group=\\$directory" ;;
     -*) case $groups in *" $group "*) groups="\${groups%%" $group "*} \${groups#*" $group "}" ;; esac ;;
   esac
 done
-alive=
-for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null && alive="$alive $group"; done
-[ -z "$alive" ] && exit 0
+[ "$groups" = ' ' ] && exit 0
+for group in $groups; do kill -s TERM -- "-$group" 2>/dev/null; done
 sleep 2
-for group in $alive; do kill -s KILL -- "-$group" 2>/dev/null; done
+for group in $groups; do
+  kill -s KILL -- "-$group" 2>/dev/null
+  eval "directory=\\$directory_$group"
+  [ -z "$directory" ] || rm -rf -- "$directory"
+done
 exit 0
 `
 
 export interface Watchdog {
   /** Ends this group if we are gone before it is. */
-  readonly watch: (group: number) => Effect.Effect<void>
+  readonly watch: (group: number, directory: string | undefined) => Effect.Effect<void>
   readonly forget: (group: number) => Effect.Effect<void>
 }
 
 interface Dog {
   readonly tell: Queue.Queue<Uint8Array, Cause.Done>
+  readonly told: Set<number>
   isAlive: boolean
 }
 
-const line = (sign: "+" | "-", group: number) => Buffer.from(`${sign}${group}\n`)
+/** A path that is more than one line stays where it is. */
+const line = (sign: "+" | "-", group: number, directory = "") =>
+  Buffer.from(`${sign}${group} ${directory.includes("\n") ? "" : directory}\n`)
 
 /** Started with the first child, and anew if something ended it. */
 export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
-  const scope = yield* Effect.scope
+  // Made now: what is started with the first child is ended after the last.
+  const scope = yield* Scope.fork(yield* Effect.scope)
   const spawner = yield* ChildProcessSpawner.ChildProcessSpawner
   const one = yield* Semaphore.make(1)
-  const groups = new Set<number>()
+  const groups = new Map<number, string | undefined>()
   let dog: Dog | undefined
   let isMissing = false
 
@@ -51,8 +60,7 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     // Whoever waited for the other's start has it now.
     if (dog?.isAlive || isMissing) return
     const tell = yield* Queue.unbounded<Uint8Array, Cause.Done>()
-    for (const group of groups) Queue.offerUnsafe(tell, line("+", group))
-    const own: Dog = { tell, isAlive: true }
+    const own: Dog = { tell, told: new Set(), isAlive: true }
     const { exitCode } = yield* ChildProcess.make("/bin/sh", ["-c", SCRIPT], {
       cwd: "/",
       env: { PATH: "/usr/bin:/bin" },
@@ -63,7 +71,7 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     })
     const ended = Effect.exit(exitCode)
     // It hears no SIGTERM: it ends when its stdin does.
-    yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(tell), Effect.timeoutOption(ended, "1 second")))
+    yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(tell), within(ended, "1 second")))
     yield* Effect.forkScoped(
       Effect.andThen(
         ended,
@@ -85,21 +93,26 @@ export const makeWatchdog = Effect.fn("makeWatchdog")(function* () {
     Effect.provideService(ChildProcessSpawner.ChildProcessSpawner, spawner)
   )
 
-  const tell = (sign: "+" | "-", group: number) => {
-    if (dog?.isAlive) Queue.offerUnsafe(dog.tell, line(sign, group))
+  /** What it was not told yet: of a group that began while it was started, or under the one before it. */
+  const tellAll = () => {
+    if (!dog?.isAlive) return
+    for (const [group, directory] of groups) {
+      if (!dog.told.has(group)) Queue.offerUnsafe(dog.tell, line("+", group, directory))
+      dog.told.add(group)
+    }
   }
 
   return {
-    watch: (group) =>
+    watch: (group, directory) =>
       Effect.suspend(() => {
-        groups.add(group)
-        tell("+", group)
-        return dog?.isAlive || isMissing ? Effect.void : start
+        groups.set(group, directory)
+        tellAll()
+        return dog?.isAlive || isMissing ? Effect.void : Effect.andThen(start, Effect.sync(tellAll))
       }),
     forget: (group) =>
       Effect.sync(() => {
         groups.delete(group)
-        tell("-", group)
+        if (dog?.told.delete(group) && dog.isAlive) Queue.offerUnsafe(dog.tell, line("-", group))
       })
   } satisfies Watchdog
 })
