@@ -71,6 +71,20 @@ export const withoutSecrets = (
           )
         }
       : {}
+  // In an address a secret is in logs before long.
+  const ofUrl = () => {
+    const { url } = entry
+    if (typeof url !== "string" || !URL.canParse(url)) return {}
+    const secrets = [...new URL(url).searchParams].filter(
+      ([name, value]) => isSecret(name, value) && url.includes(value)
+    )
+    return {
+      url: secrets.reduce(
+        (so, [name, value]) => so.replace(value, () => put("url", variableName(server, name), value)),
+        url
+      )
+    }
+  }
   const args = Array.isArray(entry.args)
     ? {
         args: entry.args.map((arg: unknown, index) => {
@@ -84,6 +98,7 @@ export const withoutSecrets = (
     entry: {
       ...entry,
       ...args,
+      ...ofUrl(),
       ...ofValues("env", (name) => variableName(name)),
       ...ofValues("headers", (name) => variableName(server, name))
     },
