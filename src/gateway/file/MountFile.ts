@@ -52,7 +52,8 @@ const changesOf = (path: string) =>
     const name = basename(path)
     const watching = Result.try(() =>
       watch(dirname(resolve(path)), (_, file) => {
-        if (file === null || file === name) Queue.offerUnsafe(changes, undefined)
+        // Where a volume of Kubernetes is mounted, the file is a link, and what changes is the folder that it leads to.
+        if (file === null || file === name || file.startsWith("..")) Queue.offerUnsafe(changes, undefined)
       })
     )
     if (Result.isFailure(watching)) {

@@ -70,7 +70,7 @@ export type Entry = typeof Entry.Type
 
 const OURS = Object.keys(Entry.fields)
 /** Other spellings of the same. */
-const SPELLINGS: Readonly<Record<string, string>> = {
+export const SPELLINGS: Readonly<Record<string, string>> = {
   serverUrl: "url",
   httpUrl: "url",
   transport: "type",

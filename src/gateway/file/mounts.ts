@@ -137,14 +137,20 @@ const transportOf = (reading: Reading, entry: Entry, folder: string): Stdio | Ht
   return undefined
 }
 
-const toolsOf = (entry: Entry): ReadonlyMap<string, ToolRule> | undefined => {
-  if (entry.tools === undefined) return undefined
-  if (Array.isArray(entry.tools)) return new Map(entry.tools.map((name) => [name, {}]))
-  return new Map(
-    Object.entries(entry.tools).flatMap(([name, rule]) =>
-      rule === false ? [] : [[name, rule === true ? {} : (rule as ToolRule)] as const]
-    )
-  )
+/** An object of tools, told from a list of them, which `Array.isArray` does not do where it may not be changed. */
+type Rules = Readonly<Record<string, ToolRule | boolean>>
+
+const toolsOf = ({ tools, disabledTools = [] }: Entry): Pick<Mount, "tools" | "except"> => {
+  const rules = Object.entries(tools === undefined || Array.isArray(tools) ? {} : (tools as Rules))
+  const except = [...disabledTools, ...rules.flatMap(([name, rule]) => (rule === false ? [name] : []))]
+  const offered = Array.isArray(tools)
+    ? tools.map((name: string) => [name, {}] as const)
+    : rules.flatMap(([name, rule]) => (rule === false ? [] : [[name, rule === true ? {} : rule] as const]))
+  return {
+    // Where all that is said is what is not offered, all the rest is.
+    tools: tools === undefined || (rules.length > 0 && offered.length === 0) ? undefined : new Map(offered),
+    ...(except.length > 0 && { except })
+  }
 }
 
 /** What JSON says of nothing: secrets say that they are, and maps that they are empty. */
@@ -195,7 +201,7 @@ const mountOf = (given: string, entry: Entry, reading: Reading, folder: string):
     idle,
     timeout,
     keep: entry.keep ?? false,
-    tools: toolsOf(entry),
+    ...toolsOf(entry),
     people: entry.people ?? "everyone",
     disabled: entry.disabled ?? false
   }

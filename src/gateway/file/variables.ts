@@ -10,7 +10,9 @@ export interface Variables {
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what people write
 export const DIRECTORY = "${directory}"
 
-const REFERENCE = /\$(\$?)\{(?:env:)?([^}:]*)(?::-([^}]*))?\}/g
+const REFERENCE = /\$(\$?)\{([^}]*)\}/g
+/** A name, as VS Code may write it, and what stands in for it. */
+const NAMED = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 
 /** The text with its variables, or what is wrong with them. */
 export const expanded = (
@@ -18,16 +20,17 @@ export const expanded = (
   { lookUp, isOurs }: Variables
 ): { readonly text: string; readonly problems: ReadonlyArray<string> } => {
   const problems: Array<string> = []
-  const put = (whole: string, dollar: string, name: string, otherwise: string | undefined) => {
+  const put = (whole: string, dollar: string, inside: string) => {
     // `$${NAME}` is how `${NAME}` itself is written.
     if (dollar !== "") return whole.slice(1)
     if (whole === DIRECTORY) return whole
-    if (whole.startsWith("${input:")) {
+    if (inside.startsWith("input:")) {
       problems.push(`${whole} is VS Code's: write a variable, and set it in .env`)
       return ""
     }
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-      problems.push(`${whole} is no variable`)
+    const [, name, otherwise] = NAMED.exec(inside) ?? []
+    if (name === undefined) {
+      problems.push(`${whole} is no variable; $${whole} is how it is written where it is none`)
       return ""
     }
     if (isOurs(name)) {

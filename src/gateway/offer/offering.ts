@@ -31,7 +31,7 @@ const cardOf = ({ ui }: ToolDefinition) => (typeof ui?.resourceUri === "string" 
 const together = (requests: Requests, base: Offering, mounted: ReadonlyArray<Mounted>): Offering => {
   const wanted = mounted.flatMap(({ mount, approved }) =>
     approved.tools
-      .filter(({ name }) => mount.tools?.has(name) ?? true)
+      .filter(({ name }) => (mount.tools?.has(name) ?? true) && !mount.except?.includes(name))
       .map((definition) => ({
         server: mount.name,
         name: definition.name,
