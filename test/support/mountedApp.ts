@@ -33,7 +33,7 @@ export class Mounting extends Context.Service<
 export const mountedApp = (
   servers: (folder: string) => object,
   variables: Readonly<Record<string, string>> = {},
-  toolset = BuiltinToolset
+  web: Layer.Layer<PublicWeb> = PublicWeb.layer
 ) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -41,10 +41,10 @@ export const mountedApp = (
       const GATEHOUSE_FILE = join(folder, "gatehouse.json")
       const write = (servers: object) => writeFileSync(GATEHOUSE_FILE, JSON.stringify({ mcpServers: servers }))
       write(servers(folder))
-      const gateway = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]), Layer.provide(toolset))
+      const gateway = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]), Layer.provide(BuiltinToolset))
       return Layer.merge(
         Layer.succeed(Mounting, { folder, write }),
-        testApp(TestDatabase.quick, { GATEHOUSE_FILE, DATA_DIR: folder, ...variables }, PublicWeb.layer, gateway)
+        testApp(TestDatabase.quick, { GATEHOUSE_FILE, DATA_DIR: folder, ...variables }, web, gateway)
       )
     })
   )
