@@ -48,8 +48,9 @@ describe("the guarded fetch", () => {
       const { status, headers } = yield* get(web.url("/away"))
       assert.strictEqual(status, 302)
       assert.strictEqual(headers.get("location"), "https://other.example/")
-      assert.deepEqual(lookups, ["client.example"])
-      assert.lengthOf(web.asked, 2)
+      for (let time = 0; time < 10; time++) yield* get(web.url("/a"))
+      assert.lengthOf(web.asked, 12)
+      assert.isBelow(lookups.length, 12)
     }).pipe(Effect.scoped)
   )
 
