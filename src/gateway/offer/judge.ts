@@ -45,6 +45,7 @@ const plainly = (message: string) =>
     // The innermost comes last.
     .at(-1)
     ?.replace(/^#\/?(\S*): (?:Instance )?/, (_, path: string) => (path === "" ? "" : `${JSON.stringify(path)} `))
+    .replace(/False boolean schema\.$/, "is not known")
     .replace(/\.$/, "")
 
 /** What is wrong with a value, in words; nothing where the schema takes it, cannot be read, or would take too long to. */

@@ -3,11 +3,12 @@
  * client (sampling, roots, elicitation) would need a person who is not there, so it is told no.
  */
 
-import { Client, type JSONRPCMessage, ProtocolError, type Transport } from "@modelcontextprotocol/client"
+import { Client, ProtocolError, type Transport } from "@modelcontextprotocol/client"
 import { Duration, Effect } from "effect"
 import type { Http, Mount, Stdio } from "../mount.ts"
 import { blotOf } from "./blot.ts"
 import type { Whose } from "./contract.ts"
+import { type Hearing, makeHearing } from "./hearing.ts"
 import { type HttpOptions, openHttp } from "./http.ts"
 import { type Miss, missOf, unavailable } from "./miss.ts"
 import type { Over } from "./over.ts"
@@ -21,11 +22,8 @@ export interface Connection {
   readonly pid: number | undefined
   readonly over: Over
   readonly blot: (text: string) => string
-  /** Who hears of the progress of a request, by the token that it was sent with. */
-  readonly progress: Map<string, OnProgress>
+  readonly progress: Hearing["progress"]
 }
-
-type OnProgress = (done: number, total: number | undefined, text: string | undefined) => void
 
 export interface ConnectOptions {
   readonly stdio: StdioOptions
@@ -41,14 +39,12 @@ const NO_VALIDATION = {
   getValidator: () => () => ({ valid: false as const, data: undefined, errorMessage: "not validated here" })
 }
 
-const makeClient = (mount: Mount, onListChanged: (mount: string) => void) => {
-  const changed = { autoRefresh: false, debounceMs: 0, onChanged: () => onListChanged(mount.name) }
+const makeClient = (mount: Mount) => {
   const client = new Client(CLIENT, {
     capabilities: {},
     versionNegotiation: { mode: mount.transport._tag === "Http" ? "auto" : "legacy" },
     inputRequired: { autoFulfill: false },
-    jsonSchemaValidator: NO_VALIDATION,
-    listChanged: { tools: changed, prompts: changed, resources: changed }
+    jsonSchemaValidator: NO_VALIDATION
   })
   client.fallbackRequestHandler = ({ method }) =>
     Promise.reject(
@@ -63,19 +59,17 @@ const makeClient = (mount: Mount, onListChanged: (mount: string) => void) => {
 const isStdio = (mount: Mount): mount is Mount & { readonly transport: Stdio } => mount.transport._tag === "Stdio"
 const isHttp = (mount: Mount): mount is Mount & { readonly transport: Http } => mount.transport._tag === "Http"
 
-/**
- * Progress is heard here and not by the client: it hears of it a moment later than of the answer, and if both come together it
- * has forgotten by then who asked.
- */
-const hearProgress = (message: JSONRPCMessage, progress: Connection["progress"]) => {
-  if (!("method" in message) || message.method !== "notifications/progress") return
-  const { progressToken, progress: done, total, message: text } = message.params ?? {}
-  if (typeof progressToken !== "string" || typeof done !== "number") return
-  progress.get(progressToken)?.(
-    done,
-    typeof total === "number" ? total : undefined,
-    typeof text === "string" ? text : undefined
-  )
+/** On the revision of 2026 a server tells what changed only to those who ask for it. It may not, and nobody waits for it. */
+const listen = (client: Client) => {
+  const { tools, prompts, resources } = client.getServerCapabilities() ?? {}
+  const filter = {
+    ...(tools?.listChanged && { toolsListChanged: true }),
+    ...(prompts?.listChanged && { promptsListChanged: true }),
+    ...(resources?.listChanged && { resourcesListChanged: true })
+  }
+  return Object.keys(filter).length === 0
+    ? Effect.void
+    : Effect.ignore(Effect.tryPromise((signal) => client.listen(filter, { signal })))
 }
 
 interface Opened {
@@ -109,9 +103,12 @@ export const connect = Effect.fn("connect")(function* (
 ) {
   const blot = blotOf(mount)
   const { transport, pid, over } = yield* open(mount, key, whose, options)
-  const client = makeClient(mount, options.onListChanged)
-  const progress: Connection["progress"] = new Map()
-  transport.onmessage = (message) => hearProgress(message, progress)
+  const client = makeClient(mount)
+  const { progress, hear } = makeHearing(
+    () => client.getProtocolEra() === "modern",
+    () => options.onListChanged(mount.name)
+  )
+  transport.onmessage = hear
   client.onclose = () => {
     over.end("ended")
   }
@@ -134,6 +131,8 @@ export const connect = Effect.fn("connect")(function* (
           failure: unavailable(mount, `did not start within ${Duration.format(limit)}.`)
         })
     }),
+    // It may have another revision by now.
+    Effect.tapError(() => Effect.sync(() => options.legacy.delete(mount.fingerprint))),
     Effect.mapError(({ kind, failure }): Miss => {
       // A start that was refused or too slow is no answer to a request.
       if (failure._tag === "UpstreamRefused" || failure._tag === "UpstreamTooSlow") {
@@ -147,5 +146,6 @@ export const connect = Effect.fn("connect")(function* (
     })
   )
   if (mount.transport._tag === "Http" && client.getProtocolEra() === "legacy") options.legacy.add(mount.fingerprint)
+  if (client.getProtocolEra() === "modern") yield* Effect.forkScoped(listen(client))
   return { client, pid, over, blot, progress } satisfies Connection
 })

@@ -12,6 +12,11 @@ export interface RequestOptions {
   readonly onProgress?: (done: number, total: number | undefined, text: string | undefined) => void
   /** Whether it may be sent again though it may have run. */
   readonly isRepeatable?: boolean
+  /**
+   * What the caller's client can be asked, as it declares it itself (`{ elicitation: {} }`). On the revision of 2026 a mount may then
+   * answer `input_required`, which is passed on as it is; on the older ones it can ask nobody.
+   */
+  readonly mayAsk?: Readonly<Record<string, unknown>>
 }
 
 /** All that a mount offers, as it said it: nothing is judged yet. */

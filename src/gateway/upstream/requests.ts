@@ -1,10 +1,12 @@
 /** One request in a session: sent once, and once more where it cannot have run. */
 
+import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/client"
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 import { Effect } from "effect"
 import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
+import { restored } from "./hearing.ts"
 import { type Miss, missOf, tooSlow, unavailable } from "./miss.ts"
 import type { Session, Sessions } from "./Sessions.ts"
 
@@ -25,21 +27,19 @@ const ANYTHING: StandardSchemaV1<unknown, Record<string, unknown>> = {
   }
 }
 
-/** Without what the caller said of itself to us, and the token by which it hears of progress: there is another one upstream. */
+/** Without what the caller said of itself to us, and the token by which it hears of progress; `ours` instead. */
 const paramsOf = (
   params: Readonly<Record<string, unknown>>,
-  progressToken: string | undefined
+  ours: Readonly<Record<string, unknown>> | undefined
 ): Record<string, unknown> => {
-  const meta = params._meta
-  const ours = progressToken === undefined ? undefined : { progressToken }
-  if (typeof meta !== "object" || meta === null) return ours === undefined ? params : { ...params, _meta: ours }
-  const rest = Object.entries(meta).filter(
+  const { _meta: meta, ...others } = params
+  if (typeof meta !== "object" || meta === null) return ours === undefined ? others : { ...others, _meta: ours }
+  const kept = Object.entries(meta).filter(
     ([name]) => name !== "progressToken" && !name.startsWith("io.modelcontextprotocol/")
   )
-  const { _meta, ...others } = params
-  return rest.length === 0 && ours === undefined
+  return kept.length === 0 && ours === undefined
     ? others
-    : { ...others, _meta: { ...Object.fromEntries(rest), ...ours } }
+    : { ...others, _meta: { ...Object.fromEntries(kept), ...ours } }
 }
 
 export interface Requests {
@@ -102,8 +102,16 @@ export const makeRequests = (sessions: Sessions): Requests => {
       const onProgress = options?.onProgress
       session.calls++
       session.inFlight++
+      const mayAsk = connection.client.getProtocolEra() === "modern" ? options?.mayAsk : undefined
       const token = onProgress === undefined ? undefined : `progress-${session.calls}`
       if (token !== undefined && onProgress !== undefined) connection.progress.set(token, onProgress)
+      const ours =
+        token === undefined && mayAsk === undefined
+          ? undefined
+          : {
+              ...(token !== undefined && { progressToken: token }),
+              ...(mayAsk !== undefined && { [CLIENT_CAPABILITIES_META_KEY]: mayAsk })
+            }
       const done = () => {
         if (token !== undefined) connection.progress.delete(token)
         session.inFlight--
@@ -111,7 +119,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
       }
       // The SDK's own promise: this is the edge of the library.
       connection.client
-        .request({ method, params: paramsOf(params, token) }, ANYTHING, {
+        .request({ method, params: paramsOf(params, ours) }, ANYTHING, {
           signal,
           timeout: session.timeoutMs,
           allowInputRequired: true
@@ -120,7 +128,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
           (result) => {
             done()
             health.wasWell()
-            resume(Effect.succeed(result))
+            resume(Effect.succeed(restored(result)))
           },
           (error: unknown) => {
             done()
