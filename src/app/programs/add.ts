@@ -57,9 +57,11 @@ const secretsOf = ({ entries }: Servers, isTaken: (variable: string, value: stri
   return { found, clean }
 }
 
-/** As a line of `.env`. */
-const line = ({ variable, value }: Found) =>
-  `${variable}=${/^[\w.:/+=@-]*$/.test(value) ? value : value.includes("'") ? JSON.stringify(value) : `'${value}'`}`
+/** As a line of `.env`, which knows three quotation marks and no escapes. */
+const line = ({ variable, value }: Found) => {
+  const mark = /^[\w.:/+=@-]*$/.test(value) ? "" : (["'", '"', "`"].find((one) => !value.includes(one)) ?? "")
+  return `${variable}=${mark}${value}${mark}`
+}
 
 const tell = (title: string, lines: ReadonlyArray<string>) =>
   lines.length === 0 ? Effect.void : Console.log([title, ...lines.map((one) => `  ${one}`)].join("\n"))

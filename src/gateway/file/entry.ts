@@ -4,15 +4,18 @@ import { Duration, Schema, SchemaIssue } from "effect"
 
 const Text = Schema.String.check(Schema.isNonEmpty({ message: "must not be empty" }))
 /** In an environment everything is text, and people write numbers there. */
-const Plain = Schema.Union([Schema.String, Schema.Number, Schema.Boolean])
+const Plain = Schema.Union([Schema.String, Schema.Number, Schema.Boolean]).annotate({ message: "must be text" })
 const Values = Schema.Record(Schema.String, Plain)
+
+/** Of members that only this server knows, and that are therefore misspelt. */
+const UNKNOWN = { messageUnexpectedKey: "is not known here" }
 
 const Hints = Schema.Struct({
   readOnly: Schema.optionalKey(Schema.Boolean),
   destructive: Schema.optionalKey(Schema.Boolean),
   idempotent: Schema.optionalKey(Schema.Boolean),
   openWorld: Schema.optionalKey(Schema.Boolean)
-})
+}).annotate(UNKNOWN)
 const ToolName = Schema.String.check(
   Schema.isPattern(/^[a-zA-Z0-9_-]{1,64}$/, { message: "has at most 64 letters, digits, _ and -" })
 )
@@ -23,15 +26,19 @@ const ScopeOfTool = Schema.Struct({
     })
   ),
   sentence: Text
-})
+}).annotate(UNKNOWN)
 const Rule = Schema.Struct({
   alias: Schema.optionalKey(ToolName),
   scope: Schema.optionalKey(ScopeOfTool),
   hints: Schema.optionalKey(Hints)
-})
+}).annotate(UNKNOWN)
 
 /** A number is seconds below 1,000 and milliseconds from there on: clients write both. */
-const Time = Schema.Union([Schema.Number, Schema.String])
+const Time = Schema.Union([Schema.Number, Schema.String]).annotate({
+  message: 'must be seconds, or words such as "30 seconds"'
+})
+
+const PEOPLE = 'must be "everyone", "owner" or a list of e-mail addresses'
 
 export const Entry = Schema.Struct({
   command: Schema.optionalKey(Text),
@@ -43,26 +50,32 @@ export const Entry = Schema.Struct({
   type: Schema.optionalKey(Schema.String),
   disabled: Schema.optionalKey(Schema.Boolean),
   title: Schema.optionalKey(Text.check(Schema.isMaxLength(80))),
-  session: Schema.optionalKey(Schema.Literals(["shared", "person", "chat"])),
+  session: Schema.optionalKey(
+    Schema.Literals(["shared", "person", "chat"]).annotate({ message: 'must be "shared", "person" or "chat"' })
+  ),
   idle: Schema.optionalKey(Time),
   timeout: Schema.optionalKey(Time),
   tools: Schema.optionalKey(
-    Schema.Union([Schema.Array(Text), Schema.Record(Schema.String, Schema.Union([Schema.Boolean, Rule]))])
+    Schema.Union([Schema.Array(Text), Schema.Record(Schema.String, Schema.Union([Schema.Boolean, Rule]))]).annotate({
+      message: "must be a list of tools, or an object of them"
+    })
   ),
   disabledTools: Schema.optionalKey(Schema.Array(Text)),
   people: Schema.optionalKey(
     Schema.Union([
-      Schema.Literals(["everyone", "owner"]),
-      Schema.NonEmptyArray(Schema.String.check(Schema.isPattern(/@/)))
-    ])
+      Schema.Literals(["everyone", "owner"]).annotate({ message: PEOPLE }),
+      Schema.NonEmptyArray(Schema.String.check(Schema.isPattern(/.@./, { message: "is no e-mail address" })))
+    ]).annotate({ message: PEOPLE })
   ),
-  auth: Schema.optionalKey(Schema.Literals(["none", "headers", "oauth"])),
+  auth: Schema.optionalKey(
+    Schema.Literals(["none", "headers", "oauth"]).annotate({ message: 'must be "none", "headers" or "oauth"' })
+  ),
   oauth: Schema.optionalKey(
     Schema.Struct({
       clientId: Schema.optionalKey(Text),
       clientSecret: Schema.optionalKey(Text),
       scope: Schema.optionalKey(Text)
-    })
+    }).annotate(UNKNOWN)
   ),
   keep: Schema.optionalKey(Schema.Boolean)
 })
@@ -73,6 +86,8 @@ const OURS = Object.keys(Entry.fields)
 export const SPELLINGS: Readonly<Record<string, string>> = {
   serverUrl: "url",
   httpUrl: "url",
+  includeTools: "tools",
+  excludeTools: "disabledTools",
   transport: "type",
   transportType: "type"
 }
@@ -92,8 +107,6 @@ const FOREIGN = new Set([
   "version",
   "dev",
   "trust",
-  "includeTools",
-  "excludeTools",
   "keep_alive",
   "authentication",
   "sandbox",
@@ -118,7 +131,8 @@ const areNear = (one: string, other: string): boolean => {
 }
 
 const format = SchemaIssue.makeFormatterStandardSchemaV1()
-const decode = Schema.decodeUnknownResult(Entry, { errors: "all" })
+/** What nobody else writes has no unknown members: a rule that is misspelt would rule nothing. */
+const decode = Schema.decodeUnknownResult(Entry, { errors: "all", onExcessProperty: "error" })
 
 const pathOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined) =>
   (path ?? [])
@@ -127,6 +141,7 @@ const pathOf = (path: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }>
     .join("")
 
 export interface ReadEntry {
+  /** Without the members that are wrong, so that all that is wrong with the others is told in the same breath. */
   readonly entry: Entry | undefined
   /** Each begins with the path within the entry. */
   readonly problems: ReadonlyArray<string>
@@ -148,11 +163,14 @@ export const readEntry = (given: Readonly<Record<string, unknown>>): ReadEntry =
   }
   if (given.enabled === false) members.set("disabled", true)
   const read = decode(Object.fromEntries(members))
-  if (read._tag === "Failure") {
-    const { issues } = format(read.failure.issue)
-    problems.push(...issues.map(({ path, message }) => `${pathOf(path)}: ${message}`))
-  }
-  return { entry: read._tag === "Success" ? read.success : undefined, problems }
+  if (read._tag === "Success") return { entry: read.success, problems }
+  const { issues } = format(read.failure.issue)
+  problems.push(...new Set(issues.map(({ path, message }) => `${pathOf(path)}: ${message}`)))
+  const wrong = new Set(issues.map(({ path }) => pathOf(path?.slice(0, 1)).slice(1)))
+  // Which of the two it is cannot be told without these.
+  if (["command", "url", "type"].some((name) => wrong.has(name))) return { entry: undefined, problems }
+  const rest = decode(Object.fromEntries([...members].filter(([name]) => !wrong.has(name))))
+  return { entry: rest._tag === "Success" ? rest.success : undefined, problems }
 }
 
 /** A time as people write it; nothing for what is none. */

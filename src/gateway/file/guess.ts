@@ -39,7 +39,7 @@ const SUBCOMMANDS = new Set(["run", "exec", "dlx", "docker", "podman", "uv", "en
 const bare = (word: string) =>
   word
     .replace(/^@/, "")
-    .replace(/(?<=.)[@:][\w.^~-]*$/, "")
+    .replace(/(?<=.)(==|[@:])[\w.^~-]*$/, "")
     .replace(/\.[cm]?[jt]s$|\.py$/, "")
     .split("-")
     .filter((part) => part !== "mcp" && part !== "server")
@@ -55,7 +55,7 @@ export const nameOfUrl = (url: URL): string => {
 
 /** The package, image or file that a command runs. */
 export const nameOfCommand = (words: ReadonlyArray<string>): string => {
-  const isNamed = (word: string) => !word.startsWith("-") && !word.includes("=")
+  const isNamed = (word: string) => !word.startsWith("-") && !/^\w+=(?!=)/.test(word)
   const named = words.filter(isNamed).map((word) => word.replace(/^.*\/(?=(npx|uvx|bunx|node|python3?)$)/, ""))
   const candidates = named.filter((word) => !RUNNERS.has(word) && !SUBCOMMANDS.has(word))
   const likely = candidates.find((word) => /mcp|server/.test(word)) ?? candidates[0] ?? "server"

@@ -97,6 +97,12 @@ const entryOf = (name: string, given: Members, notes: Array<string>): Members =>
     Object.assign(entry, { command: path, ...(args !== undefined && { args }), ...(env !== undefined && { env }) })
   }
   if (given.enabled === false) entry.disabled = true
+  if (isRecord(entry.oauth)) {
+    const { clientId, clientSecret, scope } = entry.oauth
+    entry.oauth = Object.fromEntries(
+      Object.entries({ clientId, clientSecret, scope }).filter(([, value]) => typeof value === "string")
+    )
+  }
   return entry
 }
 

@@ -10,7 +10,7 @@ export interface Variables {
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what people write
 export const DIRECTORY = "${directory}"
 
-const REFERENCE = /\$(\$?)\{([^}]*)\}/g
+const REFERENCE = /\$(\$?)\{([^{}]*)\}/g
 /** A name, as VS Code may write it, and what stands in for it. */
 const NAMED = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s
 

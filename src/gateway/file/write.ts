@@ -1,6 +1,6 @@
 /** Entries put into `gatehouse.json`: comments, order and spelling of what is there stay as they are. */
 
-import { applyEdits, modify } from "jsonc-parser"
+import { applyEdits, createScanner, findNodeAtLocation, modify, parseTree } from "jsonc-parser"
 import { isRecord } from "../../toolsets/jsonSchema.ts"
 import { readJson } from "./json.ts"
 import { mountName, readMounts } from "./mounts.ts"
@@ -21,6 +21,41 @@ export interface Written {
 const FORMAT = { formattingOptions: { insertSpaces: true, tabSize: 2, eol: "\n" } }
 const BEGINNING = '{\n  "mcpServers": {}\n}\n'
 
+/** Kinds of what a scanner meets, which the library has as a `const enum` that cannot be imported here. */
+const [COMMA, LINE_COMMENT, BLOCK_COMMENT, LINE_BREAK, TRIVIA] = [5, 12, 13, 14, 15] as const
+
+/**
+ * One more entry at the end, on lines of its own: the library's `modify` would spell the line before it anew. Nothing where
+ * the servers do not stand on lines of their own.
+ */
+const appended = (text: string, name: string, entry: Members | undefined): string | undefined => {
+  const tree = parseTree(text, [], { allowTrailingComma: true })
+  const last = tree && findNodeAtLocation(tree, ["mcpServers"])?.children?.at(-1)
+  if (last === undefined) return undefined
+  const end = last.offset + last.length
+  const indent = /(?:^|\n)([ \t]*)$/.exec(text.slice(0, last.offset))?.[1]
+  const scanner = createScanner(text)
+  scanner.setPosition(end)
+  let hasComma = false
+  // Behind what stands on the same line: the comma, and the comment on what was last so far.
+  let at = end
+  for (;;) {
+    const kind: number = scanner.scan()
+    if (kind === LINE_BREAK) break
+    if (kind === COMMA) hasComma = true
+    else if (kind !== TRIVIA && kind !== LINE_COMMENT && kind !== BLOCK_COMMENT) return undefined
+    if (kind !== TRIVIA) at = scanner.getTokenOffset() + scanner.getTokenLength()
+  }
+  if (indent === undefined) return undefined
+  const lines = JSON.stringify(entry, undefined, 2).split("\n").join(`\n${indent}`)
+  const before = `${text.slice(0, end)}${hasComma ? "" : ","}${text.slice(end, at)}`
+  return `${before}\n${indent}${JSON.stringify(name)}: ${lines}${text.slice(at)}`
+}
+
+const put = (text: string, name: string, entry: Members | undefined, isThere: boolean): string =>
+  (isThere ? undefined : appended(text, name, entry)) ??
+  applyEdits(text, modify(text, ["mcpServers", name], entry, FORMAT))
+
 /** The file with these entries; one that is there is replaced only if that is asked for. */
 export const withEntries = (
   text: string | undefined,
@@ -39,10 +74,7 @@ export const withEntries = (
   const isThere = (name: string) => there.has(name)
   const written = names.filter((name) => replace || !isThere(name))
   return {
-    text: written.reduce(
-      (so, name) => applyEdits(so, modify(so, ["mcpServers", there.get(name) ?? name], entries.get(name), FORMAT)),
-      before
-    ),
+    text: written.reduce((so, name) => put(so, there.get(name) ?? name, entries.get(name), isThere(name)), before),
     added: written.filter((name) => !isThere(name)),
     replaced: written.filter(isThere),
     kept: names.filter((name) => !written.includes(name)),

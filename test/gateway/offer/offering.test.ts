@@ -99,6 +99,22 @@ describe("what is offered beside one's own", () => {
     })
   )
 
+  it.effect("a tool that is switched off is not there, not even by a rule of its own", () =>
+    Effect.gen(function* () {
+      const tools = [definition("a"), definition("b"), definition("c")]
+      const named = (over: Partial<Mount>) =>
+        Effect.map(nowhere, (requests) =>
+          namesOf(offeringWith(requests, base, [{ mount: mountOf(over), approved: approved({ tools }) }]))
+        )
+      assert.deepStrictEqual(yield* named({ except: ["b"] }), ["fetch", "things__a", "things__c"])
+      const rules = new Map([
+        ["a", {}],
+        ["b", { alias: "bee" }]
+      ])
+      assert.deepStrictEqual(yield* named({ tools: rules, except: ["b"] }), ["fetch", "things__a"])
+    })
+  )
+
   it.effect("without mounts it is the very same, so that nothing is made twice", () =>
     Effect.gen(function* () {
       assert.strictEqual(offeringWith(yield* nowhere, base, []), base)
