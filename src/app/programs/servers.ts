@@ -100,7 +100,7 @@ const deciding = (what: Decision) =>
       )
       const count = yield* catalogue.decide(
         server,
-        meant.map(({ kind, name }) => ({ kind, name, what })),
+        meant.map(({ kind, name, seen }) => ({ kind, name, what, ...(seen && { digest: seen.digest }) })),
         "the command line"
       )
       if (count > 0) {
