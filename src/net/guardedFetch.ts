@@ -23,7 +23,17 @@ export interface GuardedRequest {
 export type GuardedFetch = (url: URL, init: RequestInit, options: GuardedRequest) => Promise<Response>
 
 /** The address is not one that may be asked. */
-export class AddressRefused extends TypeError {}
+export class AddressRefused extends TypeError {
+  constructor() {
+    super("the address may not be asked")
+  }
+}
+
+export class AnswerTooLarge extends TypeError {
+  constructor() {
+    super("the answer is too large")
+  }
+}
 
 /** Fails the stream once there is more than may be held: in all, or since the last blank line, which ends an event. */
 const bounded = (maxBytes: number, isStream: boolean) => {
@@ -35,7 +45,7 @@ const bounded = (maxBytes: number, isStream: boolean) => {
         ? Math.max(bytes.lastIndexOf("\n\n"), bytes.lastIndexOf("\r\n\r\n"), bytes.lastIndexOf("\r\r"))
         : -1
       held = end < 0 ? held + bytes.length : bytes.length - end
-      if (held > maxBytes) controller.error(new TypeError("the answer is too large"))
+      if (held > maxBytes) controller.error(new AnswerTooLarge())
       else controller.enqueue(chunk)
     }
   })
@@ -64,11 +74,11 @@ export const makeGuardedFetch = (options: PublicWebOptions) =>
     const guardedFetch: GuardedFetch = async (url, init, { mayBePrivate, maxBytes }) => {
       const host = url.hostname.replace(/^\[|\]$/g, "")
       if (url.protocol !== "https:" && !(mayBePrivate && url.protocol === "http:")) {
-        throw new AddressRefused("the address is not https")
+        throw new AddressRefused()
       }
       // A literal address is not looked up, so it is judged here.
       if (!mayBePrivate && isIP(host) !== 0 && !options.isPublic(host)) {
-        throw new AddressRefused("the address is for special use")
+        throw new AddressRefused()
       }
       const answer = await Undici.fetch(url, {
         // Undici declares the same standard in types of its own.
@@ -80,7 +90,7 @@ export const makeGuardedFetch = (options: PublicWebOptions) =>
       const length = Number(headers.get("content-length") ?? Number.POSITIVE_INFINITY)
       if (Number.isFinite(length) && length > maxBytes) {
         await body?.cancel()
-        throw new TypeError("the answer is too large")
+        throw new AnswerTooLarge()
       }
       // As long as it says, and not unpacked: nothing to count.
       const isPlain = length <= maxBytes && !headers.has("content-encoding")

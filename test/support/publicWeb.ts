@@ -6,7 +6,7 @@ import { Effect, type Layer } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 
 /** For client.example, other.example and 127.0.0.1 until 2126; made for this file, and of use for nothing else. */
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
 MIIBpjCCAU2gAwIBAgIUGgvXfGqWfkVjlX8/1gsfoCAN/zgwCgYIKoZIzj0EAwIw
 DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjQxMjQyMzBaGA8yMTI2MTAzMTEyNDIz
 MFowDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABIv3

@@ -25,6 +25,9 @@ const HEARTBEAT = "15 seconds"
 /** Each progress has to be more than the one before; a heartbeat is next to nothing. */
 const BEAT = 1e-6
 
+/** What a client that shows forms can do; nothing else that a mount asks for is passed on. */
+const FORMS = { elicitation: { form: {} } }
+
 export interface Request {
   readonly mount: Mount
   readonly caller: Caller
@@ -47,24 +50,28 @@ export const makeRequests = Effect.gen(function* () {
 
   const asked = ({ mount, caller, carrier, method, params, isRepeatable }: Request, progress: Carrier["progress"]) => {
     const whose = { subject: caller.subject, grant: caller.grant, chat: carrier?.chat }
-    const options = { ...(progress && { onProgress: progress }), ...(isRepeatable && { isRepeatable }) }
+    const options = {
+      ...(progress && { onProgress: progress }),
+      ...(isRepeatable && { isRepeatable }),
+      ...(carrier?.answers && { mayAsk: FORMS })
+    }
     return Effect.mapError(upstreams.request(mount, whose, method, params, options), inWords)
   }
 
   /** What a mount says of how far it is, and that it is still there where it says nothing. */
   const alive = (request: Request, progress: NonNullable<Carrier["progress"]>) =>
     Effect.suspend(() => {
-      let last = 0
+      let last: number | undefined
       let total: number | undefined
       const report = asked(request, (done, of, text) => {
-        if (done > last) {
+        if (last === undefined || done > last) {
           last = done
           total = of
           progress(done, of, text)
         }
       })
       const beat = Effect.sync(() => {
-        last += BEAT
+        last = (last ?? 0) + BEAT
         progress(last, total, undefined)
       })
       return Effect.raceFirst(report, Effect.forever(Effect.delay(beat, HEARTBEAT)))

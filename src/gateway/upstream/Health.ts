@@ -4,7 +4,7 @@
  * through to see. Nobody sleeps in a caller's request: whoever comes too early is told so.
  */
 
-import type { UpstreamUnavailable } from "../failures.ts"
+import { UpstreamUnavailable } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import { unavailable } from "./miss.ts"
 
@@ -18,6 +18,8 @@ const OPEN_MS = 10_000
 export class Health {
   readonly mount: Mount
   private starts: ReadonlyArray<number> = []
+  /** What the last one that failed said of itself. */
+  private said = ""
   private nextStart = 0
   private inARow = 0
   private openUntil = 0
@@ -45,14 +47,16 @@ export class Health {
   /** Why nothing is started now. */
   startRefused(now: number): UpstreamUnavailable | undefined {
     if (this.isLooping) {
-      return unavailable(this.mount, "failed to start again and again, and waits for its owner to look at it.")
+      return new UpstreamUnavailable({ message: `${this.said} That was so again and again: it waits for its owner.` })
     }
     if (now >= this.nextStart) return undefined
-    return unavailable(this.mount, `failed to start. Try again in ${Math.ceil((this.nextStart - now) / 1000)} seconds.`)
+    const seconds = Math.ceil((this.nextStart - now) / 1000)
+    return new UpstreamUnavailable({ message: `${this.said} Try again in ${seconds} seconds.` })
   }
 
-  startFailed(now: number): void {
+  startFailed(now: number, { message }: { readonly message: string }): void {
     if (this.isLooping) return
+    this.said = message.replace(/ Try again[^.]*\.$/, "")
     this.starts = [...this.starts.filter((at) => now - at < STARTS_WITHIN_MS), now]
     this.nextStart = now + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.starts.length - 1))
   }

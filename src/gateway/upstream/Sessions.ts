@@ -6,7 +6,7 @@
  * the last, and cannot say which session was idle longest.
  */
 
-import { Clock, Context, Deferred, Duration, Effect, Exit, type FileSystem, Scope } from "effect"
+import { Clock, Context, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Mount } from "../mount.ts"
 import { type Connection, type ConnectOptions, connect } from "./connect.ts"
@@ -83,6 +83,11 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
   const ending = new Map<string, Session>()
   const healths = new Map<string, Health>()
 
+  /** Apart from whoever asked: what is theirs must not live as long as the session. */
+  const fork = <E>(effect: Effect.Effect<void, E, ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem>) => {
+    Fiber.runIn(Effect.runForkWith(context)(effect), scope)
+  }
+
   /** Of all who share what may fail: the server elsewhere, the one child, or the children of one person. */
   const healthOf = (mount: Mount, { subject }: Whose): Health => {
     const isOfAll = mount.transport._tag === "Http" || sharing(mount) === "shared"
@@ -150,7 +155,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       Effect.tapError((miss) =>
         Effect.sync(() => {
           // Whoever has to sign in first says nothing of the mount, nor does an end that we wanted.
-          if (miss.failure._tag !== "SignInNeeded" && over.why() === undefined) health.startFailed(now())
+          if (miss.kind !== "unasked" && over.why() === undefined) health.startFailed(now(), miss.failure)
           end(session, "did not start")
           Deferred.doneUnsafe(ready, Effect.fail(miss))
         })
@@ -159,10 +164,10 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     session.connection = connection
     session.lastUsed = now()
     Deferred.doneUnsafe(ready, Effect.succeed(session))
-    const died = Effect.tap(connection.over.wait, () =>
+    const died = Effect.tap(connection.over.wait, (why) =>
       Effect.sync(() => {
         // Whatever ends it in a call may be the call's doing.
-        if (session.calls === 0 && over.why() === undefined) health.startFailed(now())
+        if (session.calls === 0 && over.why() === undefined) health.startFailed(now(), unavailable(mount, `${why}.`))
       })
     )
     const why = yield* Effect.raceFirst(Effect.raceFirst(died, over.wait), outlived(session))
@@ -173,7 +178,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
 
   const run = (session: Session, whose: Whose, before: ReadonlyArray<Session>) =>
     Effect.forEach(before, ({ gone }) => Deferred.await(gone), { discard: true }).pipe(
-      Effect.andThen(Effect.provide(live(session, whose), context)),
+      Effect.andThen(live(session, whose)),
       Effect.ignore,
       Effect.ensuring(
         Effect.sync(() => {
@@ -189,12 +194,12 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
   const start = (mount: Mount, whose: Whose, key: string): Effect.Effect<Session, Miss> => {
     const health = healthOf(mount, whose)
     const refused = health.startRefused(now())
-    if (refused !== undefined) return Effect.fail({ kind: "answered", failure: refused })
+    if (refused !== undefined) return Effect.fail({ kind: "unasked", failure: refused })
     const subject = sharing(mount) === "shared" ? undefined : whose.subject
     const victim = victimFor(mount, subject)
     if (victim === undefined) {
       const failure = unavailable(mount, "has too many sessions at work. Try again later.")
-      return Effect.fail({ kind: "answered", failure })
+      return Effect.fail({ kind: "unasked", failure })
     }
     const before = ending.get(key)
     if (victim !== "nobody") end(victim, "was ended to make room")
@@ -216,14 +221,15 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     }
     sessions.set(key, session)
     const waitsFor = [before, victim === "nobody" ? undefined : victim].filter((one) => one !== undefined)
-    return Effect.andThen(Effect.forkIn(run(session, whose, waitsFor), scope), Deferred.await(session.ready))
+    fork(run(session, whose, waitsFor))
+    return Deferred.await(session.ready)
   }
 
   return {
     healthOf,
     end,
     now,
-    scope,
+    fork,
     /** The session that is up, without an effect: what nearly every request finds. */
     find: (mount: Mount, whose: Whose): Session | undefined => {
       const session = sessions.get(keyOf(mount, whose))

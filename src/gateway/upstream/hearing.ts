@@ -43,7 +43,7 @@ export const makeHearing = (isModern: () => boolean, onListChanged: () => void):
     progress,
     hear: (message) => {
       if ("result" in message) {
-        if (isModern()) setAside(message.result)
+        if (isModern() && typeof message.result === "object" && message.result !== null) setAside(message.result)
         return
       }
       if (!("method" in message)) return

@@ -16,6 +16,8 @@ import { makeOver } from "./over.ts"
 import { within } from "./within.ts"
 
 const MAX_BYTES = 16 * 1024 * 1024
+const FIRST_MS = 1000
+const LONGEST_MS = 60_000
 const GOODBYE = "2 seconds"
 const USER_AGENT = "Gatehouse/0.1 (+MCP server)"
 /** What the protocol says of a message, whatever an entry says. */
@@ -81,6 +83,15 @@ const fetchOf = (mount: HttpMount, { subject }: Whose, { fetch, credentials, via
   }
 }
 
+/** A stream that ends as soon as it is open would be opened again without a pause: each time waits longer. */
+const patiently = () => {
+  let times = 0
+  return (reconnect: () => void, delay: number) => {
+    const timer = setTimeout(reconnect, Math.min(LONGEST_MS, Math.max(delay, FIRST_MS * 2 ** Math.min(times++, 10))))
+    return () => clearTimeout(timer)
+  }
+}
+
 /**
  * The library's transport, held to three things more: an answer's stream is closed when its request is given up (the older revisions
  * only send a notification, and a server that is silent would keep the connection), a stream that ends without the answer ends
@@ -140,6 +151,7 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
 export const openHttp = Effect.fn("openHttp")(function* (mount: HttpMount, whose: Whose, options: HttpOptions) {
   const over = makeOver()
   const inner = new StreamableHTTPClientTransport(new URL(mount.transport.url), {
+    reconnectionScheduler: patiently(),
     fetch: fetchOf(mount, whose, options)
   })
   yield* Effect.addFinalizer(() =>

@@ -2,6 +2,7 @@
 
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
 import { Duration } from "effect"
+import { AddressRefused, AnswerTooLarge } from "../../net/guardedFetch.ts"
 import {
   SignInNeeded,
   type UpstreamFailed,
@@ -13,14 +14,15 @@ import type { Mount } from "../mount.ts"
 import { cleanLine } from "./blot.ts"
 
 /**
- * - `answered`: the mount is well and said no, or the person has to do something
+ * - `answered`: the mount is well and said no
+ * - `unasked`: it never came to the mount, and says nothing of it: a sign-in is needed, or it is not asked for now
  * - `gone`: there is no such session there any more, so nothing ran
  * - `unsent`: it was never handed over
  * - `lost`: the answer will not come, and it may have run
  * - `slow`: there was no answer in time
  */
 export interface Miss {
-  readonly kind: "answered" | "gone" | "unsent" | "lost" | "slow"
+  readonly kind: "answered" | "unasked" | "gone" | "unsent" | "lost" | "slow"
   readonly failure: UpstreamFailed
 }
 
@@ -44,6 +46,12 @@ const codeOf = (error: unknown, depth = 0): string | undefined => {
   return "code" in error && typeof error.code === "string" && /^(E[A-Z_]+|UND_ERR_\w+)$/.test(error.code)
     ? error.code
     : codeOf(error.cause, depth + 1)
+}
+
+const isCausedBy = (error: unknown, kind: abstract new () => Error, depth = 0): boolean => {
+  if (!(error instanceof Error) || depth >= 5) return false
+  const { cause } = error
+  return error instanceof kind || isCausedBy(cause, kind, depth + 1)
 }
 
 /** Where a connection was never made, nothing was handed over. */
@@ -71,7 +79,7 @@ const ofHttp = (mount: Mount, { status, data }: SdkHttpError): Miss => {
     return { kind: "gone", failure: unavailable(mount, `does not know its session any more. ${AGAIN}`) }
   }
   if (status === 401 && mount.auth === "oauth")
-    return { kind: "answered", failure: new SignInNeeded({ mount: mount.name }) }
+    return { kind: "unasked", failure: new SignInNeeded({ mount: mount.name }) }
   if (status === 401 || status === 403) {
     return {
       kind: "answered",
@@ -93,7 +101,16 @@ const ofHttp = (mount: Mount, { status, data }: SdkHttpError): Miss => {
 /** What a rejection of the SDK's client means. `why` is what is known of a session that is over. */
 export const missOf = (mount: Mount, blot: (text: string) => string, error: unknown, why?: string): Miss => {
   const own = ours(error)
-  if (own !== undefined) return { kind: own._tag === "UpstreamUnavailable" ? "unsent" : "answered", failure: own }
+  if (own !== undefined) return { kind: "unasked", failure: own }
+  if (isCausedBy(error, AnswerTooLarge)) {
+    return { kind: "answered", failure: unavailable(mount, "gave an answer that is too large.") }
+  }
+  if (isCausedBy(error, AddressRefused)) {
+    return {
+      kind: "unasked",
+      failure: unavailable(mount, "has an address that may not be asked: its owner should look at it.")
+    }
+  }
   if (error instanceof ProtocolError) {
     if (error.message.includes(LOST)) {
       return { kind: "lost", failure: unavailable(mount, `broke off its answer. ${AGAIN}`) }

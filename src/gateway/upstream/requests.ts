@@ -56,7 +56,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
   /** A session that was silent for too long is asked whether it is there at all, and ended if not. */
   const suspect = (session: Session) => {
     const { connection, mount, health } = session
-    if (connection === undefined || session.isSuspected || session.over.why() !== undefined) return Effect.void
+    if (connection === undefined || session.isSuspected || session.over.why() !== undefined) return
     session.isSuspected = true
     const { client } = connection
     const alive = Effect.tryPromise((signal) =>
@@ -64,7 +64,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
         ? client.discover({ timeout: PING_MS, signal })
         : client.ping({ timeout: PING_MS, signal })
     )
-    return Effect.matchEffect(alive, {
+    const asked = Effect.matchEffect(alive, {
       // An answer of any kind is a sign of life.
       onFailure: ({ cause }) =>
         Effect.sync(() => {
@@ -78,7 +78,8 @@ export const makeRequests = (sessions: Sessions): Requests => {
         Effect.sync(() => {
           session.isSuspected = false
         })
-    }).pipe(Effect.forkIn(sessions.scope), Effect.asVoid)
+    })
+    sessions.fork(asked)
   }
 
   const attempt = (
@@ -94,11 +95,11 @@ export const makeRequests = (sessions: Sessions): Requests => {
       }
       if (session.inFlight >= IN_FLIGHT) {
         return resume(
-          Effect.fail({ kind: "answered", failure: unavailable(mount, "has too much to do. Try again later.") })
+          Effect.fail({ kind: "unasked", failure: unavailable(mount, "has too much to do. Try again later.") })
         )
       }
       const refused = health.requestRefused(sessions.now())
-      if (refused !== undefined) return resume(Effect.fail({ kind: "answered", failure: refused }))
+      if (refused !== undefined) return resume(Effect.fail({ kind: "unasked", failure: refused }))
       const onProgress = options?.onProgress
       session.calls++
       session.inFlight++
@@ -149,7 +150,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
         return session === undefined ? sessions.acquire(mount, whose) : Effect.succeed(session)
       }
       const again = (session: Session, miss: Miss) => {
-        if (miss.kind === "slow") return Effect.andThen(suspect(session), Effect.fail(miss))
+        if (miss.kind === "slow") suspect(session)
         const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
         if (miss.kind === "gone") sessions.end(session, "was forgotten there")
         const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined

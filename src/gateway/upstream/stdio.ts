@@ -116,13 +116,15 @@ export const openStdio = Effect.fn("openStdio")(function* (
       return Promise.resolve()
     }
   }
+  // Whatever somebody's handler throws is not the end of the session.
+  const deliver = (message: JSONRPCMessage) => Result.try(() => transport.onmessage?.(message))
   const onLine = (line: Buffer, isCut: boolean) => {
     if (isCut || line.length === 0) return
     const value = parse(line.toString("utf8"))
-    if (isMessage(value)) transport.onmessage?.(value)
+    if (isMessage(value)) deliver(value)
     else if (Array.isArray(value)) {
       // A batch, as the revision of March 2025 has them.
-      for (const message of value.filter(isMessage)) transport.onmessage?.(message)
+      for (const message of value.filter(isMessage)) deliver(message)
     } else aside(line)
   }
   const takeOut = makeLines({

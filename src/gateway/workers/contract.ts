@@ -45,6 +45,7 @@ export class BetweenWorkers extends RpcGroup.make(
       method: Schema.String,
       params: Json,
       isRepeatable: Schema.Boolean,
+      mayAsk: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
       wantsProgress: Schema.Boolean
     },
     success: Event,

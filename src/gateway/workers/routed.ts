@@ -67,10 +67,17 @@ const routing = Effect.fnUntraced(function* (folder: string, worker: number, wor
     request: (mount, whose, method, params, options = {}) => {
       const home = homeOf(mount, whose)
       if (home === undefined) return local.request(mount, whose, method, params, options)
-      const { onProgress, isRepeatable = false } = options
+      const { onProgress, isRepeatable = false, mayAsk } = options
       const wantsProgress = onProgress !== undefined
       return home
-        .request({ ...named(mount, whose), method, params: JSON.stringify(params), isRepeatable, wantsProgress })
+        .request({
+          ...named(mount, whose),
+          method,
+          params: JSON.stringify(params),
+          isRepeatable,
+          wantsProgress,
+          ...(mayAsk && { mayAsk })
+        })
         .pipe(
           Stream.runFold(
             (): string | undefined => undefined,

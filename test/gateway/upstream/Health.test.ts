@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Health } from "../../../src/gateway/upstream/Health.ts"
 import { aMount, misbehaving } from "../../support/mounts.ts"
 
+const FAILURE = { message: "Far server could not be reached. Try again later." }
+
 const remote = aMount({
   transport: { _tag: "Http", url: "https://mcp.example/mcp", headers: {}, mayBePrivate: false }
 })
@@ -11,31 +13,34 @@ describe("the health of a mount", () => {
     const health = new Health(misbehaving())
     let now = 1_000_000
     for (const seconds of [1, 2, 4, 8]) {
-      health.startFailed(now)
-      assert.match(health.startRefused(now)?.message ?? "", new RegExp(`Try again in ${seconds} seconds`))
+      health.startFailed(now, FAILURE)
+      assert.strictEqual(
+        health.startRefused(now)?.message,
+        `Far server could not be reached. Try again in ${seconds} seconds.`
+      )
       now += seconds * 1000
       assert.isUndefined(health.startRefused(now))
     }
-    health.startFailed(now)
+    health.startFailed(now, FAILURE)
     assert.isTrue(health.isLooping)
     assert.match(health.startRefused(now + 3_600_000)?.message ?? "", /waits for its owner/)
   })
 
   it("waits 16 seconds at most for a server elsewhere, and never for its owner", () => {
     const health = new Health(remote)
-    for (let time = 0; time < 20; time++) health.startFailed(1_000_000)
+    for (let time = 0; time < 20; time++) health.startFailed(1_000_000, FAILURE)
     assert.match(health.startRefused(1_000_000)?.message ?? "", /Try again in 16 seconds/)
     assert.isUndefined(health.startRefused(1_016_000))
   })
 
   it("forgets starts that failed when one answers, and those of long ago", () => {
     const health = new Health(misbehaving())
-    for (let time = 0; time < 4; time++) health.startFailed(1_000_000 + time)
+    for (let time = 0; time < 4; time++) health.startFailed(1_000_000 + time, FAILURE)
     health.wasWell()
-    health.startFailed(1_000_100)
+    health.startFailed(1_000_100, FAILURE)
     assert.isFalse(health.isLooping)
     const slow = new Health(misbehaving())
-    for (let time = 0; time < 9; time++) slow.startFailed(time * 120_000)
+    for (let time = 0; time < 9; time++) slow.startFailed(time * 120_000, FAILURE)
     assert.isFalse(slow.isLooping)
   })
 

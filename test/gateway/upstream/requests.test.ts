@@ -176,4 +176,19 @@ describe("requests to mounts", () => {
       assert.deepEqual(heard, ["odd"])
     }).pipe(Effect.scoped)
   )
+
+  it.live("to a child that does not read wait in bounded memory, and the next ones are refused", () =>
+    Effect.gen(function* () {
+      const up = yield* upstreams()
+      const mount = misbehaving([], {}, up.env)
+      yield* up.call(mount, "echo")
+      yield* Effect.forkChild(Effect.exit(up.call(mount, "hang")), { startImmediately: true })
+      const text = "x".repeat(4_000_000)
+      const waiting = yield* Effect.forEach(Array.from({ length: 6 }), () =>
+        Effect.forkChild(Effect.result(up.call(mount, "echo", { text })), { startImmediately: true })
+      )
+      yield* until(() => waiting.some((fiber) => fiber.pollUnsafe() !== undefined), "one that is refused")
+      assert.isBelow(waiting.filter((fiber) => fiber.pollUnsafe() !== undefined).length, 6)
+    }).pipe(Effect.scoped)
+  )
 })
