@@ -8,6 +8,7 @@ import { Console, Effect, FileSystem, Layer, Option, Redacted } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { isOurs } from "../../config/environment.ts"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { mountName } from "../../gateway/file/mounts.ts"
 import { type Found, withoutSecrets } from "../../gateway/file/secrets.ts"
 import { faultsOf, unset, withEntries } from "../../gateway/file/write.ts"
 import { LoggingAside } from "../logging.ts"
@@ -32,8 +33,10 @@ const listed = Effect.gen(function* () {
 /** The entry by the name that was asked for. */
 const renamed = Effect.fnUntraced(function* (servers: Servers, name: string | undefined) {
   if (name === undefined) return servers
-  if (!/^[a-zA-Z0-9_-]{1,16}$/.test(name)) {
-    return yield* new NotAdded({ message: "--name has at most 16 letters, digits, _ and -" })
+  if (mountName(name) !== name) {
+    return yield* new NotAdded({
+      message: "--name has at most 16 letters, digits, _ and -, and begins with one of the first two"
+    })
   }
   const [entry, ...others] = servers.entries.values()
   if (entry === undefined || others.length > 0) {
