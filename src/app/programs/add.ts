@@ -149,7 +149,12 @@ const add = Effect.fn("add")(function* ({ what, name, replace, dryRun, toEnv, ..
     })
   ])
   yield* tell("\nInstall it:", servers.install === undefined ? [] : [servers.install])
-  yield* Console.log("\nA server that is running reads the file by itself; a variable that is new needs a new start.")
+  yield* Console.log(
+    [
+      "\nTry it: npm run doctor -- --servers",
+      "A server that is running reads the file by itself; a variable that is new needs a new start."
+    ].join("\n")
+  )
 })
 
 const flag = (name: string, purpose: string) =>
