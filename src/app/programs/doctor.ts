@@ -2,7 +2,7 @@
 
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Option, Schema } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Argument, CliError, Command, Flag } from "effect/cli"
 import { judge } from "../../doctor/clients.ts"
 import { diagnose } from "../../doctor/findings.ts"
 import { login } from "../../doctor/login.ts"
@@ -56,7 +56,10 @@ const doctor = Command.make(
     )
   },
   Effect.fn("doctor")(function* ({ url, login: withLogin, servers }) {
-    if (Option.isNone(url) && !servers) return yield* new NotWell({ message: "what to probe? A URL, or --servers" })
+    if (Option.isNone(url) && !servers) {
+      const errors = [new CliError.MissingArgument({ argument: "url" })]
+      return yield* new CliError.ShowHelp({ commandPath: ["doctor"], errors })
+    }
     const problems = Option.isSome(url) ? yield* probe(url.value, withLogin) : []
     const unwell = servers ? yield* checkServers : 0
     const all = [...problems, ...(unwell > 0 ? [`${unwell} of the servers cannot be used`] : [])]
