@@ -40,7 +40,9 @@ const leavesOf = (value: unknown, path: ReadonlyArray<string>, leaves: Map<strin
 const leaves = (definition: Definition | undefined): ReadonlyMap<string, ReadonlyArray<string>> => {
   const all = new Map<string, ReadonlyArray<string>>()
   if (definition === undefined) return all
-  leavesOf(definition.listing, [], all)
+  // By its name it is known anyway.
+  const { name: _, ...listing } = definition.listing
+  leavesOf(listing, [], all)
   if (definition.problem !== undefined) all.set("cannot be listed", [definition.problem])
   return all
 }

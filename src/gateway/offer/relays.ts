@@ -87,7 +87,10 @@ export const relaysOf = (requests: Requests, offers: Offers): Relayed => {
       const mount = prompt?.mount ?? template?.mount
       if (mount === undefined) return undefined
       const there = prompt === undefined ? ref : { type: "ref/prompt", name: prompt.nameThere }
-      return ask(mount, caller, "completion/complete", { ...params, ref: there }, completionResult)
+      // Those members and no others: what a client says of itself is not the mount's.
+      const { argument, context } = params
+      const asked = { ref: there, argument, ...(context !== undefined && { context }) }
+      return ask(mount, caller, "completion/complete", asked, completionResult)
     }
   }
 }

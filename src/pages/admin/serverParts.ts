@@ -29,7 +29,10 @@ export const isWaiting = ({ state }: Pick<Entry, "state">): boolean => state ===
 export const waitingDigest = (entries: ReadonlyArray<Entry>): string =>
   digestOf(entries.filter(isWaiting).map(({ kind, name, seen }) => [kind, name, seen?.digest]))
 
-const labelOf = ({ kind, name }: Pick<Entry, "kind" | "name">) => (kind === "tool" ? name : `${kind} ${name}`)
+const labelOf = ({ kind, name }: Pick<Entry, "kind" | "name">) => {
+  if (kind === "instructions") return "what models are to follow"
+  return kind === "tool" ? name : `${kind} ${name}`
+}
 
 /** Without what may be a secret: arguments, variables, headers, and the query of an address. */
 const whereOf = ({ transport }: Mount) => {
@@ -62,10 +65,11 @@ const factsOf = (view: ServerView) => {
 }
 
 const difference = ({ approved, seen }: Entry) =>
-  html`<dl class="changes">${changesOf(approved, seen).map(
-    ({ path, removed, added }) =>
-      html`<dt><code>${path}</code></dt>${removed.map((line) => html`<dd><del>${line}</del></dd>`)}${added.map((line) => html`<dd><ins>${line}</ins></dd>`)}\n`
-  )}</dl>`
+  changesOf(approved, seen).map(
+    ({ path, removed, added }) => html`<p><code>${path}</code></p>
+<div class="diff">${removed.map((line) => html`<del>${line}</del>`)}${added.map((line) => html`<ins>${line}</ins>`)}</div>
+`
+  )
 
 const notesOf = ({ seen }: Entry) =>
   seen !== undefined &&
@@ -81,8 +85,8 @@ const hiddenOf = ({ mount }: ServerView, { kind, name, seen }: Entry) => ({
   ...(seen && { digest: seen.digest })
 })
 
-const waitingOf = (view: ServerView, entry: Entry) => html`<details class="waiting" open>
-<summary><b>${labelOf(entry)}</b> ${badge(entry.state === "new" ? "new" : "changed", "warning")}</summary>
+const waitingOf = (view: ServerView, entry: Entry) => html`<article class="waiting">
+<h3>${labelOf(entry)} ${badge(entry.state === "new" ? "new" : "changed", "warning")}</h3>
 ${difference(entry)}${notesOf(entry)}${
   view.mayChange &&
   formOf({
@@ -96,7 +100,7 @@ ${difference(entry)}${notesOf(entry)}${
       { label: "Switch off", name: "what", value: "off", look: "quiet" }
     ]
   })
-}</details>
+}</article>
 `
 
 const STATES: Readonly<Record<Entry["state"], Html>> = {
