@@ -4,6 +4,8 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
+import { Credentials } from "../gateway/Credentials.ts"
+import { Gateway } from "../gateway/offer/Gateway.ts"
 import { AssetRoutes } from "../html/assets.ts"
 import { HtmlRefusals } from "../html/refusals.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
@@ -108,7 +110,7 @@ export const Stores = Layer.mergeAll(
 const Scopes = Layer.effect(
   ScopeCatalogue,
   Effect.map(Toolset, ({ current }) =>
-    ScopeCatalogue.of({ current: derived(current, ({ tools }) => catalogueOf(tools.map(({ scope }) => scope))) })
+    ScopeCatalogue.of({ current: derived(current, ({ scopes }) => catalogueOf(scopes)) })
   )
 )
 
@@ -138,17 +140,21 @@ const Welcome = Layer.effectDiscard(
     )
     if (config.worker !== 1) return
     const { current } = yield* Toolset
-    const scopes = catalogueOf(current().tools.map(({ scope }) => scope)).keys()
+    const scopes = catalogueOf(current().scopes).keys()
     yield* Console.log(welcome(config, scopes, yield* setupUrl))
     yield* tellOfPasskeys
     yield* tellOfSignUp
   })
 )
 
+/** What mounts have, beside the tools. */
+const Mounted = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]))
+
 /** A whole server, with these tools beside those of the folder and those that come along. */
 export const Server = (given: Given = {}) =>
   Welcome.pipe(
     Layer.provide(App),
+    Layer.provide(Mounted),
     Layer.provide(Tools(given)),
     Layer.provide(PublicWeb.layer),
     Layer.provide(Database.layer)

@@ -4,6 +4,9 @@
  */
 
 import cluster, { type Worker } from "node:cluster"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Effect, Schedule, Schema } from "effect"
 
 /** A worker ended before it ever listened; it has said why. */
@@ -21,9 +24,9 @@ const exited = (worker: Worker) =>
   })
 
 /** A worker for the length of a scope; when that closes, it still answers what it has begun to answer. */
-const start = (number: number) =>
+const start = (number: number, sockets: string) =>
   Effect.acquireRelease(
-    Effect.sync(() => cluster.fork({ WORKER: String(number) })),
+    Effect.sync(() => cluster.fork({ WORKER: String(number), WORKER_SOCKETS: sockets })),
     (worker) =>
       Effect.andThen(
         Effect.sync(() => worker.process.kill("SIGTERM")),
@@ -32,10 +35,10 @@ const start = (number: number) =>
   )
 
 /** Keeps the worker of a number running. What fails at the first start would fail again; later it may be the database. */
-const keep = Effect.fnUntraced(function* (number: number) {
+const keep = Effect.fnUntraced(function* (number: number, sockets: string) {
   let hasListened = false
   const live = Effect.gen(function* () {
-    const worker = yield* start(number)
+    const worker = yield* start(number, sockets)
     worker.once("listening", () => {
       hasListened = true
     })
@@ -46,10 +49,20 @@ const keep = Effect.fnUntraced(function* (number: number) {
   return yield* Effect.repeat(Effect.scoped(live), Schedule.spaced(RESTART_AFTER))
 })
 
+/** Where they hear each other: a folder that only this user may enter. */
+const socketFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "gatehouse-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
 /** Runs `count` workers until it is interrupted. */
 export const supervise = (count: number) =>
-  Effect.forEach(
-    Array.from({ length: count }, (_, index) => index + 1),
-    keep,
-    { concurrency: "unbounded", discard: true }
+  Effect.scoped(
+    Effect.flatMap(socketFolder, (sockets) =>
+      Effect.forEach(
+        Array.from({ length: count }, (_, index) => index + 1),
+        (number) => keep(number, sockets),
+        { concurrency: "unbounded", discard: true }
+      )
+    )
   )

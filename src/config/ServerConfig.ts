@@ -7,19 +7,27 @@
 
 import { readFileSync } from "node:fs"
 import { parseEnv } from "node:util"
-import { Context, Effect, Layer, Redacted, Result, Schema, SchemaIssue } from "effect"
-import { IpNetwork } from "effect/net"
+import { Context, Effect, Layer, type Redacted, Result, Schema, SchemaIssue } from "effect"
 import {
-  asNetwork,
   baseUrlOf,
   contradictions,
   decode,
   type Environment,
+  forChildren,
   isLocalUrl,
   LOOPBACK,
-  secretsOf,
-  split
+  secretsOf
 } from "./environment.ts"
+import {
+  type DatabaseConfig,
+  databaseOf,
+  proxiesOf,
+  type SearchConfig,
+  type SeedClient,
+  searchOf,
+  seedClientOf,
+  type TrustedProxies
+} from "./parts.ts"
 import { open, type ProviderConfig, providersOf } from "./providers.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
@@ -30,37 +38,6 @@ export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigIn
     return `the configuration is not usable:\n${this.problems.map((problem) => `  - ${problem}`).join("\n")}`
   }
 }
-
-/** Which search API `search_web` asks. `baseUrl` replaces the provider's own address. */
-export interface SearchConfig {
-  readonly provider: NonNullable<Environment["SEARCH_PROVIDER"]>
-  readonly apiKey: Redacted.Redacted | undefined
-  readonly baseUrl: string | undefined
-}
-
-export type DatabaseConfig =
-  | { readonly _tag: "Embedded"; readonly dataDir: string }
-  | {
-      readonly _tag: "Postgres"
-      readonly url: Redacted.Redacted
-      /** Behind a transaction pooler, named prepared statements and LISTEN do not exist. */
-      readonly pooler: "session" | "transaction"
-      readonly caFile: string | undefined
-      readonly poolSize: number
-    }
-
-/** The client that the server itself registers at start. */
-export interface SeedClient {
-  readonly id: string
-  readonly name: string
-  readonly secret: Redacted.Redacted | undefined
-  readonly redirectUris: ReadonlyArray<string>
-}
-
-/** How many proxies, or which networks, may speak for the client in `X-Forwarded-For`. */
-export type TrustedProxies =
-  | { readonly _tag: "Hops"; readonly count: number }
-  | { readonly _tag: "Networks"; readonly networks: ReadonlyArray<IpNetwork.IpNetwork> }
 
 /** All in seconds. */
 export interface Lifetimes {
@@ -78,6 +55,8 @@ export interface ServerConfigShape {
   /** How many processes share the port, and which of them this one is, from 1 on. */
   readonly workers: number
   readonly worker: number
+  /** The folder of the sockets that they speak to each other through. */
+  readonly workerSockets: string | undefined
   /** The issuer: an origin without a trailing slash, in the one spelling used everywhere (RFC 8414 §2). */
   readonly issuer: string
   /** The protected resource: `issuer` + `/mcp` (RFC 9728 §1.2, RFC 8707 §2). */
@@ -129,6 +108,12 @@ export interface ServerConfigShape {
   readonly builtInTools: ReadonlyArray<string> | undefined
   /** Where tools of one's own are: relative to the working directory. It need not be there unless it was said. */
   readonly toolsDir: { readonly path: string; readonly isSaid: boolean }
+  /** Where the servers behind this one are described. It need not be there unless it was said. */
+  readonly gatehouseFile: { readonly path: string; readonly isSaid: boolean }
+  /** Where this server keeps files. */
+  readonly dataDir: string
+  /** All that programs which it starts get of its environment. */
+  readonly childEnvironment: Readonly<Record<string, string>>
   /** The variables that are none of the server's own: what tools may read. */
   readonly secrets: Readonly<Record<string, Redacted.Redacted>>
   readonly weather: { readonly geocodingUrl: string; readonly forecastUrl: string }
@@ -174,10 +159,17 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   }
   const problems = [...contradictions(decoded.success), ...ofProviders]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
-  return { ...resolve(decoded.success, providers), secrets: secretsOf(present) }
+  return {
+    ...resolve(decoded.success, providers),
+    childEnvironment: forChildren(present),
+    secrets: secretsOf(present)
+  }
 })
 
-const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Omit<ServerConfigShape, "secrets"> => {
+const resolve = (
+  env: Environment,
+  providers: ReadonlyArray<ProviderConfig>
+): Omit<ServerConfigShape, "secrets" | "childEnvironment"> => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const issuer = baseUrl.origin
@@ -187,6 +179,7 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Om
     host: env.HOST,
     workers: env.WORKERS,
     worker: env.WORKER,
+    workerSockets: env.WORKER_SOCKETS,
     issuer,
     resource: `${issuer}/mcp`,
     isLocal,
@@ -232,62 +225,9 @@ const resolve = (env: Environment, providers: ReadonlyArray<ProviderConfig>): Om
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
+    gatehouseFile: { path: env.GATEHOUSE_FILE ?? "gatehouse.json", isSaid: env.GATEHOUSE_FILE !== undefined },
+    dataDir: env.DATA_DIR,
     weather: { geocodingUrl: env.WEATHER_GEOCODING_URL, forecastUrl: env.WEATHER_FORECAST_URL },
     search: searchOf(env)
-  }
-}
-
-const databaseOf = (env: Environment): DatabaseConfig => {
-  if (env.DATABASE_URL === undefined) return { _tag: "Embedded", dataDir: env.DATA_DIR }
-  // Port 6543 is Supabase's transaction pooler; its session pooler and the direct connection answer on 5432.
-  const isTransactionPort = new URL(Redacted.value(env.DATABASE_URL)).port === "6543"
-  return {
-    _tag: "Postgres",
-    url: env.DATABASE_URL,
-    pooler: env.DATABASE_POOLER ?? (isTransactionPort ? "transaction" : "session"),
-    caFile: env.DATABASE_CA_FILE,
-    poolSize: env.DATABASE_POOL_SIZE
-  }
-}
-
-const proxiesOf = (value: string): TrustedProxies =>
-  /^\d+$/.test(value)
-    ? { _tag: "Hops", count: Number(value) }
-    : { _tag: "Networks", networks: split(value).map((item) => IpNetwork.fromStringUnsafe(asNetwork(item))) }
-
-const seedClientOf = (env: Environment): SeedClient | undefined => {
-  if (env.AUTO_SEED_CLIENT_ID !== undefined) {
-    return {
-      id: env.AUTO_SEED_CLIENT_ID,
-      name: env.AUTO_SEED_CLIENT_NAME ?? env.AUTO_SEED_CLIENT_ID,
-      secret: env.AUTO_SEED_CLIENT_SECRET,
-      redirectUris: env.AUTO_SEED_REDIRECT_URIS ?? []
-    }
-  }
-  if (env.DATABASE_URL !== undefined) return undefined
-  // Loopback redirects match on any port (RFC 8252 §7.3); these are the paths that local clients listen on.
-  const redirectUris = ["127.0.0.1", "localhost"].flatMap((host) => [
-    `http://${host}/callback`,
-    `http://${host}/oauth/callback`
-  ])
-  return { id: "demo", name: "Demo client", secret: undefined, redirectUris }
-}
-
-const searchOf = (env: Environment): SearchConfig => {
-  const keys = {
-    brave: env.BRAVE_API_KEY,
-    tavily: env.TAVILY_API_KEY,
-    exa: env.EXA_API_KEY,
-    kagi: env.KAGI_API_KEY
-  }
-  const names = ["brave", "tavily", "exa", "kagi"] as const
-  const provider =
-    env.SEARCH_PROVIDER ??
-    names.find((name) => keys[name] !== undefined) ??
-    (env.SEARXNG_URL === undefined ? "wikipedia" : "searxng")
-  return {
-    provider,
-    apiKey: provider === "searxng" || provider === "wikipedia" ? undefined : keys[provider],
-    baseUrl: provider === "searxng" ? env.SEARXNG_URL : env.SEARCH_BASE_URL
   }
 }

@@ -111,6 +111,8 @@ export const Environment = Schema.Struct({
   WORKERS: integer(1, 256, 1),
   /** Which of them this process is: `workers.ts` sets it, nobody else. */
   WORKER: integer(1, 256, 1),
+  /** The folder of the sockets that they speak to each other through: `workers.ts` sets it as well. */
+  WORKER_SOCKETS: Schema.optionalKey(Schema.String),
 
   DATABASE_URL: Schema.optionalKey(
     Schema.RedactedFromValue(
@@ -126,6 +128,7 @@ export const Environment = Schema.Struct({
     listOf((name) => /^[a-z_]+$/.test(name), "must list tools, separated by commas; or none")
   ),
   TOOLS_DIR: Schema.optionalKey(Schema.String),
+  GATEHOUSE_FILE: Schema.optionalKey(Schema.String),
 
   CORS_ORIGINS: Schema.optionalKey(origins),
   MCP_ALLOWED_ORIGINS: Schema.optionalKey(origins),
@@ -197,13 +200,27 @@ export const Environment = Schema.Struct({
 })
 export type Environment = typeof Environment.Type
 
+/** What any program needs, where it is set; it is all that a child gets of this process's environment. */
+const OF_ANY_PROGRAM = ["PATH", "HOME", "LOGNAME", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TZ"]
+
+export const forChildren = (
+  variables: Readonly<Record<string, string | undefined>>
+): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    OF_ANY_PROGRAM.flatMap((name) => {
+      const value = variables[name]
+      return value === undefined ? [] : [[name, value]]
+    })
+  )
+
+/** Whether a variable is this server's own: nobody else's to read. */
+export const isOurs = (name: string): boolean => name in Environment.fields || name.startsWith("OIDC_")
+
 /** What is none of ours: the variables of tools and of whatever else runs here. */
 export const secretsOf = (variables: Readonly<Record<string, string | undefined>>) =>
   Object.fromEntries(
     Object.entries(variables).flatMap(([name, value]) =>
-      value === undefined || name in Environment.fields || name.startsWith("OIDC_")
-        ? []
-        : [[name, Redacted.make(value)]]
+      value === undefined || isOurs(name) ? [] : [[name, Redacted.make(value)]]
     )
   )
 

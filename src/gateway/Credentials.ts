@@ -1,7 +1,7 @@
 /** The tokens of people at mounts, as those who make requests need them: a token of this very person, or none. */
 
-import { Context, type Effect, type Redacted } from "effect"
-import type { SignInNeeded, UpstreamUnavailable } from "./failures.ts"
+import { Context, Effect, Layer, type Redacted } from "effect"
+import { SignInNeeded, type UpstreamUnavailable } from "./failures.ts"
 import type { Mount } from "./mount.ts"
 
 export class Credentials extends Context.Service<
@@ -19,4 +19,13 @@ export class Credentials extends Context.Service<
       refused: Redacted.Redacted
     ) => Effect.Effect<Redacted.Redacted, SignInNeeded | UpstreamUnavailable>
   }
->()("gatehouse/gateway/Credentials") {}
+>()("gatehouse/gateway/Credentials") {
+  /** Where nobody has signed in anywhere. */
+  static readonly none = Layer.succeed(
+    Credentials,
+    Credentials.of({
+      tokenOf: ({ name }) => Effect.fail(new SignInNeeded({ mount: name })),
+      renewed: ({ name }) => Effect.fail(new SignInNeeded({ mount: name }))
+    })
+  )
+}

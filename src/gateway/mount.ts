@@ -59,6 +59,8 @@ export interface Mount {
   readonly keep: boolean
   /** The tools that are offered, by their names there; all unless said. */
   readonly tools: ReadonlyMap<string, ToolRule> | undefined
+  /** Tools that are not offered, by their names there, whatever else is. */
+  readonly except?: ReadonlyArray<string>
   readonly people: "everyone" | "owner" | ReadonlyArray<string>
   readonly disabled: boolean
   /** Another one whenever anything of it is another. */

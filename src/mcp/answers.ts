@@ -21,7 +21,7 @@ export const capabilitiesOf = ({ more }: Offering): ServerCapabilities => ({
 export const LISTS = { ttlMs: 300_000, cacheScope: "public" } as const
 
 /** What a caller needs for a tool; of one that there is not, what is needed for any. */
-export const scopesOf = (tool: Tool | undefined): ReadonlyArray<string> => [
+export const scopesOf = (tool: Pick<Tool, "scope"> | undefined): ReadonlyArray<string> => [
   ...new Set([TOOLS_CALL.name, ...(tool === undefined ? [] : [tool.scope.name])])
 ]
 
@@ -37,7 +37,7 @@ const listingOf = (tool: Tool): Listing & { readonly securitySchemes: unknown } 
     inputSchema: tool.inputSchema as Listing["inputSchema"],
     ...(tool.outputSchema && { outputSchema: tool.outputSchema as NonNullable<Listing["outputSchema"]> }),
     securitySchemes,
-    _meta: { securitySchemes, ...(tool.app && { ui: { resourceUri: tool.app.uri } }) }
+    _meta: { securitySchemes, ...(tool.ui && { ui: tool.ui }), ...(tool.app && { ui: { resourceUri: tool.app.uri } }) }
   }
 }
 

@@ -14,6 +14,7 @@ import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import * as Bearer from "../oauth/tokens/bearer.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { cameFromUs, VIA } from "../oauth/tokens/via.ts"
+import { NOTHING_RELAYED, type Relay } from "../toolsets/relay.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
 import type { Caller } from "../toolsets/tool.ts"
 import { type Accepted, acceptedBy } from "../web/accept.ts"
@@ -68,19 +69,21 @@ interface Asked {
 }
 
 /** What a request needs: a tool's scopes to call it, and to read or pick what is no tool what is needed for any. Cards are nobody's secret. */
-const needsOf = ({ tools }: Offering) => {
+const needsOf = ({ tools, parts: { relays = NOTHING_RELAYED } }: Offering) => {
   const needs = new Map<unknown, ReadonlyArray<string>>(tools.map((tool) => [tool.name, scopesOf(tool)]))
   const cards = new Set<unknown>(tools.flatMap(({ app }) => (app === undefined ? [] : [app.uri])))
   const any = scopesOf(undefined)
+  const ofRelay = (relay: Relay | undefined) => (relay === undefined ? any : scopesOf(relay))
   return (method: unknown, params: Members): ReadonlyArray<string> => {
     switch (method) {
       case "tools/call":
         return needs.get(params.name) ?? any
       case "prompts/get":
+        return ofRelay(relays.prompts.get(String(params.name)))
+      case "resources/read":
+        return cards.has(params.uri) ? NOTHING : ofRelay(relays.resources.get(String(params.uri)))
       case "completion/complete":
         return any
-      case "resources/read":
-        return cards.has(params.uri) ? NOTHING : any
       default:
         return NOTHING
     }

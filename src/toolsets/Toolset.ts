@@ -8,6 +8,7 @@ import type {
   ServerOptions
 } from "@modelcontextprotocol/server"
 import { Context, type Effect, type Exit } from "effect"
+import type { Scope } from "../oauth/scope.ts"
 import type { ToolFailure } from "./failure.ts"
 import type { Prompt } from "./prompt.ts"
 import type { Relayed } from "./relay.ts"
@@ -31,6 +32,8 @@ export interface Offering {
   readonly parts: Parts
   /** Called by both lanes, in the order in which they are listed. */
   readonly tools: ReadonlyArray<Tool>
+  /** What its tools, and what stands beside them, may ask for. */
+  readonly scopes: ReadonlyArray<Scope>
   /** What a client's model is told of the whole. Clients read the first 512 characters. */
   readonly instructions: string
   /** What a set offers beside its tools. */

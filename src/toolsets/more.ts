@@ -12,7 +12,7 @@ import { Effect, Exit, Record, Result } from "effect"
 import { ToolFailure } from "./failure.ts"
 import { onePage } from "./onePage.ts"
 import type { Prompt, Suggestions } from "./prompt.ts"
-import type { Relay, Relayed, Relays } from "./relay.ts"
+import { mayBeOf, type Relay, type Relayed, type Relays } from "./relay.ts"
 import { isTemplate, type Resource } from "./resource.ts"
 import type { More, Serving } from "./Toolset.ts"
 import type { App, Caller } from "./tool.ts"
@@ -115,9 +115,8 @@ const servingResources = (server: McpServer, serving: Serving, { apps, resources
     ...templates.map(({ resource }) => ({ uriTemplate: resource.uri, name: resource.name, ...described(resource) })),
     ...listingsOf(relays.templates)
   ]
-  const relayedTemplates = Array.from(relays.templates, ([uri, relay]) => ({ relay, template: new UriTemplate(uri) }))
   const relayOf = (uri: string) =>
-    relays.resources.get(uri) ?? relayedTemplates.find(({ template }) => template.match(uri) !== null)?.relay
+    relays.resources.get(uri) ?? Array.from(relays.templates).find(([template]) => mayBeOf(template, uri))?.[1]
   server.server.setRequestHandler("resources/list", async (message, request) => {
     const page = onePage({ resources: listed })(message)
     const own = await Promise.all(

@@ -103,6 +103,10 @@ interface Listed {
     readonly openWorldHint: boolean
   }
   readonly app?: App
+  /** Of another server's tool: how all of that server's are told to a model in a few words. */
+  readonly server?: string
+  /** Of another server's tool: the card that it has there (SEP-1865, `_meta.ui`). */
+  readonly ui?: Readonly<Record<string, unknown>>
   /** JSON Schema 2020-12. */
   readonly inputSchema: JsonSchema
   /** Where it answers a value. */

@@ -1,5 +1,6 @@
 /** Text and links that others wrote, made fit to be read by a model or a person. */
 
+import { stripVTControlCharacters } from "node:util"
 import { decodeHTMLStrict } from "entities"
 
 const MAX_URL = 2048
@@ -60,6 +61,9 @@ const seen = (character: string, at: number, text: string): string => {
       return SEEN.test(character) ? character : ""
   }
 }
+
+/** Text as it stands, without what a person does not see: nor escapes that colour a terminal. */
+export const visible = (text: string): string => stripVTControlCharacters(text).replace(INVISIBLE, seen)
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
 const LOW_SURROGATE = /^[\udc00-\udfff]$/

@@ -3,7 +3,8 @@
 import { Effect, Option, Result } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { IpNetwork, NetAddress } from "effect/net"
-import { ServerConfig, type TrustedProxies } from "../config/ServerConfig.ts"
+import type { TrustedProxies } from "../config/parts.ts"
+import { ServerConfig } from "../config/ServerConfig.ts"
 
 /** An address, also with the port or the zone that some proxies write beside it; an IPv4-mapped one is its IPv4. */
 const parse = (text: string) =>

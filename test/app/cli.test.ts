@@ -19,7 +19,18 @@ describe("the command gatehouse", () => {
       Effect.gen(function* () {
         const help = yield* gatehouse("")
         assert.strictEqual(help.code, 0)
-        for (const name of ["init", "start", "dev", "tools", "doctor", "db init", "db check", "admin", "cleanup"]) {
+        for (const name of [
+          "init",
+          "start",
+          "dev",
+          "tools",
+          "add",
+          "doctor",
+          "db init",
+          "db check",
+          "admin",
+          "cleanup"
+        ]) {
           assert.match(help.output, new RegExp(`^  ${name} `, "m"))
         }
         assert.strictEqual((yield* gatehouse("--help")).output, help.output)

@@ -25,7 +25,7 @@ const behindOneName = Effect.fnUntraced(function* (channel?: string) {
   const server = Effect.map(
     Layer.build(Layer.fresh(testApp(listening(url, channel), address))),
     (context) =>
-      <A, E>(effect: Effect.Effect<A, E, Layer.Success<ReturnType<typeof testApp>>>) =>
+      <A, E>(effect: Effect.Effect<A, E, Layer.Success<ReturnType<typeof testApp<unknown, never>>>>) =>
         Effect.provideContext(effect, context)
   )
   const [one, other] = [yield* server, yield* server]

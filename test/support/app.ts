@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { App } from "../../src/app/app.ts"
 import { Logging } from "../../src/app/logging.ts"
-import { type ConfigInvalid, ServerConfig } from "../../src/config/ServerConfig.ts"
+import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
@@ -34,11 +34,11 @@ const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   process.env.TEST_DATABASE === "postgres" && database === TestDatabase.pglite ? TestDatabase.quick : database
 
 /** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
-export const testApp = <E>(
+export const testApp = <E, More = never>(
   database: Layer.Layer<SqlClient.SqlClient, E>,
   variables: Readonly<Record<string, string>> = {},
   web: Layer.Layer<PublicWeb> = PublicWeb.layer,
-  toolset: Layer.Layer<Toolset, ConfigInvalid, ServerConfig | PublicWeb> = BuiltinToolset
+  toolset?: Layer.Layer<Toolset | More, unknown, ServerConfig | PublicWeb | SqlClient.SqlClient>
 ): Layer.Layer<
   | TestApp
   | SigningKeys
@@ -49,7 +49,8 @@ export const testApp = <E>(
   | ClientRegistry
   | ServerKeys
   | ServerConfig
-  | SqlClient.SqlClient,
+  | SqlClient.SqlClient
+  | More,
   unknown
 > =>
   Layer.unwrap(
@@ -62,8 +63,10 @@ export const testApp = <E>(
           return { baseUrl: `http://localhost:${port}`, port, sql: yield* SqlClient.SqlClient }
         })
       )
+      // Where none is given, there is no more.
+      const tools = toolset ?? (BuiltinToolset as NonNullable<typeof toolset>)
       return Layer.provideMerge(app, App).pipe(
-        Layer.provide(toolset),
+        Layer.provideMerge(tools),
         Layer.provide(web),
         Layer.provideMerge(chosen(database)),
         Layer.provideMerge(Logging),

@@ -28,7 +28,11 @@ export const publicClient = (clientId: string): Client => ({
 })
 
 /** The token request of a freshly approved code. */
-export const newCode = Effect.fn("test.newCode")(function* (clientId: string, subject = "somebody") {
+export const newCode = Effect.fn("test.newCode")(function* (
+  clientId: string,
+  subject = "somebody",
+  scopes: ReadonlyArray<string> = ["mcp.tools.call"]
+) {
   const { resource } = yield* ServerConfig
   const store = yield* TokenStore
   const keys = yield* ServerKeys
@@ -40,7 +44,7 @@ export const newCode = Effect.fn("test.newCode")(function* (clientId: string, su
     ...code,
     clientId,
     subject,
-    scopes: ["mcp.tools.call"],
+    scopes,
     resource,
     redirectUri: REDIRECT_URI,
     codeChallenge: Pkce.challengeOf(verifier)

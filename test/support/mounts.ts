@@ -91,6 +91,7 @@ export const upstreams = Effect.fn("test.upstreams")(function* (
   const service = Context.get(context, Upstreams)
   return {
     ...service,
+    stderr: (mount: string) => Effect.runSync(service.stderr(mount)),
     folder,
     /** What a mount's env needs, so that its processes are counted. */
     env: { [MARK]: mark },
@@ -105,3 +106,13 @@ export const textOf = ({ content }: Record<string, unknown>): string => {
   const [first] = Array.isArray(content) ? content : []
   return typeof first?.text === "string" ? first.text : ""
 }
+
+/** A mount over Streamable HTTP where nobody is, with what a test wants to be different. */
+export const mountOf = (over: Partial<Mount> = {}): Mount =>
+  aMount({
+    name: "things",
+    title: "Things",
+    transport: { _tag: "Http", url: "http://127.0.0.1:1/mcp", headers: {}, mayBePrivate: true },
+    timeout: Duration.seconds(55),
+    ...over
+  })

@@ -49,6 +49,7 @@ const SCRIPTS = {
   start: "gatehouse start",
   dev: "gatehouse dev",
   tools: "gatehouse tools",
+  add: "gatehouse add",
   doctor: "gatehouse doctor",
   admin: "gatehouse admin",
   "owner:link": "gatehouse admin owner link",

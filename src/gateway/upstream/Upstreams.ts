@@ -47,7 +47,7 @@ export class Upstreams extends Context.Service<
     readonly changes: Stream.Stream<string>
     readonly status: Effect.Effect<ReadonlyArray<SessionStatus>>
     /** The last lines that the mount's children wrote to their stderr, without its secrets. */
-    readonly stderr: (mount: string) => ReadonlyArray<string>
+    readonly stderr: (mount: string) => Effect.Effect<ReadonlyArray<string>>
     /** Ends its sessions and forgets its failures. */
     readonly restart: (mount: string) => Effect.Effect<void>
   }
@@ -81,7 +81,7 @@ export class Upstreams extends Context.Service<
           }),
           changes,
           status: sessions.status,
-          stderr: (mount) => rings.get(mount)?.lines() ?? [],
+          stderr: (mount) => Effect.sync(() => rings.get(mount)?.lines() ?? []),
           restart: sessions.restart
         })
       })

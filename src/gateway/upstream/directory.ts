@@ -3,10 +3,9 @@
 import { createHash } from "node:crypto"
 import { join, resolve } from "node:path"
 import { Effect, FileSystem, Redacted } from "effect"
+import { forChildren } from "../../config/environment.ts"
 import type { Mount, Stdio } from "../mount.ts"
 
-/** What any program needs, if it is set. Nothing else of ours is for others to read. */
-const INHERITED = ["PATH", "HOME", "LOGNAME", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TZ"]
 // biome-ignore lint/suspicious/noTemplateCurlyInString: it is what an entry says
 const DIRECTORY = "${directory}"
 
@@ -29,11 +28,7 @@ export const ownDirectory = (mount: Mount, key: string, { dataDir }: Surrounding
 /** What a child is started with, its own directory filled in where the entry names it. */
 export const commandOf = ({ command, args, env, cwd }: Stdio, directory: string, { environment }: Surroundings) => {
   const fill = (text: string) => text.replaceAll(DIRECTORY, directory)
-  const variables: Record<string, Redacted.Redacted | string> = { TMPDIR: directory }
-  for (const name of INHERITED) {
-    const value = environment[name]
-    if (value !== undefined) variables[name] = value
-  }
+  const variables: Record<string, Redacted.Redacted | string> = { ...forChildren(environment), TMPDIR: directory }
   for (const [name, value] of Object.entries(env)) variables[name] = Redacted.make(fill(Redacted.value(value)))
   return { command, args: args.map(fill), env: variables, cwd: cwd === undefined ? directory : fill(cwd) }
 }

@@ -103,6 +103,19 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
+  it.effect("TK20 a thousand parameters are read, and of more none, though they be empty", () =>
+    Effect.gen(function* () {
+      const { code, verifier } = yield* obtainCode()
+      const form = `grant_type=authorization_code&client_id=demo&code=${code}&code_verifier=${verifier}`
+      const sent = (body: string) =>
+        request("/token", { method: "POST", headers: { "content-type": "application/x-www-form-urlencoded" }, body })
+      const refused = yield* sent(form + "&".repeat(997))
+      isError(refused, 400, "invalid_request")
+      assert.strictEqual(refused.body.error_description, "the form has too many parameters")
+      assert.strictEqual((yield* sent(form + "&".repeat(996))).status, 200)
+    })
+  )
+
   it.effect(
     "F5, F16 TK3 resource alone may be repeated: each has to be ours, in whatever case its host is written",
     () =>

@@ -1,7 +1,7 @@
 /** What a search provider is: one request, and how to read its answer. Adding one is a file like its neighbours. */
 
 import { Effect, type Redacted, Result, Schema } from "effect"
-import type { SearchConfig } from "../../../config/ServerConfig.ts"
+import type { SearchConfig } from "../../../config/parts.ts"
 import type { Outbound, OutboundRequest } from "../../../net/outbound.ts"
 import { type Failure, ToolFailure } from "../../failure.ts"
 

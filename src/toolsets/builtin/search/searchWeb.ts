@@ -1,7 +1,8 @@
 /** Web search through the provider that the configuration chose. */
 
 import { Context, Effect, Layer, Schema } from "effect"
-import { type SearchConfig, ServerConfig } from "../../../config/ServerConfig.ts"
+import type { SearchConfig } from "../../../config/parts.ts"
+import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { Outbound } from "../../../net/outbound.ts"
 import { tool } from "../../declare.ts"
 import type { Failure } from "../../failure.ts"

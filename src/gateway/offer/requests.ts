@@ -1,0 +1,120 @@
+/** A request of a caller to a mount: counted, alive for whoever waits, and its failures in words. */
+
+import { Duration, Effect } from "effect"
+import { ServerConfig } from "../../config/ServerConfig.ts"
+import { InsufficientScope } from "../../oauth/errors.ts"
+import * as Scope from "../../oauth/scope.ts"
+import * as Bearer from "../../oauth/tokens/bearer.ts"
+import { ToolFailure } from "../../toolsets/failure.ts"
+import { makeStart } from "../../toolsets/running.ts"
+import type { Caller, Carrier } from "../../toolsets/tool.ts"
+import { madeOnce } from "../../web/derived.ts"
+import type { SignInNeeded, UpstreamFailed } from "../failures.ts"
+import type { Mount } from "../mount.ts"
+import { Upstreams } from "../upstream/Upstreams.ts"
+
+type Members = Readonly<Record<string, unknown>>
+
+/** How many requests of all people, and of one, may wait for one mount: the others' answers do not wait for it. */
+const AT_ONCE = 256
+const PER_PERSON = 32
+/** The mount's own deadline comes first, and says more. */
+const AFTERWARDS = Duration.seconds(5)
+/** Clients give up what they hear nothing of. */
+const HEARTBEAT = "15 seconds"
+/** Each progress has to be more than the one before; a heartbeat is next to nothing. */
+const BEAT = 1e-6
+
+/** What a client that shows forms can do; nothing else that a mount asks for is passed on. */
+const FORMS = { elicitation: { form: {} } }
+
+export interface Request {
+  readonly mount: Mount
+  readonly caller: Caller
+  readonly carrier?: Carrier
+  readonly method: string
+  readonly params: Members
+  /** Whether asking twice is as good as once. */
+  readonly isRepeatable?: boolean
+}
+
+const inWords = (error: UpstreamFailed): ToolFailure | SignInNeeded =>
+  error._tag === "SignInNeeded" ? error : new ToolFailure(error.message)
+
+export const makeRequests = Effect.gen(function* () {
+  const upstreams = yield* Upstreams
+  const { issuer, resource } = yield* ServerConfig
+  const startOf = madeOnce(({ name, title, timeout }: Mount) =>
+    makeStart({ name, title, timeout: Duration.sum(timeout, AFTERWARDS), atOnce: AT_ONCE, perPerson: PER_PERSON })
+  )
+
+  const asked = ({ mount, caller, carrier, method, params, isRepeatable }: Request, progress: Carrier["progress"]) => {
+    const whose = { subject: caller.subject, grant: caller.grant, chat: carrier?.chat }
+    const options = {
+      ...(progress && { onProgress: progress }),
+      ...(isRepeatable && { isRepeatable }),
+      ...(carrier?.answers && { mayAsk: FORMS })
+    }
+    return Effect.mapError(upstreams.request(mount, whose, method, params, options), inWords)
+  }
+
+  /** What a mount says of how far it is, and that it is still there where it says nothing. */
+  const alive = (request: Request, progress: NonNullable<Carrier["progress"]>) =>
+    Effect.suspend(() => {
+      let last: number | undefined
+      let total: number | undefined
+      const report = asked(request, (done, of, text) => {
+        if (last === undefined || done > last) {
+          last = done
+          total = of
+          progress(done, of, text)
+        }
+      })
+      const beat = Effect.sync(() => {
+        last = (last ?? 0) + BEAT
+        progress(last, total, undefined)
+      })
+      return Effect.raceFirst(report, Effect.forever(Effect.delay(beat, HEARTBEAT)))
+    })
+
+  const nothing = { abort: () => undefined }
+
+  /** The mount's answer, unread. */
+  const request = (request: Request): Effect.Effect<Members, ToolFailure | SignInNeeded> => {
+    const { mount, caller, carrier } = request
+    const progress = carrier?.progress
+    return startOf(mount)(caller.subject, nothing, () =>
+      progress === undefined ? asked(request, undefined) : alive(request, progress)
+    )
+  }
+
+  /** Where somebody signs in at a mount. */
+  const signInAt = (mount: Mount) => `${issuer}/connect/${mount.name}`
+
+  /** The words for whoever has to sign in at a mount first. */
+  const signInWords = (mount: Mount) =>
+    `${mount.title} needs to know who you are. Open ${signInAt(mount)} in a browser, sign in there, and ask again.`
+
+  /** The result of a tool for whoever has to, also as some clients read it (OpenAI Apps SDK, "Auth"). */
+  const signInResult = (mount: Mount, caller: Caller) => ({
+    isError: true,
+    content: [{ type: "text", text: signInWords(mount) }],
+    _meta: {
+      "mcp/www_authenticate": [
+        Bearer.challenge(
+          resource,
+          new Map(),
+          new InsufficientScope({
+            description: `a sign-in is needed, at ${signInAt(mount)}`,
+            scope: Scope.format(caller.scopes.filter((name) => name !== Scope.OFFLINE_ACCESS.name)),
+            missing: ""
+          })
+        )
+      ]
+    }
+  })
+
+  return { request, signInWords, signInResult }
+})
+
+export type Requests = Effect.Success<typeof makeRequests>
