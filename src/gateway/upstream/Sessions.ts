@@ -56,6 +56,9 @@ export interface Session {
 const AGE_GRACE_MS = 10 * 60_000
 const AGE_POLL_MS = 1000
 
+const warn = ({ name }: Mount, message: string) =>
+  Effect.annotateLogs(Effect.logWarning("a session with a mounted server is over", message), { mount: name })
+
 /** Where a person signs in at the mount, a session is that person's, whatever the entry says. */
 const sharing = ({ session, auth }: Mount) => (session === "shared" && auth === "oauth" ? "person" : session)
 
@@ -155,21 +158,23 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       Effect.tapError((miss) =>
         Effect.sync(() => {
           // Whoever has to sign in first says nothing of the mount, nor does an end that we wanted.
-          if (miss.kind !== "unasked" && over.why() === undefined) health.startFailed(now(), miss.failure)
+          const isItsOwn = miss.kind !== "unasked" && over.why() === undefined
+          if (isItsOwn) health.startFailed(now(), miss.failure)
           end(session, "did not start")
           Deferred.doneUnsafe(ready, Effect.fail(miss))
-        })
+          return isItsOwn
+        }).pipe(Effect.flatMap((isItsOwn) => (isItsOwn ? warn(mount, miss.failure.message) : Effect.void)))
       )
     )
     session.connection = connection
     session.lastUsed = now()
     Deferred.doneUnsafe(ready, Effect.succeed(session))
-    const died = Effect.tap(connection.over.wait, (why) =>
-      Effect.sync(() => {
-        // Whatever ends it in a call may be the call's doing.
-        if (session.calls === 0 && over.why() === undefined) health.startFailed(now(), unavailable(mount, `${why}.`))
-      })
-    )
+    const died = Effect.tap(connection.over.wait, (why) => {
+      if (over.why() !== undefined) return Effect.void
+      // Whatever ends it in a call may be the call's doing.
+      if (session.calls === 0) health.startFailed(now(), unavailable(mount, `${why}.`))
+      return warn(mount, `${mount.title} ${why}.`)
+    })
     const why = yield* Effect.raceFirst(Effect.raceFirst(died, over.wait), outlived(session))
     end(session, why)
     // Those who wait for an answer hear of it now, and not when the child is gone.

@@ -2,7 +2,7 @@
 
 import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/client"
 import type { StandardSchemaV1 } from "@standard-schema/spec"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
@@ -143,37 +143,36 @@ export const makeRequests = (sessions: Sessions): Requests => {
         )
     })
 
+  /** For what is left of the time that a request has. */
+  const inTime = <A>(effect: Effect.Effect<A, Miss>, mount: Mount, since: number): Effect.Effect<A, Miss> =>
+    Effect.timeoutOrElse(effect, {
+      duration: Math.max(0, Duration.toMillis(mount.timeout) - (sessions.now() - since)),
+      orElse: () => Effect.fail<Miss>({ kind: "slow", failure: tooSlow(mount) })
+    })
+
   return {
-    request: (mount, whose, method, params, options) => {
-      const acquired = () => {
+    request: (mount, whose, method, params, options) =>
+      Effect.suspend(() => {
+        const since = sessions.now()
+        const ask = (session: Session) => attempt(session, method, params, options)
+        const begun = () => Effect.flatMap(sessions.acquire(mount, whose), ask)
+        const again = (session: Session, miss: Miss) => {
+          if (miss.kind === "slow") suspect(session)
+          if (miss.kind === "gone") sessions.end(session, "was forgotten there")
+          const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
+          const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined
+          if (!mayRepeat || !isOver) return Effect.fail(miss)
+          sessions.end(session, "ended")
+          return inTime(begun(), mount, since)
+        }
+        const onceOrTwice = (session: Session) => Effect.catch(ask(session), (miss) => again(session, miss))
         const session = sessions.find(mount, whose)
-        return session === undefined ? sessions.acquire(mount, whose) : Effect.succeed(session)
-      }
-      const again = (session: Session, miss: Miss) => {
-        if (miss.kind === "slow") suspect(session)
-        const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
-        if (miss.kind === "gone") sessions.end(session, "was forgotten there")
-        const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined
-        if (!mayRepeat || !isOver) return Effect.fail(miss)
-        sessions.end(session, "ended")
-        return Effect.flatMap(sessions.acquire(mount, whose), (next) => attempt(next, method, params, options))
-      }
-      return Effect.suspend(() => {
-        const session = sessions.find(mount, whose)
-        // Starting takes as long as it takes; whoever asked is told when their own time is over.
+        // A session may take longer to start than its request has.
         const run =
           session === undefined
-            ? Effect.flatMap(acquired(), (started) =>
-                Effect.catch(attempt(started, method, params, options), (miss) => again(started, miss))
-              ).pipe(
-                Effect.timeoutOrElse({
-                  duration: mount.timeout,
-                  orElse: () => Effect.fail<Miss>({ kind: "slow", failure: tooSlow(mount) })
-                })
-              )
-            : Effect.catch(attempt(session, method, params, options), (miss) => again(session, miss))
+            ? inTime(Effect.flatMap(sessions.acquire(mount, whose), onceOrTwice), mount, since)
+            : onceOrTwice(session)
         return Effect.mapError(run, ({ failure }) => failure)
       })
-    }
   }
 }
