@@ -47,6 +47,8 @@ export interface Session {
   readonly gone: Deferred.Deferred<void>
   connection: Connection | undefined
   lastUsed: number
+  /** Whose turn was before whose, also within a millisecond. */
+  turn: number
   calls: number
   inFlight: number
   isSuspected: boolean
@@ -85,6 +87,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
   /** Those of a key that are not gone yet, since two must not work in one folder. */
   const ending = new Map<string, Session>()
   const healths = new Map<string, Health>()
+  let turns = 0
 
   /** Apart from whoever asked: what is theirs must not live as long as the session. */
   const fork = <E>(effect: Effect.Effect<void, E, ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem>) => {
@@ -131,7 +134,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     return full
       .filter(({ inFlight, connection }) => inFlight === 0 && connection !== undefined)
       .reduce<Session | undefined>(
-        (longest, session) => (longest === undefined || session.lastUsed < longest.lastUsed ? session : longest),
+        (longest, session) => (longest === undefined || session.turn < longest.turn ? session : longest),
         undefined
       )
   }
@@ -220,6 +223,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       gone: Deferred.makeUnsafe(),
       connection: undefined,
       lastUsed: now(),
+      turn: ++turns,
       calls: 0,
       inFlight: 0,
       isSuspected: false
@@ -234,6 +238,10 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     healthOf,
     end,
     now,
+    used: (session: Session) => {
+      session.lastUsed = now()
+      session.turn = ++turns
+    },
     fork,
     /** The session that is up, without an effect: what nearly every request finds. */
     find: (mount: Mount, whose: Whose): Session | undefined => {

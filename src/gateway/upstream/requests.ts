@@ -116,7 +116,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
       const done = () => {
         if (token !== undefined) connection.progress.delete(token)
         session.inFlight--
-        session.lastUsed = sessions.now()
+        sessions.used(session)
       }
       // The SDK's own promise: this is the edge of the library.
       connection.client
