@@ -6,53 +6,15 @@
  * the last, and cannot say which session was idle longest.
  */
 
-import { Clock, Context, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Mount } from "../mount.ts"
-import { type Connection, type ConnectOptions, connect } from "./connect.ts"
+import { type ConnectOptions, connect } from "./connect.ts"
 import type { SessionStatus, Whose } from "./contract.ts"
 import { Health } from "./Health.ts"
 import { type Miss, unavailable } from "./miss.ts"
-import { makeOver, type Over } from "./over.ts"
-
-interface Room {
-  readonly perMount: number
-  readonly perSubject: number
-  readonly all: number
-}
-
-/** How many sessions there may be: a child is a process of a hundred megabytes, a session over HTTP next to nothing. */
-export class SessionLimits extends Context.Reference<{
-  readonly Stdio: Room
-  readonly Http: Room
-  readonly age: Duration.Duration
-}>("gatehouse/gateway/upstream/SessionLimits", {
-  defaultValue: () => ({
-    Stdio: { perMount: 20, perSubject: 10, all: 50 },
-    Http: { perMount: 200, perSubject: 50, all: 1000 },
-    age: Duration.hours(24)
-  })
-}) {}
-
-export interface Session {
-  readonly key: string
-  readonly mount: Mount
-  /** Nobody's if it is shared. */
-  readonly subject: string | undefined
-  readonly health: Health
-  readonly since: number
-  readonly timeoutMs: number
-  readonly over: Over
-  readonly ready: Deferred.Deferred<Session, Miss>
-  readonly gone: Deferred.Deferred<void>
-  connection: Connection | undefined
-  lastUsed: number
-  /** Whose turn was before whose, also within a millisecond. */
-  turn: number
-  calls: number
-  inFlight: number
-  isSuspected: boolean
-}
+import { makeOver } from "./over.ts"
+import { keyOf, type Session, SessionLimits, sharing } from "./session.ts"
 
 /** Whoever is at work when a session has its age may come to an end. */
 const AGE_GRACE_MS = 10 * 60_000
@@ -60,21 +22,6 @@ const AGE_POLL_MS = 1000
 
 const warn = ({ name }: Mount, message: string) =>
   Effect.annotateLogs(Effect.logWarning("a session with a mounted server is over", message), { mount: name })
-
-/** Where a person signs in at the mount, a session is that person's, whatever the entry says. */
-const sharing = ({ session, auth }: Mount) => (session === "shared" && auth === "oauth" ? "person" : session)
-
-export const keyOf = (mount: Mount, { subject, grant, chat }: Whose): string => {
-  switch (sharing(mount)) {
-    case "shared":
-      return mount.name
-    case "person":
-      return `${mount.name}\u0000${subject}`
-    case "chat":
-      // What a client said of its chat stands last, so that it can be nobody else's key.
-      return `${mount.name}\u0000${subject}\u0000${grant}\u0000${chat ?? ""}`
-  }
-}
 
 export const makeSessions = Effect.fn("makeSessions")(function* (options: ConnectOptions) {
   const limits = yield* SessionLimits
@@ -217,7 +164,6 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       subject,
       health,
       since: now(),
-      timeoutMs: Duration.toMillis(mount.timeout),
       over: makeOver(),
       ready: Deferred.makeUnsafe(),
       gone: Deferred.makeUnsafe(),

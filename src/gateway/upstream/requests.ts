@@ -8,7 +8,8 @@ import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
 import { restored } from "./hearing.ts"
 import { type Miss, missOf, tooSlow, unavailable } from "./miss.ts"
-import type { Session, Sessions } from "./Sessions.ts"
+import type { Sessions } from "./Sessions.ts"
+import type { Session } from "./session.ts"
 
 /** Together in one session: whoever comes later is told so, and waits in nobody's memory. */
 const IN_FLIGHT = 256
@@ -84,12 +85,13 @@ export const makeRequests = (sessions: Sessions): Requests => {
 
   const attempt = (
     session: Session,
+    mount: Mount,
     method: string,
     params: Readonly<Record<string, unknown>>,
     options: RequestOptions | undefined
   ): Effect.Effect<Record<string, unknown>, Miss> =>
     Effect.callback((resume, signal) => {
-      const { connection, mount, health } = session
+      const { connection, health } = session
       if (connection === undefined) {
         return resume(Effect.fail({ kind: "unsent", failure: unavailable(mount, "ended. Try again.") }))
       }
@@ -122,7 +124,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
       connection.client
         .request({ method, params: paramsOf(params, ours) }, ANYTHING, {
           signal,
-          timeout: session.timeoutMs,
+          timeout: Duration.toMillis(mount.timeout),
           allowInputRequired: true
         })
         .then(
@@ -154,7 +156,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
     request: (mount, whose, method, params, options) =>
       Effect.suspend(() => {
         const since = sessions.now()
-        const ask = (session: Session) => attempt(session, method, params, options)
+        const ask = (session: Session) => attempt(session, mount, method, params, options)
         const begun = () => Effect.flatMap(sessions.acquire(mount, whose), ask)
         const again = (session: Session, miss: Miss) => {
           if (miss.kind === "slow") suspect(session)

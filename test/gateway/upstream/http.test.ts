@@ -264,14 +264,14 @@ describe("mounts over HTTP", () => {
     Effect.gen(function* () {
       const server = yield* misbehavingHttp(({ params }) => params?.name === "silent")
       const up = yield* upstreams()
-      const mount = server.mount({ timeout: Duration.millis(500) })
+      const mount = server.mount()
       yield* up.call(mount, "echo", {})
       for (const name of ["silent", "silent stream"]) {
         const caller = yield* Effect.forkChild(up.call(mount, name), { startImmediately: true })
         yield* until(() => server.open.size === 1, "the request is there")
         yield* Fiber.interrupt(caller)
         yield* until(() => server.open.size === 0, "the connection is closed")
-        const failure = yield* Effect.flip(up.call(mount, name))
+        const failure = yield* Effect.flip(up.call({ ...mount, timeout: Duration.millis(500) }, name))
         assert.strictEqual(failure._tag, "UpstreamTooSlow")
         yield* until(() => server.open.size === 0, "the connection is closed")
       }

@@ -26,6 +26,7 @@ describe("the watchdog", () => {
         yield* untilGone(MARK, mark)
         // One is of the program itself: it was killed before it could remove it.
         yield* until(() => readdirSync(folder).length <= 1, "directories of children")
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped),
+    60_000
   )
 })
