@@ -16,6 +16,8 @@ import { type Miss, unavailable } from "./miss.ts"
 import { makeOver } from "./over.ts"
 import { keyOf, type Session, SessionLimits, sharing } from "./session.ts"
 
+export { keyOf } from "./session.ts"
+
 /** Whoever is at work when a session has its age may come to an end. */
 const AGE_GRACE_MS = 10 * 60_000
 const AGE_POLL_MS = 1000
