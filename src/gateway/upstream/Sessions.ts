@@ -137,6 +137,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     Effect.forEach(before, ({ gone }) => Deferred.await(gone), { discard: true }).pipe(
       Effect.andThen(live(session, whose)),
       Effect.ignore,
+      Effect.catchDefect((defect) => Effect.logError("a session with a mounted server failed", defect)),
       Effect.ensuring(
         Effect.sync(() => {
           end(session, "was ended")

@@ -163,6 +163,22 @@ describe("sessions of mounts", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("that failed to start are tried at once after a restart, and they alone wait", () =>
+    Effect.gen(function* () {
+      const up = yield* upstreams()
+      const mount = misbehaving(["refuses to start"], { session: "person" }, up.env)
+      const of = (subject: string) =>
+        Effect.map(Effect.flip(up.call(mount, "echo", {}, somebody(subject))), ({ message }) => message)
+      const refused = "Odd server did not start: There is no key."
+      assert.strictEqual(yield* of("ada"), refused)
+      assert.match(yield* of("ada"), /Try again in/)
+      // Another person's child is another one.
+      assert.strictEqual(yield* of("bob"), refused)
+      yield* up.restart(mount.name)
+      assert.strictEqual(yield* of("ada"), refused)
+    }).pipe(Effect.scoped)
+  )
+
   it.live("that refuse to start say why", () =>
     Effect.gen(function* () {
       const up = yield* upstreams()
