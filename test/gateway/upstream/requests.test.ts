@@ -177,7 +177,7 @@ describe("requests to mounts", () => {
   it.live("to a child that does not read wait in bounded memory, and the next ones are refused", () =>
     Effect.gen(function* () {
       const up = yield* upstreams()
-      const mount = misbehaving([], {}, up.env)
+      const mount = misbehaving([], { timeout: Duration.minutes(5) }, up.env)
       yield* up.call(mount, "echo")
       yield* Effect.forkChild(Effect.exit(up.call(mount, "hang")), { startImmediately: true })
       const text = "x".repeat(4_000_000)
