@@ -12,6 +12,7 @@ const PROGRAMS = [
   ["dev", "", "app/programs/dev", "run it, and reload the tools as they change"],
   ["tools", "[call]", "app/programs/tools", "list the tools, or run one"],
   ["add", "[server]", "app/programs/add", "mount a server: a recipe, an address, a command"],
+  ["servers", "<command>", "app/programs/servers", "look after what mounted servers offer"],
   ["doctor", "<url>", "app/programs/doctor", "probe a deployment as each client does"],
   ["db init", "", "app/programs/dbInit", "apply the migrations that the database lacks"],
   ["db check", "", "app/programs/dbCheck", "say whether the database can be used"],

@@ -32,6 +32,7 @@ import { AdminClientsRoutes } from "../pages/admin/clients.ts"
 import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { AdminServerRoutes } from "../pages/admin/server.ts"
+import { AdminServersRoutes } from "../pages/admin/servers.ts"
 import { CheckClient, CheckRoutes } from "../pages/check.ts"
 import { CodesRoutes } from "../pages/codes.ts"
 import { ConnectionRoutes } from "../pages/connections.ts"
@@ -84,6 +85,7 @@ const Routes = Layer.mergeAll(
   AdminPeopleRoutes,
   AdminEventsRoutes,
   AdminClientsRoutes,
+  AdminServersRoutes,
   AdminServerRoutes,
   HealthRoutes,
   Layer.provide(Front, HtmlRefusals)

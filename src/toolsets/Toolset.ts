@@ -25,6 +25,8 @@ export interface Parts {
   readonly resources?: ReadonlyArray<Resource>
   /** Of servers behind this one. */
   readonly relays?: Relayed
+  /** What they say for a model to follow, each with the server's title, as an owner approved it. */
+  readonly said?: ReadonlyArray<string>
 }
 
 export interface Offering {

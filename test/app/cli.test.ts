@@ -25,6 +25,7 @@ describe("the command gatehouse", () => {
           "dev",
           "tools",
           "add",
+          "servers",
           "doctor",
           "db init",
           "db check",

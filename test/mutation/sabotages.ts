@@ -1079,5 +1079,40 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "and k.rp_id = ${rpId}",
     replace: "",
     tests: ["test/app/baseUrl.test.ts"]
+  },
+  {
+    name: "mounts: this server's own variables are handed on",
+    file: "gateway/file/variables.ts",
+    find: "if (isOurs(name)) {",
+    replace: "if (isOurs(name) && name === inside) {",
+    tests: ["test/gateway/file/variables.test.ts"]
+  },
+  {
+    name: "mounts: a tool that is switched off is offered",
+    file: "gateway/offer/offering.ts",
+    find: " && !mount.except?.includes(name)",
+    replace: "",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "mounts: a rule that is misspelt is passed over",
+    file: "gateway/file/entry.ts",
+    find: ', onExcessProperty: "error"',
+    replace: "",
+    tests: ["test/gateway/file/entry.test.ts"]
+  },
+  {
+    name: "mounts: what only looks like a private network needs no https",
+    file: "gateway/file/address.ts",
+    find: "isIPv4(hostname)",
+    replace: "/^[0-9]/.test(hostname)",
+    tests: ["test/gateway/file/entry.test.ts"]
+  },
+  {
+    name: "add: what is there already is overwritten",
+    file: "gateway/file/write.ts",
+    find: "replace || !isThere(name)",
+    replace: "true",
+    tests: ["test/gateway/file/write.test.ts"]
   }
 ]

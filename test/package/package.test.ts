@@ -61,6 +61,8 @@ describe("the package", () => {
           yield* sh(project, ["npm", "run", "-s", "tools"]),
           /^hello +mcp\.tools\.call +read only.*tools\/hello\.ts$/m
         )
+        // Recipes come along, and are found from where the package is.
+        assert.include(yield* sh(project, ["npx", "gatehouse", "add", "memory", "--dry-run"]), "MEMORY_FILE_PATH")
         assert.include(yield* sh(project, ["npx", "gatehouse", "nothing"], 2), 'no command "nothing"')
 
         const port = yield* freePort

@@ -65,6 +65,15 @@ const PAGES: Readonly<Record<string, Row>> = {
   "/admin/clients/secret": { POST: "fresh owner" },
   "/admin/clients/disable": { POST: "fresh owner" },
   "/admin/clients/enable": { POST: "fresh owner" },
+  "/admin/servers": { GET: "owner" },
+  "/admin/servers/add": { POST: "fresh owner" },
+  "/admin/servers/approve": { POST: "fresh owner" },
+  "/admin/servers/ask": { POST: "fresh owner" },
+  "/admin/servers/decide": { POST: "fresh owner" },
+  "/admin/servers/off": { POST: "fresh owner" },
+  "/admin/servers/on": { POST: "fresh owner" },
+  "/admin/servers/remove": { POST: "fresh owner" },
+  "/admin/servers/restart": { POST: "fresh owner" },
   "/admin/events": { GET: "owner" },
   "/admin/server": { GET: "owner" },
   "/admin/server/keys": { POST: "fresh owner" },
@@ -103,6 +112,8 @@ const snapshot = Effect.gen(function* () {
            (select json_agg(b.token_hash order by b.id) from mcp.browser_sessions b)::text as browsers,
            (select count(*)::int from mcp.ceremonies) as ceremonies,
            (select json_agg(c order by c.client_id) from mcp.oauth_clients c)::text as clients,
+           (select json_agg(s order by s.name) from mcp.servers s)::text as servers,
+           (select json_agg(s order by s.name) from mcp.server_switches s)::text as switches,
            (select count(*)::int from mcp.server_keys) as keys, (select count(*)::int from mcp.audit_events) as events`.pipe(
     Effect.orDie
   )

@@ -5,6 +5,8 @@ import { SqlClient } from "effect/sql"
 import { App } from "../../src/app/app.ts"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
+import { Catalogue } from "../../src/gateway/catalogue/Catalogue.ts"
+import { MountStatus } from "../../src/gateway/catalogue/MountStatus.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
@@ -32,6 +34,18 @@ const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_EN
 /** With `TEST_DATABASE=postgres`, suites over the embedded Postgres are over a database of their own in the real one. */
 const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   process.env.TEST_DATABASE === "postgres" && database === TestDatabase.pglite ? TestDatabase.quick : database
+
+/** What the owner's page shows where there is no server behind this one. */
+const NoMounts = Layer.merge(
+  Catalogue.layer,
+  Layer.succeed(MountStatus, {
+    mounts: () => [],
+    sessions: Effect.succeed([]),
+    stderr: () => Effect.succeed([]),
+    restart: () => Effect.void,
+    recheck: () => Effect.void
+  })
+)
 
 /** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
 export const testApp = <E, More = never>(
@@ -67,6 +81,7 @@ export const testApp = <E, More = never>(
       const tools = toolset ?? (BuiltinToolset as NonNullable<typeof toolset>)
       return Layer.provideMerge(app, App).pipe(
         Layer.provideMerge(tools),
+        Layer.provide(NoMounts),
         Layer.provide(web),
         Layer.provideMerge(chosen(database)),
         Layer.provideMerge(Logging),

@@ -8,6 +8,7 @@ import { Console, Effect, FileSystem, Layer, Option, Redacted } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { isOurs } from "../../config/environment.ts"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { mountName } from "../../gateway/file/mounts.ts"
 import { type Found, withoutSecrets } from "../../gateway/file/secrets.ts"
 import { faultsOf, unset, withEntries } from "../../gateway/file/write.ts"
 import { LoggingAside } from "../logging.ts"
@@ -32,8 +33,10 @@ const listed = Effect.gen(function* () {
 /** The entry by the name that was asked for. */
 const renamed = Effect.fnUntraced(function* (servers: Servers, name: string | undefined) {
   if (name === undefined) return servers
-  if (!/^[a-zA-Z0-9_-]{1,16}$/.test(name)) {
-    return yield* new NotAdded({ message: "--name has at most 16 letters, digits, _ and -" })
+  if (mountName(name) !== name) {
+    return yield* new NotAdded({
+      message: "--name has at most 16 letters, digits, _ and -, and begins with one of the first two"
+    })
   }
   const [entry, ...others] = servers.entries.values()
   if (entry === undefined || others.length > 0) {
@@ -146,7 +149,12 @@ const add = Effect.fn("add")(function* ({ what, name, replace, dryRun, toEnv, ..
     })
   ])
   yield* tell("\nInstall it:", servers.install === undefined ? [] : [servers.install])
-  yield* Console.log("\nA server that is running reads the file by itself; a variable that is new needs a new start.")
+  yield* Console.log(
+    [
+      "\nTry it: npm run doctor -- --servers",
+      "A server that is running reads the file by itself; a variable that is new needs a new start."
+    ].join("\n")
+  )
 })
 
 const flag = (name: string, purpose: string) =>

@@ -33,7 +33,8 @@ const MOST_ENTRIES = 500
 /** How long another instance's decision may take to arrive. */
 const LOOK_AGAIN = "5 seconds"
 
-const seenOf = ({ instructions, tools, prompts, resources, resourceTemplates }: Said): ReadonlyArray<Seen> => {
+/** What it says, one by one, cleaned. */
+export const seenOf = ({ instructions, tools, prompts, resources, resourceTemplates }: Said): ReadonlyArray<Seen> => {
   const all: ReadonlyArray<readonly [Kind, unknown]> = [
     ...(instructions === undefined ? [] : [["instructions", { name: "instructions", text: instructions }] as const]),
     ...tools.map((raw) => ["tool", raw] as const),

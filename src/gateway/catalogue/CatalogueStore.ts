@@ -32,6 +32,8 @@ export interface Decided {
   readonly kind: Kind
   readonly name: string
   readonly what: Decision
+  /** Of what was looked at: a mount that says something else by now is not meant. */
+  readonly digest?: string
 }
 
 const Row = Schema.Struct({
@@ -165,7 +167,7 @@ export class CatalogueStore extends Context.Service<
               Effect.gen(function* () {
                 yield* alone(server)
                 let count = 0
-                for (const { kind, name, what } of decisions) {
+                for (const { kind, name, what, digest } of decisions) {
                   const set =
                     what === "approve"
                       ? sql`approved = seen, is_off = false`
@@ -181,7 +183,9 @@ export class CatalogueStore extends Context.Service<
                   count += (yield* decodeNames(sql`
                     update mcp.server_definitions
                     set ${set}, decided_by = ${by}, decided_at = clock_timestamp(), changed_at = clock_timestamp()
-                    where server = ${server} and kind = ${kind} and name = ${name} and ${may} returning name`)).length
+                    where server = ${server} and kind = ${kind} and name = ${name} and ${may}
+                      and (${digest ?? null}::text is null or seen ->> 'digest' = ${digest ?? null})
+                    returning name`)).length
                 }
                 return count
               })

@@ -99,6 +99,8 @@ export class MountFile extends Context.Service<
         Effect.catch(({ problems }) =>
           Effect.forEach(problems, (problem) => Effect.logError(`${path}: the servers stay as they were: ${problem}`))
         ),
+        // Whatever a file may do to its reader, the next change is heard.
+        Effect.catchCause((cause) => Effect.logError(`${path}: the servers stay as they were`, cause)),
         Effect.provideService(ServerConfig, config)
       )
       const changed = yield* changesOf(path)

@@ -152,7 +152,7 @@ export const importServers = (text: string, isOurs: (name: string) => boolean): 
     }
     const name = mountName(given)
     const entry = eachText(entryOf(given, server, notes), rewritten(given))
-    entries.set(name, { ...(name !== given && { title: given }), ...(isRecord(entry) ? entry : {}) })
+    entries.set(name, { ...(name !== given && { title: given.slice(0, 80) }), ...(isRecord(entry) ? entry : {}) })
   }
   if (entries.size === 0 && wrong.length === 0) wrong.push("there are no servers in it")
   return {

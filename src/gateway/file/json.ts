@@ -41,7 +41,20 @@ const read = (node: Node, path: string, problems: Array<string>): unknown => {
   }
 }
 
+/** The parser keeps a place on the stack for each level. */
+const isDeep = (text: string) => {
+  let depth = 0
+  for (const character of text) {
+    if (character === "{" || character === "[") depth++
+    else if (character === "}" || character === "]") depth--
+    // Of what stands in quotes all counts too, which is as many as no file of servers has.
+    if (depth > 500) return true
+  }
+  return false
+}
+
 export const readJson = (text: string): ReadJson => {
+  if (isDeep(text)) return { value: undefined, problems: ["is nested too deeply"] }
   const errors: Array<ParseError> = []
   const tree = parseTree(text.replace(/^\ufeff/, ""), errors, { allowTrailingComma: true })
   const problems = errors.map(({ error, offset }) => `${placeOf(text, offset)}: ${wordsOf(error)}`)

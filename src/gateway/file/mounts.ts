@@ -5,6 +5,7 @@ import { resolve } from "node:path"
 import { Duration, Redacted } from "effect"
 import { isRecord } from "../../toolsets/jsonSchema.ts"
 import type { Http, Mount, Stdio, ToolRule } from "../mount.ts"
+import { problemOfAddress, problemOfHeader } from "./address.ts"
 import { durationOf, type Entry, readEntry } from "./entry.ts"
 import { readJson } from "./json.ts"
 import { DIRECTORY, expanded, type Variables } from "./variables.ts"
@@ -18,7 +19,8 @@ export interface ReadMounts {
 const IDLE = Duration.minutes(10)
 /** ChatGPT gives a call up after a minute. */
 const TIMEOUT = Duration.seconds(55)
-const NAME = /^[a-zA-Z0-9_-]{1,16}$/
+const LONGEST_TITLE = 80
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_-]{0,15}$/
 
 /** A name that tools' names can begin with: what is long or odd in other clients' files gets a readable one. */
 export const mountName = (given: string): string => {
@@ -32,14 +34,6 @@ export const mountName = (given: string): string => {
     .replace(/^-+|-+$/g, "")
   return plain === "" ? `server-${digest}` : `${plain}-${digest}`
 }
-
-/** Without a certificate only what nobody else can be on the way to. */
-const isNear = ({ hostname }: URL) =>
-  hostname === "localhost" ||
-  /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01]))\./.test(hostname) ||
-  hostname.startsWith("[") ||
-  !hostname.includes(".") ||
-  /\.(local|internal|lan|localhost)$/.test(hostname)
 
 const TRANSPORTS: Readonly<Record<string, "Stdio" | "Http">> = {
   stdio: "Stdio",
@@ -64,6 +58,7 @@ class Reading {
   text(at: string, text: string | number | boolean): string {
     const { text: whole, problems } = expanded(String(text), this.#variables)
     for (const problem of problems) this.wrong(at, problem)
+    if (whole.includes("\0")) this.wrong(at, "holds a character that no program can be told")
     return whole
   }
   secrets(at: string, values: Readonly<Record<string, string | number | boolean>> = {}) {
@@ -79,6 +74,13 @@ class Reading {
   }
 }
 
+const envOf = (reading: Reading, { env = {} }: Entry) => {
+  for (const name of Object.keys(env)) {
+    if (!/^[^=\0]+$/.test(name)) reading.wrong(`.env.${name}`, "is no name of a variable")
+  }
+  return reading.secrets(".env", env)
+}
+
 const stdioOf = (reading: Reading, entry: Entry & { readonly command: string }, folder: string): Stdio => {
   // Where the file is, since a child works in a folder of its own.
   const near = (text: string) => (/^\.\.?\//.test(text) ? resolve(folder, text) : text)
@@ -89,31 +91,27 @@ const stdioOf = (reading: Reading, entry: Entry & { readonly command: string }, 
     _tag: "Stdio",
     command: near(reading.text(".command", entry.command)),
     args: (entry.args ?? []).map((arg, index) => near(reading.text(`.args[${index}]`, arg))),
-    env: reading.secrets(".env", entry.env),
+    env: envOf(reading, entry),
     cwd: at === undefined || at.startsWith(DIRECTORY) ? at : resolve(folder, at)
   }
 }
 
 const httpOf = (reading: Reading, entry: Entry & { readonly url: string }): Http => {
-  const text = reading.text(".url", entry.url)
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const before = reading.problems.length
+  const url = reading.text(".url", entry.url)
+  const problem = problemOfAddress(url)
+  // A variable that is not set makes no address, and was told.
+  if (problem !== undefined && reading.problems.length === before) reading.wrong(".url", problem)
   for (const name of ["args", "env", "cwd"] as const) {
     if (entry[name] !== undefined) reading.wrong(`.${name}`, "only a server with a command has it")
   }
-  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    if (reading.problems.length === 0) reading.wrong(".url", "is no http or https address")
-  } else if (url.protocol === "http:" && !isNear(url)) {
-    reading.wrong(".url", "must be https: what is said to it could be read on the way")
-  } else if (url.username !== "" || url.password !== "") {
-    reading.wrong(".url", "must not hold a password: write a header")
+  const headers = reading.secrets(".headers", entry.headers)
+  for (const [name, value] of Object.entries(headers)) {
+    const wrong = problemOfHeader(name, Redacted.value(value))
+    if (wrong !== undefined) reading.wrong(`.headers.${name}`, wrong)
   }
   // Whoever writes the file may name any host.
-  return {
-    _tag: "Http",
-    url: url?.href ?? text,
-    headers: reading.secrets(".headers", entry.headers),
-    mayBePrivate: true
-  }
+  return { _tag: "Http", url: URL.parse(url)?.href ?? url, headers, mayBePrivate: true }
 }
 
 const transportOf = (reading: Reading, entry: Entry, folder: string): Stdio | Http | undefined => {
@@ -192,7 +190,7 @@ const mountOf = (given: string, entry: Entry, reading: Reading, folder: string):
   if (transport === undefined || reading.problems.length > 0) return undefined
   const mount: Omit<Mount, "fingerprint"> = {
     name: mountName(given),
-    title: entry.title ?? given,
+    title: entry.title ?? given.slice(0, LONGEST_TITLE),
     origin: "file",
     transport,
     session: entry.session ?? (isStdio || auth === "oauth" ? "person" : "shared"),

@@ -71,10 +71,13 @@ export const withEntries = (
   // Whatever it is written as there, two of one name here would be one too many.
   const there = new Map(Object.keys(servers).map((name) => [mountName(name), name]))
   const names = [...entries.keys()]
-  const isThere = (name: string) => there.has(name)
+  const isThere = (name: string) => there.has(mountName(name))
   const written = names.filter((name) => replace || !isThere(name))
   return {
-    text: written.reduce((so, name) => put(so, there.get(name) ?? name, entries.get(name), isThere(name)), before),
+    text: written.reduce(
+      (so, name) => put(so, there.get(mountName(name)) ?? name, entries.get(name), isThere(name)),
+      before
+    ),
     added: written.filter((name) => !isThere(name)),
     replaced: written.filter(isThere),
     kept: names.filter((name) => !written.includes(name)),

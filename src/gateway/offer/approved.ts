@@ -31,6 +31,8 @@ const readTemplate = Schema.decodeUnknownOption(
   Schema.StructWithRest(Schema.Struct({ uriTemplate: Schema.String, name: Schema.String }), [Members])
 )
 
+const readInstructions = Schema.decodeUnknownOption(Schema.Struct({ text: Schema.String }))
+
 export const approvedOf = (entries: ReadonlyArray<Entry>): Approved => {
   const of = (kind: Kind) =>
     entries.flatMap(({ kind: own, state, approved }) =>
@@ -44,6 +46,7 @@ export const approvedOf = (entries: ReadonlyArray<Entry>): Approved => {
     ),
     prompts: listed("prompt", readPrompt),
     resources: listed("resource", readResource),
-    templates: listed("template", readTemplate)
+    templates: listed("template", readTemplate),
+    instructions: listed("instructions", readInstructions)[0]?.text
   }
 }

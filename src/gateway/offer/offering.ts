@@ -16,6 +16,8 @@ export interface Approved {
   readonly prompts: ReadonlyArray<{ readonly name: string }>
   readonly resources: ReadonlyArray<{ readonly uri: string; readonly name: string }>
   readonly templates: ReadonlyArray<{ readonly uriTemplate: string; readonly name: string }>
+  /** What it says for a model to follow. */
+  readonly instructions: string | undefined
 }
 
 export interface Mounted {
@@ -77,7 +79,14 @@ const together = (requests: Requests, base: Offering, mounted: ReadonlyArray<Mou
     const { ui: _, ...plain } = definition
     return toolOf(requests, mount, name, plain)
   })
-  return offeringOf({ ...parts, tools: [...base.tools, ...tools], relays: relaysOf(requests, offers) })
+  return offeringOf({
+    ...parts,
+    tools: [...base.tools, ...tools],
+    relays: relaysOf(requests, offers),
+    said: mounted.flatMap(({ mount, approved: { instructions } }) =>
+      instructions === undefined ? [] : [`${mount.title}: ${instructions}`]
+    )
+  })
 }
 
 const mayUse = ({ people }: Mount, { roles, email }: Person): boolean => {

@@ -6,6 +6,7 @@ const SECTIONS = [
   ["people", "/admin", "People"],
   ["apps", "/admin/apps", "Connections"],
   ["clients", "/admin/clients", "Apps"],
+  ["servers", "/admin/servers", "Servers"],
   ["events", "/admin/events", "Events"],
   ["server", "/admin/server", "Server"]
 ] as const

@@ -81,6 +81,72 @@ describe("a server that is switched off", () => {
   })
 })
 
+describe("an address", () => {
+  const at = (url: string) => read({ url }).problems.join()
+
+  it("is https, or in a network of one's own, and not one that only looks like it", () => {
+    for (const url of [
+      "https://mcp.example.com/mcp",
+      ...["localhost", "127.0.0.1", "10.1.2.3", "192.168.1.2:3000", "172.16.0.1", "[::1]", "[fd00::1]"].map(
+        (host) => `http://${host}/mcp`
+      ),
+      ...["exa-mcp", "mcp.internal", "box.lan"].map((host) => `http://${host}/mcp`)
+    ]) {
+      assert.strictEqual(at(url), "", url)
+    }
+    for (const host of ["10.example.com", "127.0.0.1.example.com", "8.8.8.8", "172.32.0.1", "[2606:4700::1]"]) {
+      assert.match(at(`http://${host}/mcp`), /must be https/, host)
+    }
+    for (const url of ["ftp://x", "file:///etc/passwd", "javascript:1", "x"]) {
+      assert.match(at(url), /is no http or https address/, url)
+    }
+  })
+
+  it("a header that no request may have is told before it is one, without what stands in it", () => {
+    const of = (headers: object) => read({ url: "https://x.example", headers }).problems.join()
+    assert.strictEqual(of({ "X-Key": "a b", Authorization: "Bearer x" }), "")
+    assert.match(of({ "X Key": "a" }), /headers\.X Key: is no name of a header$/)
+    assert.match(of({ Host: "other.example" }), /is said by this server itself$/)
+    assert.match(of({ "mcp-session-id": "a" }), /is said by this server itself$/)
+    const broken = of({ "X-Key": "s3cret\r\nHost: other" })
+    assert.match(broken, /holds a character that no header may have$/)
+    assert.notInclude(broken, "s3cret")
+  })
+})
+
+describe("a program", () => {
+  it("is told nothing that no program can be told", () => {
+    assert.match(problems({ args: ["a\0b"] }).join(), /^\.args\[0\]: holds a character/)
+    assert.match(problems({ env: { "A=B": "x" } }).join(), /is no name of a variable$/)
+  })
+})
+
+describe("a file that is meant to break its reader", () => {
+  it("is refused in words: too deep, or named like what all objects have", () => {
+    for (const text of ["[".repeat(200_000), '{"a":'.repeat(200_000), `{"mcpServers":${"[".repeat(100_000)}`]) {
+      assert.deepStrictEqual(readMounts(text, "/", { lookUp: () => undefined, isOurs: () => false }).problems, [
+        "is nested too deeply"
+      ])
+    }
+    const text = '{"mcpServers": {"__proto__": {"command": "x", "env": {"__proto__": "y"}, "constructor": 1}}}'
+    const { mounts, problems } = readMounts(text, "/", { lookUp: () => undefined, isOurs: () => false })
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(
+      mounts.map(({ title, name }) => [title, /^proto-[0-9a-f]{4}$/.test(name)]),
+      [["__proto__", true]]
+    )
+  })
+
+  it("a name of any length is cut where it is a title", () => {
+    const servers = { ["n".repeat(500)]: { command: "x" } }
+    const { mounts } = readMounts(JSON.stringify({ mcpServers: servers }), "/", {
+      lookUp: () => undefined,
+      isOurs: () => false
+    })
+    assert.strictEqual(mounts[0]?.title.length, 80)
+  })
+})
+
 describe("secrets", () => {
   it("are put in and kept out of sight", () => {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: variables are written so in these files

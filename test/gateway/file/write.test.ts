@@ -59,6 +59,8 @@ describe("entries put into the file", () => {
     const before = JSON.stringify({ mcpServers: { "My Server": { command: "a" } } })
     const name = mountName("My Server")
     assert.deepStrictEqual(withEntries(before, new Map([[name, { command: "b" }]]), false).kept, [name])
+    const same = new Map([["My Server", { command: "b" }]])
+    assert.deepStrictEqual(withEntries(before, same, false).kept, ["My Server"])
     const { text } = withEntries(before, new Map([[name, { command: "b" }]]), true)
     assert.deepStrictEqual(serversIn(text), { "My Server": { command: "b" } })
   })

@@ -60,6 +60,7 @@ const approved = (over: Partial<Approved> = {}): Approved => ({
   prompts: [],
   resources: [],
   templates: [],
+  instructions: undefined,
   ...over
 })
 
@@ -112,6 +113,17 @@ describe("what is offered beside one's own", () => {
         ["b", { alias: "bee" }]
       ])
       assert.deepStrictEqual(yield* named({ tools: rules, except: ["b"] }), ["fetch", "things__a"])
+    })
+  )
+
+  it.effect("what a mount says for a model to follow comes last, with its title, as far as there is room", () =>
+    Effect.gen(function* () {
+      const mount = mountOf()
+      const { instructions } = offeringWith(yield* nowhere, base, [
+        { mount, approved: approved({ tools: [definition("a")], instructions: `Look first. ${"z".repeat(600)}` }) }
+      ])
+      assert.include(instructions, " Things: Look first. zzz")
+      assert.lengthOf(instructions, 512)
     })
   )
 

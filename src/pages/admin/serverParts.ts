@@ -1,0 +1,180 @@
+/** A server behind this one, as its owner sees it: what it is, what waits, what it offers, what it said last. */
+
+import { digestOf } from "../../gateway/catalogue/canonical.ts"
+import { changesOf } from "../../gateway/catalogue/changes.ts"
+import type { Entry } from "../../gateway/catalogue/definition.ts"
+import type { MountSession } from "../../gateway/catalogue/MountStatus.ts"
+import type { Mount } from "../../gateway/mount.ts"
+import { form as formOf } from "../../html/form.ts"
+import { type Html, html } from "../../html/html.ts"
+import { badge, confirmation, confirmations, definitions, notice, section, table } from "../../html/parts.ts"
+
+export const PAGE = "/admin/servers"
+
+export type Described = Mount & { readonly isOff: boolean }
+
+export interface ServerView {
+  readonly mount: Described
+  readonly entries: ReadonlyArray<Entry>
+  readonly sessions: ReadonlyArray<MountSession>
+  readonly stderr: ReadonlyArray<string>
+  readonly csrfToken: string
+  /** Whether this visitor may change something now. */
+  readonly mayChange: boolean
+}
+
+export const isWaiting = ({ state }: Pick<Entry, "state">): boolean => state === "new" || state === "changed"
+
+/** What all that waits is now: another as soon as there is something else to look at. */
+export const waitingDigest = (entries: ReadonlyArray<Entry>): string =>
+  digestOf(entries.filter(isWaiting).map(({ kind, name, seen }) => [kind, name, seen?.digest]))
+
+const labelOf = ({ kind, name }: Pick<Entry, "kind" | "name">) => (kind === "tool" ? name : `${kind} ${name}`)
+
+/** Without what may be a secret: arguments, variables, headers, and the query of an address. */
+const whereOf = ({ transport }: Mount) => {
+  if (transport._tag === "Stdio") return html`the program <code>${transport.command.split("/").at(-1)}</code>`
+  const { origin, pathname } = new URL(transport.url)
+  return html`<code>${origin}${pathname}</code>`
+}
+
+const SESSIONS = { shared: "one for everybody", person: "one for each person", chat: "one for each chat" } as const
+const PEOPLE = { everyone: "everybody", owner: "owners" } as const
+
+const stateOf = ({ mount, sessions }: ServerView) => {
+  if (mount.isOff) return badge("off", "danger")
+  if (sessions.some(({ state }) => state === "crash-loop")) return badge("does not start", "danger")
+  const up = sessions.filter(({ state }) => state === "up").length
+  return up === 0 ? badge("asleep") : badge(up === 1 ? "1 session" : `${up} sessions`, "success")
+}
+
+const factsOf = (view: ServerView) => {
+  const { mount, sessions } = view
+  const calls = sessions.reduce((sum, session) => sum + session.calls, 0)
+  return definitions([
+    ["State", stateOf(view)],
+    ["Where", whereOf(mount)],
+    ["Described", mount.origin === "file" ? "in gatehouse.json" : "on this page"],
+    ["Sessions", SESSIONS[mount.session]],
+    ["For", typeof mount.people === "string" ? PEOPLE[mount.people] : mount.people.join(", ")],
+    ["Calls of those sessions", String(calls)]
+  ])
+}
+
+const difference = ({ approved, seen }: Entry) =>
+  html`<dl class="changes">${changesOf(approved, seen).map(
+    ({ path, removed, added }) =>
+      html`<dt><code>${path}</code></dt>${removed.map((line) => html`<dd><del>${line}</del></dd>`)}${added.map((line) => html`<dd><ins>${line}</ins></dd>`)}\n`
+  )}</dl>`
+
+const notesOf = ({ seen }: Entry) =>
+  seen !== undefined &&
+  html`${seen.problem !== undefined && notice("danger", `It cannot be listed: ${seen.problem}.`)}${seen.repairs.length > 0 && html`<ul class="soft">${seen.repairs.map((repair) => html`<li>${repair}</li>`)}</ul>`}`
+
+const idOf = (mount: Mount, entry: Entry) =>
+  `${mount.name}-${entry.kind}-${Buffer.from(entry.name).toString("hex").slice(0, 40)}`
+
+const hiddenOf = ({ mount }: ServerView, { kind, name, seen }: Entry) => ({
+  server: mount.name,
+  kind,
+  name,
+  ...(seen && { digest: seen.digest })
+})
+
+const waitingOf = (view: ServerView, entry: Entry) => html`<details class="waiting" open>
+<summary><b>${labelOf(entry)}</b> ${badge(entry.state === "new" ? "new" : "changed", "warning")}</summary>
+${difference(entry)}${notesOf(entry)}${
+  view.mayChange &&
+  formOf({
+    action: `${PAGE}/decide`,
+    csrfToken: view.csrfToken,
+    id: idOf(view.mount, entry),
+    hidden: hiddenOf(view, entry),
+    buttons: [
+      { label: "Approve", name: "what", value: "approve", look: "primary" },
+      ...(entry.approved === undefined ? [] : [{ label: "Keep the old wording", name: "what", value: "keep" }]),
+      { label: "Switch off", name: "what", value: "off", look: "quiet" }
+    ]
+  })
+}</details>
+`
+
+const STATES: Readonly<Record<Entry["state"], Html>> = {
+  approved: badge("offered", "success"),
+  new: badge("waits", "warning"),
+  changed: badge("offered as it was approved", "warning"),
+  gone: badge("gone there", "danger"),
+  off: badge("off", "danger")
+}
+
+const thing = (view: ServerView, entry: Entry): ReadonlyArray<string | Html> => [
+  html`<code>${labelOf(entry)}</code>`,
+  STATES[entry.state],
+  html`${String((entry.approved ?? entry.seen)?.listing.description ?? "").split("\n")[0]}`,
+  view.mayChange
+    ? formOf({
+        action: `${PAGE}/decide`,
+        csrfToken: view.csrfToken,
+        id: `${idOf(view.mount, entry)}-switch`,
+        hidden: { server: view.mount.name, kind: entry.kind, name: entry.name },
+        buttons: [
+          entry.state === "off"
+            ? { label: "Switch on", name: "what", value: "on" }
+            : { label: "Switch off", name: "what", value: "off", look: "quiet" }
+        ]
+      })
+    : html``
+]
+
+const actionsOf = ({ mount, csrfToken }: ServerView) => {
+  const hidden = { server: mount.name }
+  const button = (path: string, label: string) =>
+    formOf({ action: `${PAGE}/${path}`, csrfToken, id: `${mount.name}-${path}`, hidden, buttons: [{ label }] })
+  return confirmations(
+    mount.disabled
+      ? html`<p class="soft">gatehouse.json has it switched off.</p>`
+      : button(mount.isOff ? "on" : "off", mount.isOff ? "Switch on" : "Switch off"),
+    !mount.isOff && button("restart", "Restart"),
+    !mount.isOff && mount.auth !== "oauth" && button("ask", "Ask what it offers"),
+    mount.origin === "page" &&
+      confirmation({
+        summary: "Remove",
+        explanation: "Nobody can use it from then on, and what was decided about its tools is forgotten.",
+        action: `${PAGE}/remove`,
+        id: `${mount.name}-remove`,
+        csrfToken,
+        hidden,
+        buttons: [{ label: "Remove", look: "danger" }]
+      })
+  )
+}
+
+export const serverSection = (view: ServerView): Html => {
+  const { mount, entries, stderr, csrfToken, mayChange } = view
+  const waiting = entries.filter(isWaiting)
+  return section(
+    mount.title,
+    html`${factsOf(view)}${
+      waiting.length > 0 &&
+      html`${notice("warning", `${waiting.length === 1 ? "One thing waits" : `${waiting.length} things wait`} for you to look at. Until then apps get what was approved.`)}${waiting.map((entry) => waitingOf(view, entry))}${
+        mayChange &&
+        waiting.length > 1 &&
+        formOf({
+          action: `${PAGE}/approve`,
+          csrfToken,
+          id: `${mount.name}-all`,
+          hidden: { server: mount.name, digest: waitingDigest(entries) },
+          buttons: [{ label: `Approve all ${waiting.length}`, look: "primary" }]
+        })
+      }`
+    }<details><summary>What it offers (${entries.length})</summary>
+${table({
+  caption: `What ${mount.title} offers`,
+  columns: ["Name", "State", "What it is", ""],
+  rows: entries.map((entry) => thing(view, entry)),
+  empty: html`<p class="soft">${mount.auth === "oauth" ? "Known when the first person has signed in there, at /account/servers." : "Nothing is known of it yet."}</p>`
+})}</details>
+${stderr.length > 0 && html`<details><summary>What it wrote last</summary>\n<pre>${stderr.join("\n")}</pre></details>\n`}${mayChange && actionsOf(view)}`,
+    { id: `server-${mount.name}` }
+  )
+}
