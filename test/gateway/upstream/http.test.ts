@@ -121,6 +121,17 @@ describe("mounts over HTTP", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("that are silent to the question for the newer revision are not asked it again", () =>
+    Effect.gen(function* () {
+      const server = yield* misbehavingHttp(({ method }) => method === "server/discover")
+      const up = yield* upstreams()
+      const failure = yield* Effect.flip(up.call(server.mount(), "echo", {}))
+      assert.strictEqual(failure.message, "Far server did not start: it did not answer in time.")
+      yield* up.restart("far")
+      assert.strictEqual(textOf(yield* up.call(server.mount(), "echo", { text: "back" })), "back")
+    }).pipe(Effect.scoped)
+  )
+
   it.live("that redirect to another host are not followed", () =>
     Effect.gen(function* () {
       const elsewhere = yield* misbehavingHttp()
