@@ -45,7 +45,12 @@ export interface PublicWebOptions {
   readonly ca?: string
 }
 
-const refusal = (address: string) => new Error(`the address ${address} is for special use`)
+/** An address that is nobody's public server: it is not connected to. */
+export class SpecialAddress extends Error {
+  constructor(address: string) {
+    super(`the address ${address} is for special use`)
+  }
+}
 
 /** A look-up for connections: every address of the host is judged, and what was judged is connected to. */
 export const vetted =
@@ -55,7 +60,7 @@ export const vetted =
       const [first] = addresses ?? []
       if (error !== null || first === undefined) return callback(error ?? new Error("no address"), "", 0)
       const special = addresses?.find(({ address }) => !isPublic(address))
-      if (special !== undefined) return callback(refusal(special.address), "", 0)
+      if (special !== undefined) return callback(new SpecialAddress(special.address), "", 0)
       return all ? callback(null, [...(addresses ?? [])]) : callback(null, first.address, first.family)
     })
 
@@ -73,7 +78,7 @@ export class PublicWeb extends Context.Service<
           const host = new URL(url).hostname.replace(/^\[|\]$/g, "")
           // A literal address is not looked up, so it is judged here.
           if (isIP(host) !== 0 && !options.isPublic(host)) {
-            return yield* new Unreachable({ reason: refusal(host).message })
+            return yield* new Unreachable({ reason: new SpecialAddress(host).message })
           }
           const response = yield* client.execute(
             HttpClientRequest.get(url, {

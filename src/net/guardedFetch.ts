@@ -7,7 +7,7 @@
 import { isIP } from "node:net"
 import * as Undici from "@effect/platform-node/Undici"
 import { Effect } from "effect"
-import { type PublicWebOptions, vetted } from "./PublicWeb.ts"
+import { type PublicWebOptions, SpecialAddress, vetted } from "./PublicWeb.ts"
 
 /** For one service at a time: who is silent holds no more than this. */
 const CONNECTIONS = 256
@@ -22,10 +22,10 @@ export interface GuardedRequest {
 
 export type GuardedFetch = (url: URL, init: RequestInit, options: GuardedRequest) => Promise<Response>
 
-/** The address is not one that may be asked. */
-export class AddressRefused extends TypeError {
+/** Not over TLS, where it has to be. */
+export class NotEncrypted extends TypeError {
   constructor() {
-    super("the address may not be asked")
+    super("the address is not https")
   }
 }
 
@@ -74,11 +74,11 @@ export const makeGuardedFetch = (options: PublicWebOptions) =>
     const guardedFetch: GuardedFetch = async (url, init, { mayBePrivate, maxBytes }) => {
       const host = url.hostname.replace(/^\[|\]$/g, "")
       if (url.protocol !== "https:" && !(mayBePrivate && url.protocol === "http:")) {
-        throw new AddressRefused()
+        throw new NotEncrypted()
       }
       // A literal address is not looked up, so it is judged here.
       if (!mayBePrivate && isIP(host) !== 0 && !options.isPublic(host)) {
-        throw new AddressRefused()
+        throw new SpecialAddress(host)
       }
       const answer = await Undici.fetch(url, {
         // Undici declares the same standard in types of its own.

@@ -6,70 +6,24 @@
  * the last, and cannot say which session was idle longest.
  */
 
-import { Clock, Context, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
 import type { Mount } from "../mount.ts"
-import { type Connection, type ConnectOptions, connect } from "./connect.ts"
+import { type ConnectOptions, connect } from "./connect.ts"
 import type { SessionStatus, Whose } from "./contract.ts"
 import { Health } from "./Health.ts"
 import { type Miss, unavailable } from "./miss.ts"
-import { makeOver, type Over } from "./over.ts"
+import { makeOver } from "./over.ts"
+import { keyOf, type Session, SessionLimits, sharing } from "./session.ts"
 
-interface Room {
-  readonly perMount: number
-  readonly perSubject: number
-  readonly all: number
-}
-
-/** How many sessions there may be: a child is a process of a hundred megabytes, a session over HTTP next to nothing. */
-export class SessionLimits extends Context.Reference<{
-  readonly Stdio: Room
-  readonly Http: Room
-  readonly age: Duration.Duration
-}>("gatehouse/gateway/upstream/SessionLimits", {
-  defaultValue: () => ({
-    Stdio: { perMount: 20, perSubject: 10, all: 50 },
-    Http: { perMount: 200, perSubject: 50, all: 1000 },
-    age: Duration.hours(24)
-  })
-}) {}
-
-export interface Session {
-  readonly key: string
-  readonly mount: Mount
-  /** Nobody's if it is shared. */
-  readonly subject: string | undefined
-  readonly health: Health
-  readonly since: number
-  readonly timeoutMs: number
-  readonly over: Over
-  readonly ready: Deferred.Deferred<Session, Miss>
-  readonly gone: Deferred.Deferred<void>
-  connection: Connection | undefined
-  lastUsed: number
-  calls: number
-  inFlight: number
-  isSuspected: boolean
-}
+export { keyOf } from "./session.ts"
 
 /** Whoever is at work when a session has its age may come to an end. */
 const AGE_GRACE_MS = 10 * 60_000
 const AGE_POLL_MS = 1000
 
-/** Where a person signs in at the mount, a session is that person's, whatever the entry says. */
-const sharing = ({ session, auth }: Mount) => (session === "shared" && auth === "oauth" ? "person" : session)
-
-export const keyOf = (mount: Mount, { subject, grant, chat }: Whose): string => {
-  switch (sharing(mount)) {
-    case "shared":
-      return mount.name
-    case "person":
-      return `${mount.name}\u0000${subject}`
-    case "chat":
-      // What a client said of its chat stands last, so that it can be nobody else's key.
-      return `${mount.name}\u0000${subject}\u0000${grant}\u0000${chat ?? ""}`
-  }
-}
+const warn = ({ name }: Mount, message: string) =>
+  Effect.annotateLogs(Effect.logWarning("a session with a mounted server is over", message), { mount: name })
 
 export const makeSessions = Effect.fn("makeSessions")(function* (options: ConnectOptions) {
   const limits = yield* SessionLimits
@@ -82,6 +36,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
   /** Those of a key that are not gone yet, since two must not work in one folder. */
   const ending = new Map<string, Session>()
   const healths = new Map<string, Health>()
+  let turns = 0
 
   /** Apart from whoever asked: what is theirs must not live as long as the session. */
   const fork = <E>(effect: Effect.Effect<void, E, ChildProcessSpawner.ChildProcessSpawner | FileSystem.FileSystem>) => {
@@ -128,7 +83,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     return full
       .filter(({ inFlight, connection }) => inFlight === 0 && connection !== undefined)
       .reduce<Session | undefined>(
-        (longest, session) => (longest === undefined || session.lastUsed < longest.lastUsed ? session : longest),
+        (longest, session) => (longest === undefined || session.turn < longest.turn ? session : longest),
         undefined
       )
   }
@@ -155,21 +110,23 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       Effect.tapError((miss) =>
         Effect.sync(() => {
           // Whoever has to sign in first says nothing of the mount, nor does an end that we wanted.
-          if (miss.kind !== "unasked" && over.why() === undefined) health.startFailed(now(), miss.failure)
+          const isItsOwn = miss.kind !== "unasked" && over.why() === undefined
+          if (isItsOwn) health.startFailed(now(), miss.failure)
           end(session, "did not start")
           Deferred.doneUnsafe(ready, Effect.fail(miss))
-        })
+          return isItsOwn
+        }).pipe(Effect.flatMap((isItsOwn) => (isItsOwn ? warn(mount, miss.failure.message) : Effect.void)))
       )
     )
     session.connection = connection
     session.lastUsed = now()
     Deferred.doneUnsafe(ready, Effect.succeed(session))
-    const died = Effect.tap(connection.over.wait, (why) =>
-      Effect.sync(() => {
-        // Whatever ends it in a call may be the call's doing.
-        if (session.calls === 0 && over.why() === undefined) health.startFailed(now(), unavailable(mount, `${why}.`))
-      })
-    )
+    const died = Effect.tap(connection.over.wait, (why) => {
+      if (over.why() !== undefined) return Effect.void
+      // Whatever ends it in a call may be the call's doing.
+      if (session.calls === 0) health.startFailed(now(), unavailable(mount, `${why}.`))
+      return warn(mount, `${mount.title} ${why}.`)
+    })
     const why = yield* Effect.raceFirst(Effect.raceFirst(died, over.wait), outlived(session))
     end(session, why)
     // Those who wait for an answer hear of it now, and not when the child is gone.
@@ -180,6 +137,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     Effect.forEach(before, ({ gone }) => Deferred.await(gone), { discard: true }).pipe(
       Effect.andThen(live(session, whose)),
       Effect.ignore,
+      Effect.catchDefect((defect) => Effect.logError("a session with a mounted server failed", defect)),
       Effect.ensuring(
         Effect.sync(() => {
           end(session, "was ended")
@@ -209,12 +167,12 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       subject,
       health,
       since: now(),
-      timeoutMs: Duration.toMillis(mount.timeout),
       over: makeOver(),
       ready: Deferred.makeUnsafe(),
       gone: Deferred.makeUnsafe(),
       connection: undefined,
       lastUsed: now(),
+      turn: ++turns,
       calls: 0,
       inFlight: 0,
       isSuspected: false
@@ -229,6 +187,10 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     healthOf,
     end,
     now,
+    used: (session: Session) => {
+      session.lastUsed = now()
+      session.turn = ++turns
+    },
     fork,
     /** The session that is up, without an effect: what nearly every request finds. */
     find: (mount: Mount, whose: Whose): Session | undefined => {

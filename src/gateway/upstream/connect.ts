@@ -15,6 +15,8 @@ import type { Over } from "./over.ts"
 import { openStdio, type StdioOptions } from "./stdio.ts"
 
 const CLIENT = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
+/** For the question which revision it speaks. */
+const PROBE_MS = 5000
 const START = { Stdio: Duration.seconds(30), Http: Duration.seconds(15) }
 
 export interface Connection {
@@ -42,7 +44,10 @@ const NO_VALIDATION = {
 const makeClient = (mount: Mount) => {
   const client = new Client(CLIENT, {
     capabilities: {},
-    versionNegotiation: { mode: mount.transport._tag === "Http" ? "auto" : "legacy" },
+    versionNegotiation: {
+      mode: mount.transport._tag === "Http" ? "auto" : "legacy",
+      probe: { timeoutMs: PROBE_MS }
+    },
     inputRequired: { autoFulfill: false },
     jsonSchemaValidator: NO_VALIDATION
   })
@@ -131,15 +136,20 @@ export const connect = Effect.fn("connect")(function* (
           failure: unavailable(mount, `did not start within ${Duration.format(limit)}.`)
         })
     }),
-    // It may have another revision by now.
-    Effect.tapError(() => Effect.sync(() => options.legacy.delete(mount.fingerprint))),
+    Effect.tapError(({ kind }) =>
+      Effect.sync(() => {
+        // Silent to what it does not know, perhaps: next time it is not asked. Or it has another revision by now.
+        if (kind === "slow" && !isKnown) options.legacy.add(mount.fingerprint)
+        else options.legacy.delete(mount.fingerprint)
+      })
+    ),
     Effect.mapError(({ kind, failure }): Miss => {
       // A start that was refused or too slow is no answer to a request.
       if (failure._tag === "UpstreamRefused" || failure._tag === "UpstreamTooSlow") {
         const words =
           failure._tag === "UpstreamRefused"
             ? failure.message.slice(mount.title.length + 2)
-            : "it did not answer in time"
+            : "it did not answer in time."
         return { kind, failure: unavailable(mount, `did not start: ${words}`) }
       }
       return { kind, failure }

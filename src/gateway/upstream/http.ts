@@ -125,6 +125,8 @@ const held = (inner: StreamableHTTPClientTransport): Transport => {
       const { id } = message
       const controller = new AbortController()
       open.set(id, controller)
+      // Given up on the revision of 2026: no notification says so.
+      options?.requestSignal?.addEventListener("abort", () => open.delete(id), { once: true })
       const requestSignal =
         options?.requestSignal === undefined
           ? controller.signal

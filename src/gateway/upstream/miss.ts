@@ -2,7 +2,8 @@
 
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError } from "@modelcontextprotocol/client"
 import { Duration } from "effect"
-import { AddressRefused, AnswerTooLarge } from "../../net/guardedFetch.ts"
+import { AnswerTooLarge, NotEncrypted } from "../../net/guardedFetch.ts"
+import { SpecialAddress } from "../../net/PublicWeb.ts"
 import {
   SignInNeeded,
   type UpstreamFailed,
@@ -48,7 +49,7 @@ const codeOf = (error: unknown, depth = 0): string | undefined => {
     : codeOf(error.cause, depth + 1)
 }
 
-const isCausedBy = (error: unknown, kind: abstract new () => Error, depth = 0): boolean => {
+const isCausedBy = (error: unknown, kind: abstract new (...args: never) => Error, depth = 0): boolean => {
   if (!(error instanceof Error) || depth >= 5) return false
   const { cause } = error
   return error instanceof kind || isCausedBy(cause, kind, depth + 1)
@@ -105,7 +106,7 @@ export const missOf = (mount: Mount, blot: (text: string) => string, error: unkn
   if (isCausedBy(error, AnswerTooLarge)) {
     return { kind: "answered", failure: unavailable(mount, "gave an answer that is too large.") }
   }
-  if (isCausedBy(error, AddressRefused)) {
+  if (isCausedBy(error, SpecialAddress) || isCausedBy(error, NotEncrypted)) {
     return {
       kind: "unasked",
       failure: unavailable(mount, "has an address that may not be asked: its owner should look at it.")

@@ -2,13 +2,14 @@
 
 import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/client"
 import type { StandardSchemaV1 } from "@standard-schema/spec"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
 import { restored } from "./hearing.ts"
 import { type Miss, missOf, tooSlow, unavailable } from "./miss.ts"
-import type { Session, Sessions } from "./Sessions.ts"
+import type { Sessions } from "./Sessions.ts"
+import type { Session } from "./session.ts"
 
 /** Together in one session: whoever comes later is told so, and waits in nobody's memory. */
 const IN_FLIGHT = 256
@@ -84,12 +85,13 @@ export const makeRequests = (sessions: Sessions): Requests => {
 
   const attempt = (
     session: Session,
+    mount: Mount,
     method: string,
     params: Readonly<Record<string, unknown>>,
     options: RequestOptions | undefined
   ): Effect.Effect<Record<string, unknown>, Miss> =>
     Effect.callback((resume, signal) => {
-      const { connection, mount, health } = session
+      const { connection, health } = session
       if (connection === undefined) {
         return resume(Effect.fail({ kind: "unsent", failure: unavailable(mount, "ended. Try again.") }))
       }
@@ -116,13 +118,13 @@ export const makeRequests = (sessions: Sessions): Requests => {
       const done = () => {
         if (token !== undefined) connection.progress.delete(token)
         session.inFlight--
-        session.lastUsed = sessions.now()
+        sessions.used(session)
       }
       // The SDK's own promise: this is the edge of the library.
       connection.client
         .request({ method, params: paramsOf(params, ours) }, ANYTHING, {
           signal,
-          timeout: session.timeoutMs,
+          timeout: Duration.toMillis(mount.timeout),
           allowInputRequired: true
         })
         .then(
@@ -143,37 +145,36 @@ export const makeRequests = (sessions: Sessions): Requests => {
         )
     })
 
+  /** For what is left of the time that a request has. */
+  const inTime = <A>(effect: Effect.Effect<A, Miss>, mount: Mount, since: number): Effect.Effect<A, Miss> =>
+    Effect.timeoutOrElse(effect, {
+      duration: Math.max(0, Duration.toMillis(mount.timeout) - (sessions.now() - since)),
+      orElse: () => Effect.fail<Miss>({ kind: "slow", failure: tooSlow(mount) })
+    })
+
   return {
-    request: (mount, whose, method, params, options) => {
-      const acquired = () => {
+    request: (mount, whose, method, params, options) =>
+      Effect.suspend(() => {
+        const since = sessions.now()
+        const ask = (session: Session) => attempt(session, mount, method, params, options)
+        const begun = () => Effect.flatMap(sessions.acquire(mount, whose), ask)
+        const again = (session: Session, miss: Miss) => {
+          if (miss.kind === "slow") suspect(session)
+          if (miss.kind === "gone") sessions.end(session, "was forgotten there")
+          const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
+          const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined
+          if (!mayRepeat || !isOver) return Effect.fail(miss)
+          sessions.end(session, "ended")
+          return inTime(begun(), mount, since)
+        }
+        const onceOrTwice = (session: Session) => Effect.catch(ask(session), (miss) => again(session, miss))
         const session = sessions.find(mount, whose)
-        return session === undefined ? sessions.acquire(mount, whose) : Effect.succeed(session)
-      }
-      const again = (session: Session, miss: Miss) => {
-        if (miss.kind === "slow") suspect(session)
-        const mayRepeat = miss.kind === "gone" || miss.kind === "unsent" || options?.isRepeatable === true
-        if (miss.kind === "gone") sessions.end(session, "was forgotten there")
-        const isOver = session.over.why() !== undefined || session.connection?.over.why() !== undefined
-        if (!mayRepeat || !isOver) return Effect.fail(miss)
-        sessions.end(session, "ended")
-        return Effect.flatMap(sessions.acquire(mount, whose), (next) => attempt(next, method, params, options))
-      }
-      return Effect.suspend(() => {
-        const session = sessions.find(mount, whose)
-        // Starting takes as long as it takes; whoever asked is told when their own time is over.
+        // A session may take longer to start than its request has.
         const run =
           session === undefined
-            ? Effect.flatMap(acquired(), (started) =>
-                Effect.catch(attempt(started, method, params, options), (miss) => again(started, miss))
-              ).pipe(
-                Effect.timeoutOrElse({
-                  duration: mount.timeout,
-                  orElse: () => Effect.fail<Miss>({ kind: "slow", failure: tooSlow(mount) })
-                })
-              )
-            : Effect.catch(attempt(session, method, params, options), (miss) => again(session, miss))
+            ? inTime(Effect.flatMap(sessions.acquire(mount, whose), onceOrTwice), mount, since)
+            : onceOrTwice(session)
         return Effect.mapError(run, ({ failure }) => failure)
       })
-    }
   }
 }

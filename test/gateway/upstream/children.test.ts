@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -55,6 +55,31 @@ describe("children of mounts", () => {
       const again = yield* of("ada")
       assert.strictEqual(again.cwd, ada.cwd)
       assert.notStrictEqual(again.pid, ada.pid)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("work in that directory alone, if their arguments name it", () =>
+    Effect.gen(function* () {
+      const up = yield* upstreams()
+      const mount = reference("filesystem", [DIRECTORY], {}, up.env)
+      const [, directory = ""] = textOf(yield* up.call(mount, "list_allowed_directories")).split("\n")
+      const path = `${directory}/note.txt`
+      yield* up.call(mount, "write_file", { path, content: "mine" })
+      assert.strictEqual(readFileSync(path, "utf8"), "mine")
+      const refused = yield* up.call(mount, "read_text_file", { path: `${up.folder}/elsewhere.txt` })
+      assert.isTrue(refused.isError)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("never work two at a time in a directory that is kept", () =>
+    Effect.gen(function* () {
+      const up = yield* upstreams()
+      const mount = misbehaving(["ignores the end of stdin"], { keep: true, session: "person" }, up.env)
+      const before = surroundingsOf(yield* up.call(mount, "surroundings"))
+      yield* Effect.forkChild(up.restart(mount.name), { startImmediately: true })
+      const after = surroundingsOf(yield* up.call(mount, "surroundings"))
+      assert.strictEqual(after.cwd, before.cwd)
+      assert.deepEqual(up.processes(), [after.pid])
     }).pipe(Effect.scoped)
   )
 

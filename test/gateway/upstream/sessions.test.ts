@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
-import { SessionLimits } from "../../../src/gateway/upstream/Sessions.ts"
+import { SessionLimits } from "../../../src/gateway/upstream/session.ts"
 import { misbehaving, reference, somebody, textOf, upstreams } from "../../support/mounts.ts"
 import { until } from "../../support/processes.ts"
 
@@ -87,8 +87,7 @@ describe("sessions of mounts", () => {
       yield* up.call(mount, "echo", {})
       yield* until(() => up.processes().length === 0, "the child is still there")
       assert.deepEqual(yield* up.status, [])
-      yield* up.call(mount, "echo", {})
-      assert.lengthOf(up.processes(), 1)
+      assert.strictEqual(textOf(yield* up.call(mount, "echo", { text: "anew" })), "anew")
     }).pipe(Effect.scoped)
   )
 
@@ -161,6 +160,22 @@ describe("sessions of mounts", () => {
       const second = yield* Effect.flip(up.call(mount, "echo"))
       assert.match(second.message, /^Odd server ended by itself before it answered\. Try again in 1 seconds\.$/)
       assert.include(up.stderr("odd").join(), "something is missing")
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("that failed to start are tried at once after a restart, and they alone wait", () =>
+    Effect.gen(function* () {
+      const up = yield* upstreams()
+      const mount = misbehaving(["refuses to start"], { session: "person" }, up.env)
+      const of = (subject: string) =>
+        Effect.map(Effect.flip(up.call(mount, "echo", {}, somebody(subject))), ({ message }) => message)
+      const refused = "Odd server did not start: There is no key."
+      assert.strictEqual(yield* of("ada"), refused)
+      assert.match(yield* of("ada"), /Try again in/)
+      // Another person's child is another one.
+      assert.strictEqual(yield* of("bob"), refused)
+      yield* up.restart(mount.name)
+      assert.strictEqual(yield* of("ada"), refused)
     }).pipe(Effect.scoped)
   )
 

@@ -14,6 +14,12 @@ describe("the watchdog", () => {
       Effect.gen(function* () {
         const mark = randomUUID()
         const folder = yield* temporaryFolder
+        // If it does not do what it is for, nothing else would.
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            for (const pid of marked(MARK, mark)) process.kill(pid, "SIGKILL")
+          })
+        )
         const program = yield* spawned(
           [process.execPath, join(import.meta.dirname, "../../support/holdsChildren.ts"), MARK, mark],
           { PATH: process.env.PATH, TMPDIR: folder },
@@ -26,6 +32,7 @@ describe("the watchdog", () => {
         yield* untilGone(MARK, mark)
         // One is of the program itself: it was killed before it could remove it.
         yield* until(() => readdirSync(folder).length <= 1, "directories of children")
-      }).pipe(Effect.scoped)
+      }).pipe(Effect.scoped),
+    60_000
   )
 })
