@@ -88,6 +88,9 @@ const ofHttp = (mount: Mount, { status, data }: SdkHttpError): Miss => {
     }
   }
   if (status === 429) return { kind: "answered", failure: unavailable(mount, `is limiting requests. ${AGAIN}`) }
+  // What this server answers to its own mark.
+  if (status === 508)
+    return { kind: "answered", failure: unavailable(mount, "is this server itself, mounted behind itself.") }
   if (status >= 300 && status < 400) {
     return {
       kind: "answered",
