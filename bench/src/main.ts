@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { benchFlood } from "./flood.ts"
+import { benchGateway } from "./gateway.ts"
 import { benchGrants } from "./grants.ts"
 import { benchGrowth } from "./growth.ts"
 import { benchMcp } from "./mcp.ts"
@@ -23,6 +24,7 @@ const sections = {
   grants: benchGrants,
   operation: benchOperation,
   flood: benchFlood,
+  gateway: benchGateway,
   growth: benchGrowth
 }
 const isSection = (name: string): name is keyof typeof sections => name in sections
@@ -57,6 +59,7 @@ const measured: Record<keyof Results, Samples> = {
   grants: earlier("grants"),
   operation: earlier("operation"),
   flood: earlier("flood"),
+  gateway: earlier("gateway"),
   growth: earlier("growth")
 }
 for (const [name, bench] of Object.entries(sections)) {

@@ -42,6 +42,7 @@ const listens = (port: number) =>
 
 export interface Server {
   readonly port: number
+  readonly pid: number
   /** Resident memory in bytes, now and at its most. */
   readonly memory: () => number
   readonly peak: () => number
@@ -98,6 +99,7 @@ export const serve = async (
   }
   return {
     port,
+    pid: child.pid ?? 0,
     memory: () => inBytes("VmRSS"),
     peak: () => inBytes("VmHWM"),
     cpu: () => {

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, release, totalmem, type } from "node:os"
 import * as Flood from "./flood.ts"
+import * as Gateway from "./gateway.ts"
 import * as Mcp from "./mcp.ts"
 import type { Plan } from "./plan.ts"
 import { isPinned, root } from "./process.ts"
@@ -68,6 +69,8 @@ const VERSIONS = [
   "@modelcontextprotocol/sdk",
   "express",
   "fastmcp",
+  "mcp-proxy",
+  "supergateway",
   "oidc-provider",
   "better-auth",
   "@better-auth/oauth-provider",
@@ -193,6 +196,15 @@ ${Flood.TRIES_PER_SECOND} tries a second to sign in, each by another name from a
 hashed, on threads of their own; the server, its hashes, the load and the database share the two cores.
 
 ${tableOf("what", results.flood, [Flood.ALONE, Flood.BESIDE, "hashed", "turned away"])}
+
+## Servers behind this one
+
+\`echo\` of \`server-everything\`, a child in every case, 16 calls in flight; every process may use both cores. The SDK's client calls it
+directly; the peers check no token, and keep a session for the load.
+
+${tableOf("what", results.gateway, [Gateway.RATE, Gateway.P50, Gateway.P99, Gateway.CPU])}
+
+${tableOf("what", results.gateway, [Gateway.NONE, Gateway.TEN, Gateway.FEW, Gateway.MANY, Gateway.ALONE, Gateway.BESIDE])}
 
 ## Growth
 

@@ -1,6 +1,7 @@
 /** What Gatehouse means to reach, and what a run says of it. Everything is a ratio, or an absolute that a user would feel. */
 
 import * as Flood from "./flood.ts"
+import * as Gateway from "./gateway.ts"
 import * as Grants from "./grants.ts"
 import * as Mcp from "./mcp.ts"
 import * as Operation from "./operation.ts"
@@ -11,6 +12,7 @@ export interface Results {
   readonly grants: Samples
   readonly operation: Samples
   readonly flood: Samples
+  readonly gateway: Samples
   readonly growth: Samples
 }
 
@@ -61,6 +63,12 @@ const start = (runner: "tsx" | "node", database: "Postgres" | "embedded") => ({
 const besideFlood = (name: string) => ({
   what: `${name} beside a flood of sign-ins ÷ alone`,
   measured: ({ flood }: Results) => ratios(flood.of(name, Flood.BESIDE), flood.of(name, Flood.ALONE))
+})
+
+const behind = (peer: string) => ({
+  what: `calls of a mount, authenticated, ÷ ${peer}`,
+  measured: ({ gateway }: Results) =>
+    ratios(gateway.of(Gateway.GATEHOUSE, Gateway.RATE), gateway.of(peer, Gateway.RATE))
 })
 
 const MIB = 2 ** 20
@@ -128,6 +136,39 @@ export const TARGETS: ReadonlyArray<Target> = [
   },
   { ...besideFlood(Flood.MCP), ...atLeast(0.5) },
   { ...besideFlood(Flood.TOKEN), ...atLeast(0.5) },
+  { ...behind(Gateway.DIRECT), ...atLeast(0.7) },
+  {
+    what: "p50 of a call of a mount − of the SDK's client directly",
+    ...below(1, " ms"),
+    measured: ({ gateway }) => {
+      const directly = gateway.of(Gateway.DIRECT, Gateway.P50)
+      const through = gateway.of(Gateway.GATEHOUSE, Gateway.P50)
+      return summarize(through.map((value, round) => value - (directly[round] ?? Number.NaN)))
+    }
+  },
+  { ...behind(Gateway.MCP_PROXY), ...atLeast(2) },
+  { ...behind(Gateway.SUPERGATEWAY), ...atLeast(2) },
+  {
+    what: "`tools/list` with ten mounts ÷ with none, by bytes",
+    ...atLeast(0.9),
+    measured: ({ gateway }) => ratios(gateway.of(Gateway.LISTS, Gateway.TEN), gateway.of(Gateway.LISTS, Gateway.NONE))
+  },
+  {
+    what: "resident memory after ten times as many calls of a mount",
+    ...below(1.2, " ×"),
+    measured: ({ gateway }) => ratios(gateway.of(Gateway.STEADY, Gateway.MANY), gateway.of(Gateway.STEADY, Gateway.FEW))
+  },
+  {
+    what: "children after ten times as many calls of a mount",
+    ...below(1.01, " ×"),
+    measured: ({ gateway }) =>
+      ratios(gateway.of(Gateway.STEADY, Gateway.MANY_CHILDREN), gateway.of(Gateway.STEADY, Gateway.FEW_CHILDREN))
+  },
+  {
+    what: "p99 of a mount beside one that hangs ÷ alone",
+    ...below(1.1, " ×"),
+    measured: ({ gateway }) => ratios(gateway.of(Gateway.HUNG, Gateway.BESIDE), gateway.of(Gateway.HUNG, Gateway.ALONE))
+  },
   { ...start("tsx", "Postgres"), ...below(1000, " ms") },
   { ...start("node", "Postgres"), ...below(1000, " ms") },
   { ...start("tsx", "embedded"), ...below(2000, " ms") },

@@ -1114,5 +1114,131 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "replace || !isThere(name)",
     replace: "true",
     tests: ["test/gateway/file/write.test.ts"]
+  },
+  {
+    name: "gateway: another server's tool by the name of ours",
+    file: "gateway/offer/names.ts",
+    find: "    if (used.has(name)) return\n",
+    replace: "",
+    tests: ["test/gateway/offer/names.test.ts"]
+  },
+  {
+    name: "gateway: two cut names alike",
+    file: "gateway/offer/names.ts",
+    find: "return `${plain}_${digest(whole)}`",
+    replace: "return plain",
+    tests: ["test/gateway/offer/names.test.ts"]
+  },
+  {
+    name: "gateway: a template that takes every address",
+    file: "gateway/offer/relays.ts",
+    find: "offers.templates.filter(({ listing }) => isTelling(listing.uriTemplate))",
+    replace: "offers.templates",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: a document of a mount that was left out",
+    file: "gateway/offer/relays.ts",
+    find: "if (lacking !== undefined)",
+    replace: "if (false)",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: a mount that is open to everybody",
+    file: "gateway/offer/offering.ts",
+    find: 'if (people === "owner") return roles.includes("owner")',
+    replace: 'if (people === "owner") return true',
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: a card of another mount",
+    file: "gateway/offer/offering.ts",
+    find: "if (uri === undefined || owners.get(uri) === mount)",
+    replace: "if (true)",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: an upstream challenges in our name",
+    file: "gateway/offer/result.ts",
+    find: "!OURS.test(name) &&",
+    replace: "",
+    tests: ["test/gateway/offer/result.test.ts"]
+  },
+  {
+    name: "gateway: data that is not what was approved",
+    file: "gateway/offer/result.ts",
+    find: 'const problem = given === undefined ? "there is no structuredContent" : judge(given.data)',
+    replace: "const problem: string | undefined = undefined",
+    tests: ["test/gateway/offer/result.test.ts"]
+  },
+  {
+    name: "gateway: arguments go on unjudged",
+    file: "gateway/offer/tools.ts",
+    find: "if (problem !== undefined) return Effect.fail",
+    replace: "if (false) return Effect.fail",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: what may have run is run again",
+    file: "gateway/offer/tools.ts",
+    find: "const isRepeatable = annotations.readOnlyHint && annotations.idempotentHint",
+    replace: "const isRepeatable = true",
+    tests: ["test/gateway/offer/offering.test.ts"]
+  },
+  {
+    name: "gateway: a stranger's expression is tried",
+    file: "gateway/offer/judge.ts",
+    find: "areNames || !UNREAD.has(name)",
+    replace: "true",
+    tests: ["test/gateway/offer/judge.test.ts"]
+  },
+  {
+    name: "catalogue: instructions are approved unread",
+    file: "gateway/catalogue/CatalogueStore.ts",
+    find: ' && kind !== "instructions"',
+    replace: "",
+    tests: ["test/gateway/catalogue/catalogue.test.ts"]
+  },
+  {
+    name: "catalogue: what a page added is approved",
+    file: "gateway/catalogue/Catalogue.ts",
+    find: 'origin === "file" ? "file" : undefined',
+    replace: '"file"',
+    tests: ["test/gateway/catalogue/catalogue.test.ts"]
+  },
+  {
+    name: "catalogue: what was not looked at is approved",
+    file: "gateway/catalogue/CatalogueStore.ts",
+    find: "and (${digest ?? null}::text is null or seen ->> 'digest' = ${digest ?? null})",
+    replace: "and (${digest ?? null}::text is null or true)",
+    tests: ["test/gateway/catalogue/catalogue.test.ts"]
+  },
+  {
+    name: "catalogue: hidden characters are no change",
+    file: "gateway/catalogue/clean.ts",
+    find: "const digest = digestOf(meaningOf(raw))",
+    replace: "const digest = digestOf(cleaned(meaningOf(raw), notes))",
+    tests: ["test/gateway/catalogue/clean.test.ts"]
+  },
+  {
+    name: "admin/servers: a command is passed over",
+    file: "pages/admin/servers.ts",
+    find: "if (odd !== undefined)",
+    replace: "if (false)",
+    tests: ["test/pages/adminServers.test.ts"]
+  },
+  {
+    name: "workers: each has a session of its own",
+    file: "gateway/workers/routed.ts",
+    find: "others.get(workerOf(mount, whose, workers))",
+    replace: "undefined as ReturnType<typeof others.get>",
+    tests: ["test/gateway/workers/routed.test.ts"]
+  },
+  {
+    name: "gate: a mount of ourselves goes round",
+    file: "mcp/gate.ts",
+    find: "if (cameFromUs(keys, request.headers[VIA])) return circular",
+    replace: "",
+    tests: ["test/gateway/security.test.ts"]
   }
 ]
