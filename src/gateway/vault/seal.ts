@@ -29,9 +29,7 @@ export const makeSealing = (keys: ServerKeys["Service"], secret: Redacted.Redact
   },
   open: (words, sealed) => {
     const key = keys.byId(sealed[0] ?? -1)
-    return key === undefined
-      ? Option.none()
-      : Aead.decrypt(keyOf(key, secret), sealed.subarray(1), nameOf(words))
+    return key === undefined ? Option.none() : Aead.decrypt(keyOf(key, secret), sealed.subarray(1), nameOf(words))
   },
   isOld: (sealed) => sealed[0] !== keys.signing().id
 })
