@@ -4,8 +4,8 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
-import { Credentials } from "../gateway/Credentials.ts"
 import { Gateway } from "../gateway/offer/Gateway.ts"
+import { VaultRoutes } from "../gateway/vault/routes.ts"
 import { AssetRoutes } from "../html/assets.ts"
 import { HtmlRefusals } from "../html/refusals.ts"
 import { elsewhere } from "../mcp/elsewhere.ts"
@@ -40,6 +40,7 @@ import { PeopleInteraction } from "../pages/consent.ts"
 import { EnrolmentRoutes } from "../pages/enrolment.ts"
 import { home } from "../pages/home.ts"
 import { LoginRoutes } from "../pages/login.ts"
+import { MountRoutes } from "../pages/mounts.ts"
 import { PasskeyRoutes } from "../pages/passkeys.ts"
 import { PasswordRoutes } from "../pages/password.ts"
 import { UpstreamRoutes } from "../pages/upstream.ts"
@@ -81,6 +82,8 @@ const Routes = Layer.mergeAll(
   PasswordRoutes,
   PasskeyRoutes,
   ConnectionRoutes,
+  MountRoutes,
+  VaultRoutes,
   CheckRoutes,
   AdminPeopleRoutes,
   AdminEventsRoutes,
@@ -150,7 +153,7 @@ const Welcome = Layer.effectDiscard(
 )
 
 /** What mounts have, beside the tools. */
-const Mounted = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]))
+const Mounted = Gateway.pipe(Layer.provide(ServerKeys.layer))
 
 /** A whole server, with these tools beside those of the folder and those that come along. */
 export const Server = (given: Given = {}) =>

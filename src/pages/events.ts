@@ -31,6 +31,8 @@ const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolea
   session_revoked: ["An app was disconnected"],
   session_compromised: ["An app's token was used twice, so it was disconnected", true],
   client_changed: ["Changed an app"],
+  server_connected: ["Signed in at a server behind this one"],
+  server_disconnected: ["Disconnected from a server behind this one"],
   servers_changed: ["Changed a server behind this one"],
   keys_rotated: ["Made new keys"]
 }

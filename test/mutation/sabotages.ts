@@ -1145,7 +1145,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   },
   {
     name: "gateway: a mount that is open to everybody",
-    file: "gateway/offer/offering.ts",
+    file: "gateway/access.ts",
     find: 'if (people === "owner") return roles.includes("owner")',
     replace: 'if (people === "owner") return true',
     tests: ["test/gateway/offer/offering.test.ts"]

@@ -1,18 +1,20 @@
 /** The whole server on a free port, over a database of the caller's choice. */
 
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import { SqlClient } from "effect/sql"
 import { App } from "../../src/app/app.ts"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { Catalogue } from "../../src/gateway/catalogue/Catalogue.ts"
 import { MountStatus } from "../../src/gateway/catalogue/MountStatus.ts"
+import { MountsInUse } from "../../src/gateway/MountsInUse.ts"
+import { Vault } from "../../src/gateway/vault/Vault.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import type { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import type { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import type { SigningKeys } from "../../src/oauth/openid/SigningKeys.ts"
 import type { AccessTokens } from "../../src/oauth/tokens/AccessTokens.ts"
-import type { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
+import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
 import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
 import type { People } from "../../src/people/People.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
@@ -36,8 +38,9 @@ const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
   process.env.TEST_DATABASE === "postgres" && database === TestDatabase.pglite ? TestDatabase.quick : database
 
 /** What the owner's page shows where there is no server behind this one. */
-const NoMounts = Layer.merge(
+const NoMounts = Layer.mergeAll(
   Catalogue.layer,
+  Vault.layer.pipe(Layer.provide(ServerKeys.layer)),
   Layer.succeed(MountStatus, {
     mounts: () => [],
     sessions: Effect.succeed([]),
@@ -45,7 +48,7 @@ const NoMounts = Layer.merge(
     restart: () => Effect.void,
     recheck: () => Effect.void
   })
-)
+).pipe(Layer.provideMerge(Layer.succeed(MountsInUse, { current: () => [], changes: Stream.empty })))
 
 /** Starts the server for a suite; `demo` is its public client, `confidential` may be added by the suite. */
 export const testApp = <E, More = never>(

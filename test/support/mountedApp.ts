@@ -3,7 +3,6 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
-import { Credentials } from "../../src/gateway/Credentials.ts"
 import { Catalogue } from "../../src/gateway/catalogue/Catalogue.ts"
 import { Gateway } from "../../src/gateway/offer/Gateway.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
@@ -41,7 +40,7 @@ export const mountedApp = (
       const GATEHOUSE_FILE = join(folder, "gatehouse.json")
       const write = (servers: object) => writeFileSync(GATEHOUSE_FILE, JSON.stringify({ mcpServers: servers }))
       write(servers(folder))
-      const gateway = Gateway.pipe(Layer.provide([Credentials.none, ServerKeys.layer]), Layer.provide(BuiltinToolset))
+      const gateway = Gateway.pipe(Layer.provide(ServerKeys.layer), Layer.provide(BuiltinToolset))
       return Layer.merge(
         Layer.succeed(Mounting, { folder, write }),
         testApp(TestDatabase.quick, { GATEHOUSE_FILE, DATA_DIR: folder, ...variables }, web, gateway)

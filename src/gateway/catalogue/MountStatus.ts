@@ -25,7 +25,7 @@ export class MountStatus extends Context.Service<
     /** The last lines that its children wrote to their stderr. */
     readonly stderr: (mount: string) => Effect.Effect<ReadonlyArray<string>>
     readonly restart: (mount: string) => Effect.Effect<void>
-    /** Asks it what it offers now. */
-    readonly recheck: (mount: Mount) => Effect.Effect<void, UpstreamFailed | StoreUnavailable>
+    /** Asks it what it offers now; where people sign in, as this person. */
+    readonly recheck: (mount: Mount, subject?: string) => Effect.Effect<void, UpstreamFailed | StoreUnavailable>
   }
 >()("gatehouse/gateway/catalogue/MountStatus") {}

@@ -10,6 +10,7 @@ import { MountStatus } from "../catalogue/MountStatus.ts"
 import { MountFile } from "../file/MountFile.ts"
 import { MountsInUse } from "../MountsInUse.ts"
 import { Upstreams } from "../upstream/Upstreams.ts"
+import { Vault, VaultCredentials } from "../vault/Vault.ts"
 import { Routed } from "../workers/routed.ts"
 import { approvedOf } from "./approved.ts"
 import { Discovery } from "./discovery.ts"
@@ -63,7 +64,7 @@ const Status = Layer.effect(
       sessions: upstreams.status,
       stderr: upstreams.stderr,
       restart: upstreams.restart,
-      recheck: (mount) => discovery.ask(mount)
+      recheck: discovery.ask
     })
   })
 )
@@ -82,6 +83,8 @@ export const Gateway = GatewayToolset.pipe(
   Layer.provideMerge(Status),
   Layer.provide(Discovery.layer),
   Layer.provide(Sessions),
+  Layer.provide(VaultCredentials),
+  Layer.provideMerge(Vault.layer),
   Layer.provideMerge(Mounts),
   Layer.provide(MountFile.layer),
   Layer.provideMerge(Catalogue.layer)

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { offeringOf } from "../../toolsets/offering.ts"
 import type { Offering } from "../../toolsets/Toolset.ts"
 import type { Caller, Person } from "../../toolsets/tool.ts"
+import { mayUse } from "../access.ts"
 import type { Mount } from "../mount.ts"
 import { namesOf } from "./names.ts"
 import { type Offers, relaysOf } from "./relays.ts"
@@ -87,12 +88,6 @@ const together = (requests: Requests, base: Offering, mounted: ReadonlyArray<Mou
       instructions === undefined ? [] : [`${mount.title}: ${instructions}`]
     )
   })
-}
-
-const mayUse = ({ people }: Mount, { roles, email }: Person): boolean => {
-  if (people === "everyone") return true
-  if (people === "owner") return roles.includes("owner")
-  return email !== undefined && people.some((one) => one.toLowerCase() === email.toLowerCase())
 }
 
 /** What is offered: to everybody the same text, unless a mount is open to some people alone. */
