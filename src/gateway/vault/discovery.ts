@@ -15,6 +15,18 @@ export type HttpMount = Mount & { readonly transport: Http }
 export const isSignedInAt = (mount: Mount): mount is HttpMount =>
   mount.transport._tag === "Http" && mount.auth === "oauth" && !mount.disabled
 
+/** Whom it is for, as far as that matters to who is asked and what is said of it. */
+export interface Asker {
+  readonly name: string
+  readonly title: string
+  readonly mayBePrivate: boolean
+}
+export const askerOf = ({ name, title, transport: { mayBePrivate } }: HttpMount): Asker => ({
+  name,
+  title,
+  mayBePrivate
+})
+
 const Text = Schema.String.check(Schema.isMaxLength(2048))
 const Texts = Schema.Array(Text)
 
@@ -90,23 +102,19 @@ const KNOCK = JSON.stringify({
   params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "Gatehouse", version: "0.1" } }
 })
 
-const untrue = ({ title }: Mount, what: string) =>
+const untrue = ({ title }: Asker | Mount, what: string) =>
   new SignInRefused({ explanation: `${title} cannot be connected: ${what}.` })
 
 export const makeDiscovery = ({ ask }: Asking["Service"], via: string) => {
   /** The first document of these that there is: one that is not there (404 and the like) is not an answer, silence is a failure. */
-  const first = <S extends Schema.ConstraintDecoder<unknown>>(
-    mount: HttpMount,
-    urls: ReadonlyArray<string>,
-    schema: S
-  ) => {
+  const first = <S extends Schema.ConstraintDecoder<unknown>>(mount: Asker, urls: ReadonlyArray<string>, schema: S) => {
     const decode = Schema.decodeUnknownOption(Schema.fromJsonString(schema))
     return Effect.gen(function* () {
       for (const url of urls) {
-        if (!isUsable(url, mount.transport.mayBePrivate)) {
+        if (!isUsable(url, mount.mayBePrivate)) {
           return yield* untrue(mount, "its sign-in stands at an address that may not be asked")
         }
-        const { status, text } = yield* ask(url, mount.transport.mayBePrivate, {
+        const { status, text } = yield* ask(url, mount.mayBePrivate, {
           headers: { accept: "application/json" }
         }).pipe(
           Effect.tapError((error) =>
@@ -135,7 +143,7 @@ export const makeDiscovery = ({ ask }: Asking["Service"], via: string) => {
     )
     const challenge = answer.status === 401 ? (answer.headers.get("www-authenticate") ?? "") : ""
     const told = parameterOf(challenge, "resource_metadata")
-    const metadata = yield* first(mount, told === undefined ? resourcePaths(at) : [told], ResourceMetadata)
+    const metadata = yield* first(askerOf(mount), told === undefined ? resourcePaths(at) : [told], ResourceMetadata)
     const asked = parameterOf(challenge, "scope")
     if (metadata === undefined) {
       if (told !== undefined) return yield* untrue(mount, "it does not say who signs people in")
@@ -150,7 +158,7 @@ export const makeDiscovery = ({ ask }: Asking["Service"], via: string) => {
   })
 
   const serverOf = Effect.fn("vault.serverOf")(function* (
-    mount: HttpMount,
+    mount: Asker,
     issuer: string
   ): Effect.fn.Return<ServerMetadata, Failed> {
     if (!URL.canParse(issuer)) return yield* untrue(mount, "who signs people in there has no address")
@@ -166,7 +174,7 @@ export const makeDiscovery = ({ ask }: Asking["Service"], via: string) => {
     }
     const { authorization_endpoint, token_endpoint, registration_endpoint, revocation_endpoint } = metadata
     const named = [authorization_endpoint, token_endpoint, registration_endpoint, revocation_endpoint]
-    if (!named.every((one) => one === undefined || isUsable(one, mount.transport.mayBePrivate))) {
+    if (!named.every((one) => one === undefined || isUsable(one, mount.mayBePrivate))) {
       return yield* untrue(mount, "its sign-in stands at an address that may not be asked")
     }
     return metadata
