@@ -1,9 +1,11 @@
 /** Deletes what has expired: a scheduled fiber of the server, and a program of its own (`npm run cleanup:run`). */
 
 import { Clock, Effect, Layer, Record as Rec, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
-import type { StoreUnavailable } from "../database/query.ts"
+import { operation, type StoreUnavailable } from "../database/query.ts"
+import { makeVaultRows } from "../gateway/vault/vault.sql.ts"
 import { ClientRegistry } from "../oauth/clients/ClientRegistry.ts"
 import type { Swept } from "../oauth/grants/sweep.sql.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
@@ -33,13 +35,15 @@ export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   const store = yield* TokenStore
   const registry = yield* ClientRegistry
   const people = yield* People
+  const signIns = makeVaultRows(yield* SqlClient.SqlClient)
   const started = yield* Clock.currentTimeMillis
 
   const total = {
     ...(yield* untilShort<keyof Swept, StoreUnavailable, never>(store.sweep, batch)),
     // After the sessions: a client is not used when it has none.
     ...(yield* untilShort((most) => Effect.map(registry.sweep(most), (clients) => ({ clients })), batch)),
-    ...(yield* untilShort<keyof PeopleSwept, StoreUnavailable, never>(people.sweep, batch))
+    ...(yield* untilShort<keyof PeopleSwept, StoreUnavailable, never>(people.sweep, batch)),
+    ...(yield* untilShort((most) => operation(signIns.sweep(most)), batch))
   }
   const ms = (yield* Clock.currentTimeMillis) - started
   yield* (yield* MaintenanceStore).record("cleanup", { ...total, ms })

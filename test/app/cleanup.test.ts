@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { ScheduledCleanup } from "../../src/app/cleanup.ts"
 import { Logging } from "../../src/app/logging.ts"
@@ -29,10 +30,12 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
     const people = Layer.mock(People, {
       sweep: () => Effect.succeed({ browserSessions: 0, ceremonies: 0, links: 0 })
     })
+    // A database in which there is nothing to delete: of the client only that it is asked.
+    const sql = Layer.succeed(SqlClient.SqlClient, (() => Effect.succeed([{ count: 0 }])) as never)
     const maintenance = Layer.mock(MaintenanceStore, { record: () => Effect.void })
     yield* Layer.build(
       ScheduledCleanup.pipe(
-        Layer.provide(Layer.mergeAll(store, registry, people, maintenance)),
+        Layer.provide(Layer.mergeAll(store, registry, people, maintenance, sql)),
         Layer.provide(Logging),
         Layer.provide(ServerConfig.layerOf({ LOG_LEVEL: "none", ...variables }))
       )

@@ -57,6 +57,12 @@ const PAGES: Readonly<Record<string, Row>> = {
   "/account/identities/unlink": { POST: "fresh" },
   "/account/apps": { GET: "signed in" },
   "/account/apps/disconnect": { POST: "signed in" },
+  "/account/servers": { GET: "signed in" },
+  "/account/servers/connect": { POST: "signed in" },
+  "/account/servers/disconnect": { POST: "signed in" },
+  // Whoever is signed in is told that they did not begin it, or is led to the page before.
+  "/account/servers/:name/callback": { GET: "anybody" },
+  "/connect/:name": { GET: "anybody" },
   "/admin": { GET: "owner" },
   "/admin/apps": { GET: "owner" },
   "/admin/apps/disconnect": { POST: "fresh owner" },
@@ -87,7 +93,7 @@ const PAGES: Readonly<Record<string, Row>> = {
 
 /** What programs call, and what everybody may see, is held elsewhere. */
 const ELSEWHERE =
-  /^\/$|^\/(\.well-known|mcp|authorize|token|revoke|introspect|register|jwks|userinfo|assets|healthz|readyz)(\/|$)/
+  /^\/$|^\/(\.well-known|mcp|authorize|token|revoke|introspect|register|jwks|userinfo|assets|healthz|readyz|oauth)(\/|$)/
 
 const ALLOWED: Readonly<Record<Guard, ReadonlyArray<string>>> = {
   anybody: ["nobody", "disabled", "stale member", "member", "stale owner", "owner"],

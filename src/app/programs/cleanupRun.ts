@@ -16,7 +16,7 @@ const program = Effect.gen(function* () {
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
       `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
       `${swept.clients} unused clients, ` +
-      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins`
+      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins, ${swept.serverSignIns} at other servers`
   )
 })
 
@@ -24,7 +24,7 @@ program.pipe(
   Effect.provide(
     Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, People.layer, MaintenanceStore.layer).pipe(
       Layer.provide(Revocations.layer),
-      Layer.provide(Database.layer),
+      Layer.provideMerge(Database.layer),
       Layer.provideMerge(Settings)
     )
   ),

@@ -19,7 +19,8 @@ const NOTHING = {
   clients: 0,
   browserSessions: 0,
   ceremonies: 0,
-  links: 0
+  links: 0,
+  serverSignIns: 0
 }
 
 onBothDatabases((name, database) => {
