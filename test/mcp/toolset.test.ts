@@ -51,7 +51,7 @@ describe("a toolset that changes while the server runs", () => {
         yield* exchange({
           parts: { tools: [echo], purposes: {} },
           tools: [echo],
-          scopes: [],
+          scopes: [echo.scope],
           instructions: "Only an echo is left.",
           more: { capabilities: {}, listings: [], register: () => undefined }
         })

@@ -49,7 +49,7 @@ onBothDatabases((name, database) => {
           ])
           assert.deepStrictEqual(yield* sql`select kind from mcp.links`, [{ kind: "invitation" }])
           assert.lengthOf(yield* people.list, 2)
-          yield* sql`truncate mcp.browser_sessions, mcp.links, mcp.ceremonies`
+          yield* sql`truncate mcp.browser_sessions, mcp.links, mcp.ceremonies, mcp.server_sign_ins`
         }).pipe(Effect.orDie)
     )
 

@@ -40,7 +40,8 @@ const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>
 /** What the owner's page shows where there is no server behind this one. */
 const NoMounts = Layer.mergeAll(
   Catalogue.layer,
-  Vault.layer.pipe(Layer.provide(ServerKeys.layer)),
+  // Not the one of a suite that has mounts.
+  Layer.fresh(Vault.layer).pipe(Layer.provide(ServerKeys.layer)),
   Layer.succeed(MountStatus, {
     mounts: () => [],
     sessions: Effect.succeed([]),

@@ -1,0 +1,132 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { TestApp, testApp } from "../../support/app.ts"
+import { formOf, messageOf, rpc } from "../../support/client.ts"
+import { known, mountedApp, tokenOf, until } from "../../support/mountedApp.ts"
+import { browserOf, csrfOf, postPage, somebody, visitPage } from "../../support/people.ts"
+import { TestDatabase } from "../../support/postgres.ts"
+import { withWhoCalls } from "../../support/toolset.ts"
+
+/** Another Gatehouse, which lets in whom it knows alone, as the server behind this one. */
+const behind = Effect.gen(function* () {
+  const context = yield* Layer.build(Layer.fresh(testApp(TestDatabase.quick, {}, undefined, withWhoCalls)))
+  const { baseUrl } = Context.get(context, TestApp)
+  const there = <A, E>(effect: Effect.Effect<A, E, Layer.Success<ReturnType<typeof testApp<unknown, never>>>>) =>
+    Effect.provideContext(effect, context)
+  return { baseUrl, there }
+})
+
+/** A person of both: signed in here, and allowing this server there. */
+const both = Effect.fnUntraced(function* (
+  name: string,
+  there: <A, E>(
+    effect: Effect.Effect<A, E, Layer.Success<ReturnType<typeof testApp<unknown, never>>>>
+  ) => Effect.Effect<A, E>
+) {
+  const here = yield* somebody(name, name === "Ada" ? "owner" : "member")
+  const other = yield* there(somebody(name, name === "Ada" ? "owner" : "member"))
+  const { cookie } = yield* browserOf(here.id)
+  const { cookie: cookieThere } = yield* there(browserOf(other.id))
+  const csrf_token = csrfOf(yield* visitPage("/account", cookie))
+
+  /** Where the page sends the browser, and where the browser is sent back to. */
+  const signInThere = Effect.gen(function* () {
+    const away = yield* postPage("/account/servers/connect", { cookie, csrf_token }, { server: "drive" })
+    assert.strictEqual(away.status, 303, away.text)
+    const location = new URL(away.headers.get("location") ?? "")
+    const back = yield* there(
+      Effect.gen(function* () {
+        const page = yield* visitPage(location.pathname + location.search, cookieThere)
+        const { transaction, csrf_token } = formOf(page)
+        const form = { transaction, decision: "approve", "mcp.tools.call": "on" }
+        const answer = yield* postPage("/authorize/decision", { cookie: cookieThere, csrf_token }, form)
+        assert.strictEqual(answer.status, 303, answer.text)
+        return new URL(answer.headers.get("location") ?? "")
+      })
+    )
+    return { location, back }
+  })
+  return { here, other, cookie, csrf_token, signInThere }
+})
+
+describe("a person signs in at a server behind this one", () => {
+  it.live(
+    "and its tools are called as that person, and as nobody else",
+    () =>
+      Effect.gen(function* () {
+        const { baseUrl, there } = yield* behind
+        yield* Effect.gen(function* () {
+          const ada = yield* both("Ada", there)
+          const bob = yield* both("Bob", there)
+
+          // Nobody has signed in: there is a page that says so, and an address for it.
+          assert.include((yield* visitPage("/account/servers", ada.cookie)).text, "Sign in there")
+          assert.strictEqual(
+            (yield* visitPage("/connect/drive", ada.cookie)).headers.get("location"),
+            "/account/servers#server-drive"
+          )
+
+          const { location, back } = yield* ada.signInThere
+          assert.strictEqual(location.origin, baseUrl)
+          assert.strictEqual(location.searchParams.get("code_challenge_method"), "S256")
+          assert.strictEqual(location.searchParams.get("resource"), `${baseUrl}/mcp`)
+
+          // In another browser, or by another person, what came back is worth nothing, and is used up by neither.
+          const stolen = yield* visitPage(back.pathname + back.search, bob.cookie)
+          assert.include(stolen.text, "began in another browser")
+          const arrived = yield* visitPage(back.pathname + back.search, ada.cookie)
+          assert.strictEqual(arrived.status, 303, arrived.text)
+          const again = yield* visitPage(back.pathname + back.search, ada.cookie)
+          assert.include(again.text, "was finished already")
+          assert.include((yield* visitPage("/account/servers", ada.cookie)).text, "signed in")
+
+          // It was asked what it offers as Ada, who is the first.
+          yield* known("drive")
+          const scopes = ["mcp.tools.call", "mcp.drive"]
+          const who = (token: string) =>
+            Effect.map(
+              rpc(token, "tools/call", { name: "drive__who_calls", arguments: {} }),
+              (answer) => messageOf(answer).result
+            )
+          const adas = yield* tokenOf(ada.here.id, scopes)
+          assert.strictEqual((yield* who(adas)).structuredContent.subject, ada.other.id)
+          const bobs = yield* tokenOf(bob.here.id, scopes)
+          const needed = yield* who(bobs)
+          assert.isTrue(needed.isError)
+          assert.match(needed.content[0].text, /Open http:\/\/localhost:\d+\/connect\/drive in a browser/)
+
+          const { back: bobsBack } = yield* bob.signInThere
+          assert.strictEqual((yield* visitPage(bobsBack.pathname + bobsBack.search, bob.cookie)).status, 303)
+          const answers = yield* Effect.all(
+            Array.from({ length: 20 }, (_, index) => who(index % 2 === 0 ? adas : bobs)),
+            { concurrency: "unbounded" }
+          )
+          assert.deepStrictEqual(
+            answers.map(({ structuredContent }) => structuredContent.subject),
+            Array.from({ length: 20 }, (_, index) => (index % 2 === 0 ? ada : bob).other.id)
+          )
+
+          // What is kept is sealed.
+          const { sql } = yield* TestApp
+          const rows = yield* sql`select person_id::text, encode(sealed, 'escape') as sealed from mcp.server_links`
+          assert.lengthOf(rows, 2)
+          assert.notMatch(JSON.stringify(rows), /mcp_[ar]t_/)
+
+          const { cookie, csrf_token } = ada
+          const gone = yield* postPage("/account/servers/disconnect", { cookie, csrf_token }, { server: "drive" })
+          assert.strictEqual(gone.status, 303)
+          assert.isTrue((yield* who(adas)).isError)
+          assert.strictEqual((yield* who(bobs)).structuredContent.subject, bob.other.id)
+          yield* until(
+            there(
+              Effect.map(
+                Effect.flatMap(TestApp, ({ sql }) => sql`select 1 from mcp.mcp_sessions where status = 'revoked'`),
+                (all) => all.length > 0
+              )
+            )
+          )
+        }).pipe(Effect.provide(mountedApp(() => ({ drive: { url: `${baseUrl}/mcp`, auth: "oauth", title: "Drive" } }))))
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
+  )
+})
