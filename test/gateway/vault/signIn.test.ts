@@ -129,4 +129,53 @@ describe("a person signs in at a server behind this one", () => {
       }).pipe(Effect.scoped),
     { timeout: 120_000 }
   )
+
+  it.live(
+    "tokens are renewed once, whoever asks at the same time; where they were taken back there is a sign-in to be done",
+    () =>
+      Effect.gen(function* () {
+        const { baseUrl, there } = yield* behind
+        yield* Effect.gen(function* () {
+          const ada = yield* both("Ada", there)
+          const { back } = yield* ada.signInThere
+          assert.strictEqual((yield* visitPage(back.pathname + back.search, ada.cookie)).status, 303)
+          yield* known("drive")
+          const token = yield* tokenOf(ada.here.id, ["mcp.tools.call", "mcp.drive"])
+          const who = Effect.map(
+            rpc(token, "tools/call", { name: "drive__who_calls", arguments: {} }),
+            (answer) => messageOf(answer).result
+          )
+          const { sql } = yield* TestApp
+          const sqlThere = (yield* there(TestApp)).sql
+          const generation = Effect.map(sqlThere`select head_generation as generation from mcp.mcp_sessions`, ([row]) =>
+            Number(row?.generation)
+          )
+          const before = yield* generation
+
+          // The access token is about to end: all of them need another.
+          yield* sql`update mcp.server_links set expires_at = now() + interval '10 seconds'`
+          const answers = yield* Effect.all(
+            Array.from({ length: 12 }, () => who),
+            { concurrency: "unbounded" }
+          )
+          for (const { structuredContent } of answers) assert.strictEqual(structuredContent.subject, ada.other.id)
+          assert.strictEqual(yield* generation, before + 1)
+
+          // What looks good here was taken back there, and then the whole session.
+          yield* sqlThere`update mcp.oauth_access_tokens set revoked_at = now()`
+          assert.strictEqual(
+            (yield* until(Effect.map(who, (result) => (result.isError ? undefined : result)))).structuredContent
+              .subject,
+            ada.other.id
+          )
+          assert.strictEqual(yield* generation, before + 2)
+          yield* sqlThere`update mcp.mcp_sessions set status = 'revoked', status_changed_at = now()`
+          const needed = yield* until(Effect.map(who, (result) => (result.isError ? result : undefined)))
+          assert.match(needed.content[0].text, /connect\/drive in a browser/)
+          assert.lengthOf(yield* sql`select 1 from mcp.server_links`, 0)
+          assert.include((yield* visitPage("/account/servers", ada.cookie)).text, "Sign in there")
+        }).pipe(Effect.provide(mountedApp(() => ({ drive: { url: `${baseUrl}/mcp`, auth: "oauth", title: "Drive" } }))))
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
+  )
 })
