@@ -17,6 +17,8 @@ import { Samples } from "./statistics.ts"
 
 export const DIRECT = "the SDK's client, directly"
 export const GATEHOUSE = "Gatehouse, authenticated"
+/** The same calls in the wire of 2026-07-28, which has no session. */
+export const MODERN = "Gatehouse, authenticated, 2026 era"
 export const [MCP_PROXY, SUPERGATEWAY] = ["`mcp-proxy`", "`supergateway`"] as const
 export const [RATE, P50, P99, CPU] = ["calls a second", "p50, ms", "p99, ms", "CPU, µs"] as const
 export const [LISTS, NONE, TEN] = ["`tools/list`", "no mount, MB a second", "ten mounts, MB a second"] as const
@@ -89,13 +91,33 @@ interface Called {
   readonly port: number
   readonly headers: Readonly<Record<string, string>>
   readonly tool: string
+  readonly isModern?: boolean
 }
 
-const calling = ({ port, headers, tool }: Called, more: { readonly seconds?: number; readonly requests?: number }) =>
+/** What a call says of itself in the wire of 2026-07-28: its revision and client in the body, its tool in a header too. */
+const modern = {
+  headers: (tool: string) => ({ "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool }),
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {}
+  }
+}
+
+const call = ({ headers, tool, isModern }: Called) =>
+  isModern === true
+    ? message(
+        "tools/call",
+        { name: tool, arguments: ECHO, _meta: modern._meta },
+        { ...headers, ...modern.headers(tool) }
+      )
+    : message("tools/call", { name: tool, arguments: ECHO }, headers)
+
+const calling = (called: Called, more: { readonly seconds?: number; readonly requests?: number }) =>
   load({
-    port,
+    port: called.port,
     connections: IN_FLIGHT,
-    request: message("tools/call", { name: tool, arguments: ECHO }, headers),
+    request: call(called),
     isRight,
     ...more
   }).then((result) => {
@@ -158,6 +180,21 @@ const mounted = async (postgres: RealPostgres, servers: Readonly<Record<string, 
   return { server, headers: await authorized(), list }
 }
 
+/** Calls that wait for an answer as long as the server lives, and the proof of it: one that is refused would disturb nobody. */
+const hang = (port: number, request: Buffer) => {
+  let sample: string | undefined
+  const isRight = (answer: Answer) => {
+    sample = `${answer.status} ${answer.body}`
+    return true
+  }
+  load({ port, connections: IN_FLIGHT, request, isRight, requests: IN_FLIGHT }).catch(() => undefined)
+  return {
+    verify: () => {
+      if (sample !== undefined) throw new Error(`a call that should hang was answered: ${sample}`)
+    }
+  }
+}
+
 const childrenOf = (pid: number) =>
   readdirSync("/proc").filter((entry) => {
     if (!/^\d+$/.test(entry)) return false
@@ -209,24 +246,19 @@ export const benchGateway = async (plan: Plan): Promise<Samples> => {
     const gatehouse = await mounted(postgres, { everything: everything(), hung })
     const called = { port: gatehouse.server.port, headers: gatehouse.headers, tool: "everything__echo" }
     await measured(samples, GATEHOUSE, called, gatehouse.server, plan)
+    await measured(samples, MODERN, { ...called, isModern: true }, gatehouse.server, plan)
 
     samples.add(HUNG, ALONE, (await calling(called, { seconds: plan.seconds })).p99)
-    const never = message("tools/call", { name: "hung__never", arguments: {} }, gatehouse.headers)
-    const hanging = load({
-      port: called.port,
-      connections: IN_FLIGHT,
-      request: never,
-      isRight: () => true,
-      requests: IN_FLIGHT
-    })
-    hanging.catch(() => undefined)
+    const hanging = hang(called.port, message("tools/call", { name: "hung__never", arguments: {} }, gatehouse.headers))
     samples.add(HUNG, BESIDE, (await calling(called, { seconds: plan.seconds })).p99)
+    hanging.verify()
 
-    const [few, many] = [plan.calls[0], Math.min(plan.calls[1], plan.calls[0] * 10)]
+    // What is told of so many calls: the second figure counts those of the first.
+    const [few, many] = [plan.calls[0], plan.calls[0] * 10]
     await calling(called, { requests: few })
     samples.add(STEADY, FEW, gatehouse.server.memory() / 2 ** 20)
     samples.add(STEADY, FEW_CHILDREN, childrenOf(gatehouse.server.pid))
-    await calling(called, { requests: many })
+    await calling(called, { requests: many - few })
     samples.add(STEADY, MANY, gatehouse.server.memory() / 2 ** 20)
     samples.add(STEADY, MANY_CHILDREN, childrenOf(gatehouse.server.pid))
     await gatehouse.server.stop()
