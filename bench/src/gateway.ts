@@ -33,7 +33,7 @@ export const [HUNG, ALONE, BESIDE] = ["p99 of a mount, ms", "alone", "beside one
 
 const IN_FLIGHT = 16
 export const EVERYTHING = join(root, "node_modules/@modelcontextprotocol/server-everything/dist/index.js")
-const MISBEHAVING = join(root, "test/support/misbehaving.ts")
+const HANGING = join(root, "bench/src/servers/hung.ts")
 
 const ECHO = { message: "hello" }
 const isEcho = (text: string | undefined) => text === "Echo: hello"
@@ -242,7 +242,7 @@ export const benchGateway = async (plan: Plan): Promise<Samples> => {
     samples.add(DIRECT, P99, alone.p99)
     console.log(`${DIRECT}: ${Math.round(alone.perSecond)}/s, p50 ${alone.p50.toFixed(2)} ms`)
 
-    const hung = { command: process.execPath, args: [MISBEHAVING], session: "shared" }
+    const hung = { command: process.execPath, args: [HANGING], session: "shared" }
     const gatehouse = await mounted(postgres, { everything: everything(), hung })
     const called = { port: gatehouse.server.port, headers: gatehouse.headers, tool: "everything__echo" }
     await measured(samples, GATEHOUSE, called, gatehouse.server, plan)
