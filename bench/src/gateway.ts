@@ -80,10 +80,14 @@ const HEADERS = {
   "MCP-Protocol-Version": "2025-11-25"
 }
 
-const message = (method: string, params: object, headers: Readonly<Record<string, string>>) =>
-  post("/mcp", JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }), { ...HEADERS, ...headers })
+const message = (method: string, params: object, headers: Readonly<Record<string, string>>, id = 1) =>
+  post("/mcp", JSON.stringify({ jsonrpc: "2.0", id, method, params }), { ...HEADERS, ...headers })
 
-const resultOf = (body: string) => JSON.parse(/^data: *(\{.*\})/m.exec(body)?.[1] ?? body).result
+/** An event stream that ends without an answer has none. */
+const resultOf = (body: string) => {
+  const text = /^data: *(\{.*\})/m.exec(body)?.[1] ?? body
+  return text.startsWith("{") ? JSON.parse(text).result : undefined
+}
 
 const isRight = ({ status, body }: Answer) => status === 200 && isEcho(resultOf(body)?.content?.[0]?.text)
 
@@ -104,20 +108,27 @@ const modern = {
   }
 }
 
-const call = ({ headers, tool, isModern }: Called) =>
+const call = ({ headers, tool, isModern }: Called, id: number) =>
   isModern === true
     ? message(
         "tools/call",
         { name: tool, arguments: ECHO, _meta: modern._meta },
-        { ...headers, ...modern.headers(tool) }
+        { ...headers, ...modern.headers(tool) },
+        id
       )
-    : message("tools/call", { name: tool, arguments: ECHO }, headers)
+    : message("tools/call", { name: tool, arguments: ECHO }, headers, id)
+
+/** Each connection's own: the peers keep one session for all, and in a session an id that is in flight must not come again. */
+const calls = (called: Called) => (connection: number) => {
+  const request = call(called, connection + 1)
+  return () => request
+}
 
 const calling = (called: Called, more: { readonly seconds?: number; readonly requests?: number }) =>
   load({
     port: called.port,
     connections: IN_FLIGHT,
-    request: call(called),
+    request: calls(called),
     isRight,
     ...more
   }).then((result) => {
