@@ -83,9 +83,9 @@ const HEADERS = {
 const message = (method: string, params: object, headers: Readonly<Record<string, string>>, id = 1) =>
   post("/mcp", JSON.stringify({ jsonrpc: "2.0", id, method, params }), { ...HEADERS, ...headers })
 
-/** An event stream that ends without an answer has none. */
+/** Of an event stream the last message: notifications may come first. One that ends without an answer has none. */
 const resultOf = (body: string) => {
-  const text = /^data: *(\{.*\})/m.exec(body)?.[1] ?? body
+  const text = [...body.matchAll(/^data: *(\{.*\})/gm)].at(-1)?.[1] ?? body
   return text.startsWith("{") ? JSON.parse(text).result : undefined
 }
 
