@@ -17,6 +17,8 @@ import { Samples } from "./statistics.ts"
 
 export const DIRECT = "the SDK's client, directly"
 export const GATEHOUSE = "Gatehouse, authenticated"
+/** The same calls in the wire of 2026-07-28, which has no session. */
+export const MODERN = "Gatehouse, authenticated, 2026 era"
 export const [MCP_PROXY, SUPERGATEWAY] = ["`mcp-proxy`", "`supergateway`"] as const
 export const [RATE, P50, P99, CPU] = ["calls a second", "p50, ms", "p99, ms", "CPU, µs"] as const
 export const [LISTS, NONE, TEN] = ["`tools/list`", "no mount, MB a second", "ten mounts, MB a second"] as const
@@ -31,7 +33,7 @@ export const [HUNG, ALONE, BESIDE] = ["p99 of a mount, ms", "alone", "beside one
 
 const IN_FLIGHT = 16
 export const EVERYTHING = join(root, "node_modules/@modelcontextprotocol/server-everything/dist/index.js")
-const MISBEHAVING = join(root, "test/support/misbehaving.ts")
+const HANGING = join(root, "bench/src/servers/hung.ts")
 
 const ECHO = { message: "hello" }
 const isEcho = (text: string | undefined) => text === "Echo: hello"
@@ -78,10 +80,14 @@ const HEADERS = {
   "MCP-Protocol-Version": "2025-11-25"
 }
 
-const message = (method: string, params: object, headers: Readonly<Record<string, string>>) =>
-  post("/mcp", JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }), { ...HEADERS, ...headers })
+const message = (method: string, params: object, headers: Readonly<Record<string, string>>, id = 1) =>
+  post("/mcp", JSON.stringify({ jsonrpc: "2.0", id, method, params }), { ...HEADERS, ...headers })
 
-const resultOf = (body: string) => JSON.parse(/^data: *(\{.*\})/m.exec(body)?.[1] ?? body).result
+/** Of an event stream the last message: notifications may come first. One that ends without an answer has none. */
+const resultOf = (body: string) => {
+  const text = [...body.matchAll(/^data: *(\{.*\})/gm)].at(-1)?.[1] ?? body
+  return text.startsWith("{") ? JSON.parse(text).result : undefined
+}
 
 const isRight = ({ status, body }: Answer) => status === 200 && isEcho(resultOf(body)?.content?.[0]?.text)
 
@@ -89,13 +95,40 @@ interface Called {
   readonly port: number
   readonly headers: Readonly<Record<string, string>>
   readonly tool: string
+  readonly isModern?: boolean
 }
 
-const calling = ({ port, headers, tool }: Called, more: { readonly seconds?: number; readonly requests?: number }) =>
+/** What a call says of itself in the wire of 2026-07-28: its revision and client in the body, its tool in a header too. */
+const modern = {
+  headers: (tool: string) => ({ "MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool }),
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "bench", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {}
+  }
+}
+
+const call = ({ headers, tool, isModern }: Called, id: number) =>
+  isModern === true
+    ? message(
+        "tools/call",
+        { name: tool, arguments: ECHO, _meta: modern._meta },
+        { ...headers, ...modern.headers(tool) },
+        id
+      )
+    : message("tools/call", { name: tool, arguments: ECHO }, headers, id)
+
+/** Each connection's own: the peers keep one session for all, and in a session an id that is in flight must not come again. */
+const calls = (called: Called) => (connection: number) => {
+  const request = call(called, connection + 1)
+  return () => request
+}
+
+const calling = (called: Called, more: { readonly seconds?: number; readonly requests?: number }) =>
   load({
-    port,
+    port: called.port,
     connections: IN_FLIGHT,
-    request: message("tools/call", { name: tool, arguments: ECHO }, headers),
+    request: calls(called),
     isRight,
     ...more
   }).then((result) => {
@@ -158,6 +191,21 @@ const mounted = async (postgres: RealPostgres, servers: Readonly<Record<string, 
   return { server, headers: await authorized(), list }
 }
 
+/** Calls that wait for an answer as long as the server lives, and the proof of it: one that is refused would disturb nobody. */
+const hang = (port: number, request: Buffer) => {
+  let sample: string | undefined
+  const isRight = (answer: Answer) => {
+    sample = `${answer.status} ${answer.body}`
+    return true
+  }
+  load({ port, connections: IN_FLIGHT, request, isRight, requests: IN_FLIGHT }).catch(() => undefined)
+  return {
+    verify: () => {
+      if (sample !== undefined) throw new Error(`a call that should hang was answered: ${sample}`)
+    }
+  }
+}
+
 const childrenOf = (pid: number) =>
   readdirSync("/proc").filter((entry) => {
     if (!/^\d+$/.test(entry)) return false
@@ -205,28 +253,23 @@ export const benchGateway = async (plan: Plan): Promise<Samples> => {
     samples.add(DIRECT, P99, alone.p99)
     console.log(`${DIRECT}: ${Math.round(alone.perSecond)}/s, p50 ${alone.p50.toFixed(2)} ms`)
 
-    const hung = { command: process.execPath, args: [MISBEHAVING], session: "shared" }
+    const hung = { command: process.execPath, args: [HANGING], session: "shared" }
     const gatehouse = await mounted(postgres, { everything: everything(), hung })
     const called = { port: gatehouse.server.port, headers: gatehouse.headers, tool: "everything__echo" }
     await measured(samples, GATEHOUSE, called, gatehouse.server, plan)
+    await measured(samples, MODERN, { ...called, isModern: true }, gatehouse.server, plan)
 
     samples.add(HUNG, ALONE, (await calling(called, { seconds: plan.seconds })).p99)
-    const never = message("tools/call", { name: "hung__never", arguments: {} }, gatehouse.headers)
-    const hanging = load({
-      port: called.port,
-      connections: IN_FLIGHT,
-      request: never,
-      isRight: () => true,
-      requests: IN_FLIGHT
-    })
-    hanging.catch(() => undefined)
+    const hanging = hang(called.port, message("tools/call", { name: "hung__never", arguments: {} }, gatehouse.headers))
     samples.add(HUNG, BESIDE, (await calling(called, { seconds: plan.seconds })).p99)
+    hanging.verify()
 
-    const [few, many] = [plan.calls[0], Math.min(plan.calls[1], plan.calls[0] * 10)]
+    // What is told of so many calls: the second figure counts those of the first.
+    const [few, many] = [plan.calls[0], plan.calls[0] * 10]
     await calling(called, { requests: few })
     samples.add(STEADY, FEW, gatehouse.server.memory() / 2 ** 20)
     samples.add(STEADY, FEW_CHILDREN, childrenOf(gatehouse.server.pid))
-    await calling(called, { requests: many })
+    await calling(called, { requests: many - few })
     samples.add(STEADY, MANY, gatehouse.server.memory() / 2 ** 20)
     samples.add(STEADY, MANY_CHILDREN, childrenOf(gatehouse.server.pid))
     await gatehouse.server.stop()

@@ -138,6 +138,12 @@ export const TARGETS: ReadonlyArray<Target> = [
   { ...besideFlood(Flood.TOKEN), ...atLeast(0.5) },
   { ...behind(Gateway.DIRECT), ...atLeast(0.7) },
   {
+    what: `the same in the 2026 era, ÷ ${Gateway.DIRECT}`,
+    ...atLeast(0.7),
+    measured: ({ gateway }) =>
+      ratios(gateway.of(Gateway.MODERN, Gateway.RATE), gateway.of(Gateway.DIRECT, Gateway.RATE))
+  },
+  {
     what: "p50 of a call of a mount − of the SDK's client directly",
     ...below(1, " ms"),
     measured: ({ gateway }) => {
