@@ -19,7 +19,11 @@ export const DIRECT = "the SDK's client, directly"
 export const GATEHOUSE = "Gatehouse, authenticated"
 /** The same calls in the wire of 2026-07-28, which has no session. */
 export const MODERN = "Gatehouse, authenticated, 2026 era"
-export const [MCP_PROXY, SUPERGATEWAY] = ["`mcp-proxy`", "`supergateway`"] as const
+export const [RELAY, MCP_PROXY, SUPERGATEWAY] = [
+  "`node:http` and the SDK's client",
+  "`mcp-proxy`",
+  "`supergateway`"
+] as const
 export const [RATE, P50, P99, CPU] = ["calls a second", "p50, ms", "p99, ms", "CPU, µs"] as const
 export const [LISTS, NONE, TEN] = ["`tools/list`", "no mount, MB a second", "ten mounts, MB a second"] as const
 export const [STEADY, FEW, MANY, FEW_CHILDREN, MANY_CHILDREN] = [
@@ -275,6 +279,7 @@ export const benchGateway = async (plan: Plan): Promise<Samples> => {
     await gatehouse.server.stop()
 
     for (const [name, script] of [
+      [RELAY, "relay.ts"],
       [MCP_PROXY, "mcpProxy.ts"],
       [SUPERGATEWAY, "supergateway.ts"]
     ] as const) {
