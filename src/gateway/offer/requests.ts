@@ -1,12 +1,11 @@
 /** A request of a caller to a mount: counted, alive for whoever waits, and its failures in words. */
 
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { InsufficientScope } from "../../oauth/errors.ts"
 import * as Scope from "../../oauth/scope.ts"
 import * as Bearer from "../../oauth/tokens/bearer.ts"
 import { ToolFailure } from "../../toolsets/failure.ts"
-import { makeStart } from "../../toolsets/running.ts"
 import type { Caller, Carrier } from "../../toolsets/tool.ts"
 import { madeOnce } from "../../web/derived.ts"
 import type { SignInNeeded, UpstreamFailed } from "../failures.ts"
@@ -18,8 +17,6 @@ type Members = Readonly<Record<string, unknown>>
 /** How many requests of all people, and of one, may wait for one mount: the others' answers do not wait for it. */
 const AT_ONCE = 256
 const PER_PERSON = 32
-/** The mount's own deadline comes first, and says more. */
-const AFTERWARDS = Duration.seconds(5)
 /** Clients give up what they hear nothing of. */
 const HEARTBEAT = "15 seconds"
 /** Each progress has to be more than the one before; a heartbeat is next to nothing. */
@@ -41,12 +38,32 @@ export interface Request {
 const inWords = (error: UpstreamFailed): ToolFailure | SignInNeeded =>
   error._tag === "SignInNeeded" ? error : new ToolFailure(error.message)
 
+/** Holds requests to one mount to how many may wait at once. How long each may, its sessions see to. */
+const roomAt = ({ title }: Mount) => {
+  const busy = new ToolFailure(`${title} has too much to do at the moment. Try again in a few seconds.`)
+  const ofPerson = new Map<string, number>()
+  let all = 0
+  const count = (subject: string, by: 1 | -1) => {
+    all += by
+    const own = (ofPerson.get(subject) ?? 0) + by
+    if (own > 0) ofPerson.set(subject, own)
+    else ofPerson.delete(subject)
+  }
+  return <A, E>(subject: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ToolFailure> =>
+    Effect.suspend(() => {
+      if (all >= AT_ONCE || (ofPerson.get(subject) ?? 0) >= PER_PERSON) return Effect.fail(busy)
+      count(subject, 1)
+      return Effect.onExitPrimitive(effect, () => {
+        count(subject, -1)
+        return undefined
+      })
+    })
+}
+
 export const makeRequests = Effect.gen(function* () {
   const upstreams = yield* Upstreams
   const { issuer, resource } = yield* ServerConfig
-  const startOf = madeOnce(({ name, title, timeout }: Mount) =>
-    makeStart({ name, title, timeout: Duration.sum(timeout, AFTERWARDS), atOnce: AT_ONCE, perPerson: PER_PERSON })
-  )
+  const roomOf = madeOnce(roomAt)
 
   const asked = ({ mount, caller, carrier, method, params, isRepeatable }: Request, progress: Carrier["progress"]) => {
     const whose = { subject: caller.subject, grant: caller.grant, chat: carrier?.chat }
@@ -77,15 +94,11 @@ export const makeRequests = Effect.gen(function* () {
       return Effect.raceFirst(report, Effect.forever(Effect.delay(beat, HEARTBEAT)))
     })
 
-  const nothing = { abort: () => undefined }
-
   /** The mount's answer, unread. */
   const request = (request: Request): Effect.Effect<Members, ToolFailure | SignInNeeded> => {
     const { mount, caller, carrier } = request
     const progress = carrier?.progress
-    return startOf(mount)(caller.subject, nothing, () =>
-      progress === undefined ? asked(request, undefined) : alive(request, progress)
-    )
+    return roomOf(mount)(caller.subject, progress === undefined ? asked(request, undefined) : alive(request, progress))
   }
 
   /** Where somebody signs in at a mount. */
