@@ -14,6 +14,7 @@ import { People } from "../people/People.ts"
 import { Name } from "../people/person.ts"
 import { NotThere } from "./errors.ts"
 import { isNotable, wordsOf } from "./events.ts"
+import { mountsSection } from "./mounts.ts"
 import { passkeysSection } from "./passkeys.ts"
 import { passwordSection, recoverySection } from "./password.ts"
 import { identitiesSection } from "./providers.ts"
@@ -67,7 +68,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors }: Show
         ...(errors === undefined ? {} : { errors }),
         buttons: [{ label: "Save" }]
       })}`
-    )}${passwordSection(visit)}${yield* passkeysSection(visit, csrfToken)}${yield* identitiesSection(visit, csrfToken)}${yield* recoverySection(visit)}${section(
+    )}${passwordSection(visit)}${yield* passkeysSection(visit, csrfToken)}${yield* identitiesSection(visit, csrfToken)}${yield* recoverySection(visit)}${yield* mountsSection(visit)}${section(
       "Browsers",
       html`${table({
         caption: "Browsers that you are signed in with",

@@ -12,7 +12,7 @@ import { type Linked, Vault } from "../gateway/vault/Vault.ts"
 import { form as formOf } from "../html/form.ts"
 import { html } from "../html/html.ts"
 import { goTo, page } from "../html/page.ts"
-import { badge, confirmation, emptyState, section } from "../html/parts.ts"
+import { badge, confirmation, emptyState, linkButton, section } from "../html/parts.ts"
 import { time } from "../html/time.ts"
 import { queryPairs } from "../oauth/parameters.ts"
 import type { Visit } from "../people/browserSessions.sql.ts"
@@ -28,6 +28,18 @@ const offered = Effect.fnUntraced(function* ({ person: { role, email, emailVerif
   const { current } = yield* MountsInUse
   const known = { roles: [role], email: emailVerifiedBy === undefined ? undefined : email }
   return current().filter((mount) => mount.auth === "oauth" && mayUse(mount, known))
+})
+
+/** The way there, for whom there is something. */
+export const mountsSection = Effect.fnUntraced(function* (visit: Visit) {
+  const mounts = yield* offered(visit)
+  return mounts.length === 0
+    ? html``
+    : section(
+        "Servers",
+        html`<p class="actions">${linkButton(PAGE, mounts.map(({ title }) => title).join(", "))}</p>`,
+        { lead: "Where you sign in, so that your apps can use them for you." }
+      )
 })
 
 const hostOf = ({ transport }: Mount) => (transport._tag === "Http" ? new URL(transport.url).host : "")

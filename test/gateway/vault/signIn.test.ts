@@ -59,7 +59,8 @@ describe("a person signs in at a server behind this one", () => {
           const ada = yield* both("Ada", there)
           const bob = yield* both("Bob", there)
 
-          // Nobody has signed in: there is a page that says so, and an address for it.
+          // Nobody has signed in: there is a page that says so, the way to it, and an address for it.
+          assert.include((yield* visitPage("/account", ada.cookie)).text, 'href="/account/servers">Drive</a>')
           assert.include((yield* visitPage("/account/servers", ada.cookie)).text, "Sign in there")
           assert.strictEqual(
             (yield* visitPage("/connect/drive", ada.cookie)).headers.get("location"),
