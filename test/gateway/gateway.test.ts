@@ -5,7 +5,7 @@ import { MountStatus } from "../../src/gateway/catalogue/MountStatus.ts"
 import { messageOf, rpc } from "../support/client.ts"
 import { entryOf, known, Mounting, mountedApp, resultOf, tokenOf, until } from "../support/mountedApp.ts"
 import { asked, ERAS } from "../support/ownTools.ts"
-import { somebody } from "../support/people.ts"
+import { browserOf, somebody, visitPage } from "../support/people.ts"
 
 const ALL = ["mcp.tools.call", "mcp.everything", "mcp.memory"]
 const toolsOf = (token: string) =>
@@ -163,6 +163,11 @@ layer(
         assert.notInclude(JSON.stringify(structuredContent), other)
         assert.lengthOf(structuredContent.entities, 20)
       }
+      // The owner sees who uses what.
+      const { cookie } = yield* browserOf(ada.id)
+      const page = yield* visitPage("/admin/servers", cookie)
+      const table = page.text.slice(page.text.indexOf("Sessions with Memory")).split("</table>")[0] ?? ""
+      for (const name of ["Ada", "Eve"]) assert.match(table, new RegExp(`>${name}<`))
       // Those that are open to an owner alone are there for her, and for nobody else.
       const [first, second] = people
       assert.include(yield* namesOf(first?.token ?? ""), "closed__sequentialthinking")

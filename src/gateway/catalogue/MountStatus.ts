@@ -8,6 +8,8 @@ import type { Mount } from "../mount.ts"
 /** A session with a mount: a child, or a conversation over HTTP. */
 export interface MountSession {
   readonly mount: string
+  /** Whose it is: a person's id, or one of this server's own; nobody's where it is for all. */
+  readonly subject?: string
   readonly state: "starting" | "up" | "down" | "crash-loop"
   readonly pid?: number
   /** Milliseconds since 1970, as the next. */

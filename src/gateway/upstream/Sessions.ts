@@ -215,8 +215,9 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
       }),
     status: Effect.sync((): ReadonlyArray<SessionStatus> => {
       const up = [...sessions.values(), ...ending.values()].map(
-        ({ mount, key, connection, over, since, lastUsed, calls }) => ({
+        ({ mount, subject, key, connection, over, since, lastUsed, calls }) => ({
           mount: mount.name,
+          ...(subject !== undefined && { subject }),
           key,
           state:
             over.why() !== undefined

@@ -33,6 +33,8 @@ export interface Discovered {
 
 export interface SessionStatus {
   readonly mount: string
+  /** Whose it is; nobody's where it is for all. */
+  readonly subject?: string
   readonly key: string
   readonly state: "starting" | "up" | "down" | "crash-loop"
   readonly pid?: number

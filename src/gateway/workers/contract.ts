@@ -30,6 +30,7 @@ export type Event = typeof Event.Type
 
 const Status = Schema.Struct({
   mount: Schema.String,
+  subject: Schema.optionalKey(Schema.String),
   key: Schema.String,
   state: Schema.Literals(["starting", "up", "down", "crash-loop"]),
   pid: Schema.optionalKey(Schema.Number),

@@ -1,5 +1,6 @@
 /** A server behind this one, as its owner sees it: what it is, what waits, what it offers, what it said last. */
 
+import { isUuid } from "../../database/query.ts"
 import { digestOf } from "../../gateway/catalogue/canonical.ts"
 import { changesOf } from "../../gateway/catalogue/changes.ts"
 import type { Entry } from "../../gateway/catalogue/definition.ts"
@@ -8,6 +9,7 @@ import type { Mount } from "../../gateway/mount.ts"
 import { form as formOf } from "../../html/form.ts"
 import { type Html, html } from "../../html/html.ts"
 import { badge, confirmation, confirmations, definitions, notice, section, table } from "../../html/parts.ts"
+import { time } from "../../html/time.ts"
 
 export const PAGE = "/admin/servers"
 
@@ -17,6 +19,8 @@ export interface ServerView {
   readonly mount: Described
   readonly entries: ReadonlyArray<Entry>
   readonly sessions: ReadonlyArray<MountSession>
+  /** By their ids. */
+  readonly names: ReadonlyMap<string, string>
   readonly stderr: ReadonlyArray<string>
   readonly csrfToken: string
   /** Whether this visitor may change something now. */
@@ -51,16 +55,37 @@ const stateOf = ({ mount, sessions }: ServerView) => {
   return up === 0 ? badge("asleep") : badge(up === 1 ? "1 session" : `${up} sessions`, "success")
 }
 
+const whoseOf = ({ subject }: MountSession, names: ReadonlyMap<string, string>) =>
+  subject === undefined ? "everybody" : (names.get(subject) ?? (isUuid(subject) ? subject : "this server, to look"))
+
+const STATE_OF = { starting: "starting", up: "up", down: "ending", "crash-loop": "does not start" } as const
+
+/** Who uses it now, and how much. */
+const sessionsOf = ({ mount, sessions, names }: ServerView) =>
+  sessions.length > 0 &&
+  html`<details><summary>Who uses it (${sessions.length})</summary>
+${table({
+  caption: `Sessions with ${mount.title}`,
+  columns: ["Who", "State", "Since", "Last used", "Requests"],
+  rows: sessions.map((session) => [
+    whoseOf(session, names),
+    STATE_OF[session.state],
+    html`${time(new Date(session.since))}`,
+    html`${time(new Date(session.lastUsed))}`,
+    String(session.calls)
+  ]),
+  empty: html``
+})}</details>
+`
+
 const factsOf = (view: ServerView) => {
-  const { mount, sessions } = view
-  const calls = sessions.reduce((sum, session) => sum + session.calls, 0)
+  const { mount } = view
   return definitions([
     ["State", stateOf(view)],
     ["Where", whereOf(mount)],
     ["Described", mount.origin === "file" ? "in gatehouse.json" : "on this page"],
     ["Sessions", SESSIONS[mount.session]],
-    ["For", typeof mount.people === "string" ? PEOPLE[mount.people] : mount.people.join(", ")],
-    ["Calls of those sessions", String(calls)]
+    ["For", typeof mount.people === "string" ? PEOPLE[mount.people] : mount.people.join(", ")]
   ])
 }
 
@@ -171,7 +196,7 @@ export const serverSection = (view: ServerView): Html => {
           buttons: [{ label: `Approve all ${waiting.length}`, look: "primary" }]
         })
       }`
-    }<details><summary>What it offers (${entries.length})</summary>
+    }${sessionsOf(view)}<details><summary>What it offers (${entries.length})</summary>
 ${table({
   caption: `What ${mount.title} offers`,
   columns: ["Name", "State", "What it is", ""],

@@ -32,6 +32,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors, told }
   const status = yield* MountStatus
   const { entries } = (yield* Catalogue).current()
   const sessions = yield* status.sessions
+  const names = new Map((yield* (yield* People).list).map(({ id, name }) => [id, name]))
   const csrfToken = yield* csrfTokenOf(visit)
   const mayChange = isFresh(visit)
   const views = yield* Effect.forEach(status.mounts(), (mount) =>
@@ -39,6 +40,7 @@ const show = Effect.fnUntraced(function* (visit: Visit, { values, errors, told }
       mount,
       entries: entries.get(mount.name) ?? [],
       sessions: sessions.filter((session) => session.mount === mount.name),
+      names,
       stderr,
       csrfToken,
       mayChange

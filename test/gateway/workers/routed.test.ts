@@ -37,7 +37,7 @@ const worker = Effect.fnUntraced(function* (
     discover: () => Effect.fail(new UpstreamRefused({ code: -2, message: `of ${number}` })),
     changes: Stream.empty,
     status: Effect.succeed([
-      { mount: "things", key: String(number), state: "up" as const, since: 1, lastUsed: 2, calls: 3 }
+      { mount: "things", subject: "ada", key: String(number), state: "up" as const, since: 1, lastUsed: 2, calls: 3 }
     ]),
     stderr: () => Effect.succeed([`line of ${number}`]),
     restart: (mount) =>
@@ -109,7 +109,7 @@ it.live("progress, failures and the end of a caller cross over", () =>
     assert.strictEqual(yield* Deferred.await(ended), 2)
 
     const status = yield* second.upstreams.status
-    assert.deepStrictEqual(status.map(({ key }) => key).sort(), ["1", "2"])
+    assert.deepStrictEqual(status.map(({ key, subject }) => `${subject} ${key}`).sort(), ["ada 1", "ada 2"])
     assert.deepStrictEqual([...(yield* first.upstreams.stderr("things"))].sort(), ["line of 1", "line of 2"])
     yield* first.upstreams.restart("things")
     assert.deepStrictEqual([first.restarted, second.restarted], [["things"], ["things"]])
