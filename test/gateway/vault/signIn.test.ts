@@ -151,7 +151,10 @@ describe("a person signs in at a server behind this one", () => {
           const generation = Effect.map(sqlThere`select head_generation as generation from mcp.mcp_sessions`, ([row]) =>
             Number(row?.generation)
           )
+          // A refresh that is sent again is answered again there, with another access token.
+          const issued = Effect.map(sqlThere`select 1 from mcp.oauth_access_tokens`, (all) => all.length)
           const before = yield* generation
+          const issuedBefore = yield* issued
 
           // The access token is about to end: all of them need another.
           yield* sql`update mcp.server_links set expires_at = now() + interval '10 seconds'`
@@ -161,6 +164,7 @@ describe("a person signs in at a server behind this one", () => {
           )
           for (const { structuredContent } of answers) assert.strictEqual(structuredContent.subject, ada.other.id)
           assert.strictEqual(yield* generation, before + 1)
+          assert.strictEqual(yield* issued, issuedBefore + 1)
 
           // What looks good here was taken back there, and then the whole session.
           yield* sqlThere`update mcp.oauth_access_tokens set revoked_at = now()`
