@@ -9,7 +9,7 @@ import type { Mount } from "../mount.ts"
 import { namesOf } from "./names.ts"
 import { type Offers, relaysOf } from "./relays.ts"
 import type { Requests } from "./requests.ts"
-import { type ToolDefinition, toolOf } from "./tools.ts"
+import { scopeOf, type ToolDefinition, toolOf } from "./tools.ts"
 
 /** What of a mount is approved, by the names that it has there. */
 export interface Approved {
@@ -80,7 +80,7 @@ const together = (requests: Requests, base: Offering, mounted: ReadonlyArray<Mou
     const { ui: _, ...plain } = definition
     return toolOf(requests, mount, name, plain)
   })
-  return offeringOf({
+  const offering = offeringOf({
     ...parts,
     tools: [...base.tools, ...tools],
     relays: relaysOf(requests, offers),
@@ -88,6 +88,9 @@ const together = (requests: Requests, base: Offering, mounted: ReadonlyArray<Mou
       instructions === undefined ? [] : [`${mount.title}: ${instructions}`]
     )
   })
+  // What it offers is known when the first person has signed in there, and apps ask for what they may before.
+  const awaited = mounted.filter(({ mount }) => mount.auth === "oauth").map(({ mount }) => scopeOf(mount))
+  return { ...offering, scopes: [...offering.scopes, ...awaited] }
 }
 
 /** What is offered: to everybody the same text, unless a mount is open to some people alone. */

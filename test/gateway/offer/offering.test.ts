@@ -116,6 +116,18 @@ describe("what is offered beside one's own", () => {
     })
   )
 
+  it.effect("where people sign in, its permission is there before anybody has", () =>
+    Effect.gen(function* () {
+      const { scopes } = offeringWith(yield* nowhere, base, [
+        { mount: mountOf({ auth: "oauth" }), approved: approved() }
+      ])
+      assert.deepStrictEqual(
+        scopes.map(({ name }) => name),
+        ["mcp.tools.call", "mcp.things"]
+      )
+    })
+  )
+
   it.effect("what a mount says for a model to follow comes last, with its title, as far as there is room", () =>
     Effect.gen(function* () {
       const mount = mountOf()
