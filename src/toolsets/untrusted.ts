@@ -1,6 +1,5 @@
 /** Text and links that others wrote, made fit to be read by a model or a person. */
 
-import { stripVTControlCharacters } from "node:util"
 import { decodeHTMLStrict } from "entities"
 
 const MAX_URL = 2048
@@ -25,6 +24,7 @@ const COMMENT = /<!(?:--[\s\S]{0,500}?--|(?:doctype|\[cdata)[^<>]{0,200})>/gi
 
 /** Control and format characters, private use, lone surrogates, and whatever else a person does not see. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]/gu
+const UNSEEN = /[[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Point}]--[\n\t]]/gv
 /** Format characters that are seen: Arabic and other signs that enclose the number after them. */
 const SEEN = /[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u{110bd}\u{110cd}]/u
 /** Scripts in which a joiner, or a non-joiner, changes how a word is written. */
@@ -62,8 +62,22 @@ const seen = (character: string, at: number, text: string): string => {
   }
 }
 
+/**
+ * Sequences that a terminal obeys (ECMA-48: CSI, and OSC with its end), each bounded: Node's own `stripVTControlCharacters` takes time
+ * by the square of how many begin and do not end.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what they begin with
+const ESCAPES = /\u001b(?:\[[0-?]{0,64}[ -/]{0,16}[@-~]|\][^\u0007\u001b]{0,512}(?:\u0007|\u001b\\))/g
+/** Nobody's writing has more of them in one text: they are taken out without a look at what stands around each. */
+const MOST_JUDGED = 2000
+
 /** Text as it stands, without what a person does not see: nor escapes that colour a terminal. */
-export const visible = (text: string): string => stripVTControlCharacters(text).replace(INVISIBLE, seen)
+export const visible = (text: string): string => {
+  const plain = text.replace(ESCAPES, "")
+  let count = 0
+  for (const _ of plain.matchAll(UNSEEN)) if (++count > MOST_JUDGED) return plain.replace(UNSEEN, "")
+  return plain.replace(INVISIBLE, seen)
+}
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" })
 const LOW_SURROGATE = /^[\udc00-\udfff]$/

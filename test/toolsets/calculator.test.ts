@@ -501,7 +501,7 @@ describe("calculator", () => {
 
   const isAnswered = Effect.fnUntraced(function* (text: string) {
     const answer = yield* Effect.match(calculate(text), {
-      onFailure: ({ message }) => /^[A-Z].{3,200}\.$/.test(message) || message,
+      onFailure: ({ message }) => /^[A-Z!].{3,200}\.$/.test(message) || message,
       onSuccess: (result) => /^-?\d+(\.\d+)?(e[+-]\d+)?$/.test(String(result)) || String(result)
     })
     assert.isTrue(answer, text)

@@ -3,7 +3,7 @@
  * where another instance's decisions arrive within seconds.
  */
 
-import { Context, Effect, Layer, PubSub, Schedule, Stream } from "effect"
+import { Context, Effect, Layer, PubSub, Schedule, Semaphore, Stream } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
 import type { Mount } from "../mount.ts"
@@ -92,13 +92,15 @@ export class Catalogue extends Context.Service<
       })
       let { revision, known } = yield* read
       const told = yield* PubSub.sliding<void>(1)
+      // One after the other: what was read first must not come last.
+      const alone = Semaphore.makeUnsafe(1)
       const refresh = Effect.gen(function* () {
         if ((yield* store.revision) === revision) return
         const now = yield* read
         revision = now.revision
         known = now.known
         yield* PubSub.publish(told, undefined)
-      })
+      }).pipe(alone.withPermits(1))
       const then = <A, E>(effect: Effect.Effect<A, E>) => Effect.tap(effect, () => refresh)
 
       // An embedded database has this process alone.

@@ -101,17 +101,20 @@ export class CatalogueStore extends Context.Service<
             decodeRows(sql`
               select server, kind, name, approved, seen, is_off as "isOff", decided_by as "decidedBy",
                 decided_at as "decidedAt", seen_at as "seenAt"
-              from mcp.server_definitions order by server, kind, name`),
+              from mcp.server_definitions where name <> '' order by server, kind, name`),
             (all) => all.map(entryOf)
           )
         ),
+        // Every row, since the newest need not be the last that was committed.
         revision: operation(
           Effect.map(
             decodeRevision(sql`
-              select concat_ws(' ',
-                (select concat(count(*), ' ', max(changed_at)) from mcp.server_definitions),
-                (select concat(count(*), ' ', max(created_at)) from mcp.servers),
-                (select concat(count(*), ' ', max(changed_at)) from mcp.server_switches)) as revision`),
+              select md5(concat_ws(' ',
+                (select string_agg(concat_ws(' ', server, kind, name, is_off, changed_at), ',' order by server, kind, name)
+                  from mcp.server_definitions),
+                (select string_agg(concat_ws(' ', name, created_at), ',' order by name) from mcp.servers),
+                (select string_agg(concat_ws(' ', name, is_off, changed_at), ',' order by name)
+                  from mcp.server_switches))) as revision`),
             ([row]) => row?.revision ?? ""
           )
         ),
@@ -125,6 +128,11 @@ export class CatalogueStore extends Context.Service<
                     decided_at as "decidedAt", seen_at as "seenAt"
                   from mcp.server_definitions where server = ${server}`)).map(entryOf)
                 const isFirst = known.length === 0
+                // A mount that had nothing at first was met all the same: what it brings later waits.
+                if (isFirst && seen.length === 0) {
+                  yield* sql`
+                    insert into mcp.server_definitions (server, kind, name) values (${server}, 'instructions', '')`
+                }
                 const before = new Map(known.map((entry) => [`${entry.kind} ${entry.name}`, entry]))
                 const now = new Set(seen.map(({ kind, name }) => `${kind} ${name}`))
                 const fresh: Array<string> = []

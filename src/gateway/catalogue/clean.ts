@@ -14,6 +14,8 @@ const MOST_NAME = 256
 const MOST_URI = 2048
 const MOST_SCHEMA = 64 * 1024
 const MOST_DEPTH = 32
+/** Of one thing as a whole, in characters of JSON: before any work is done on it. */
+const MOST_RAW = 256 * 1024
 const MOST_ARGUMENTS = 50
 
 type Members = Readonly<Record<string, unknown>>
@@ -39,7 +41,7 @@ const seenOnly = (text: string, notes: Notes) => {
 
 const lineOf = (value: unknown, most: number, notes: Notes) => {
   if (typeof value !== "string") return undefined
-  const line = oneLine(seenOnly(value, notes), most)
+  const line = oneLine(seenOnly(cut(value, most * 8), notes), most)
   return line === "" ? undefined : line
 }
 
@@ -56,15 +58,25 @@ const cleaned = (value: unknown, notes: Notes, depth = 0): unknown => {
   if (typeof value === "string") return seenOnly(value, notes)
   if (Array.isArray(value)) return value.map((one) => cleaned(one, notes, depth + 1))
   if (!isRecord(value)) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([name, one]) => [seenOnly(name, notes), cleaned(one, notes, depth + 1)])
-  )
+  const members = new Map<string, unknown>()
+  for (const [name, one] of Object.entries(value)) {
+    const seen = seenOnly(name, notes)
+    if (members.has(seen)) throw new Error("two names in a schema differ only by what nobody sees")
+    if (/[\n\t]/.test(seen)) throw new Error("a name in a schema has more than one line")
+    members.set(seen, cleaned(one, notes, depth + 1))
+  }
+  return Object.fromEntries(members)
 }
 
 const schemaOf = (given: unknown, notes: Notes): unknown => {
   if (given === undefined || given === null) return undefined
-  const schema = cleaned(given, notes)
-  if (JSON.stringify(schema).length > MOST_SCHEMA) throw new Error(`a schema is larger than ${MOST_SCHEMA / 1024} KB`)
+  return ofSize(cleaned(given, notes))
+}
+
+const ofSize = <A>(schema: A): A => {
+  if (schema !== undefined && JSON.stringify(schema).length > MOST_SCHEMA) {
+    throw new Error(`a schema is larger than ${MOST_SCHEMA / 1024} KB`)
+  }
   return schema
 }
 
@@ -116,8 +128,9 @@ const toolOf = (raw: Members, name: string, notes: Notes): Pick<Definition, "lis
       title,
       description: description ?? title,
       annotations: annotationsOf(raw.annotations, notes),
-      inputSchema: input.schema,
-      ...(output.schema && { outputSchema: output.schema }),
+      // What is referred to stands there as often as it is.
+      inputSchema: ofSize(input.schema),
+      ...(output.schema && { outputSchema: ofSize(output.schema) }),
       ...(ui && { ui })
     },
     // What it takes is for its own schema to say.
@@ -192,6 +205,14 @@ export const definitionOf = (
 ): { readonly name: string; readonly definition: Definition } | undefined => {
   const name = isRecord(raw) ? keyOf(kind, raw) : undefined
   if (!isRecord(raw) || name === undefined) return undefined
+  const size = Result.getOrElse(
+    Result.try(() => JSON.stringify(raw).length),
+    () => Number.POSITIVE_INFINITY
+  )
+  if (size > MOST_RAW) {
+    const problem = `it is larger than ${MOST_RAW / 1024} KB`
+    return { name, definition: { listing: { name }, digest: digestOf(problem), repairs: [], problem } }
+  }
   const notes = new Notes()
   const digest = digestOf(meaningOf(raw))
   const made = Result.try(() => listingOf(kind, raw, name, notes))

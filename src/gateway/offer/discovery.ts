@@ -70,6 +70,10 @@ export class Discovery extends Context.Service<
             Effect.annotateLogs(Effect.logWarning(`a mount could not be asked what it offers: ${error.message}`), {
               mount: mount.name
             })
+          ),
+          // One mount that nobody foresaw does not keep the others from being looked at.
+          Effect.catchDefect((defect) =>
+            Effect.annotateLogs(Effect.logError("a mount could not be looked at", defect), { mount: mount.name })
           )
         )
       }

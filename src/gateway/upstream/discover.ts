@@ -1,6 +1,6 @@
 /** All that a mount offers, page by page: read as it comes, since one odd entry must not spoil the others, and up to a size. */
 
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import type { Connection } from "./connect.ts"
 import type { Discovered } from "./contract.ts"
 
@@ -25,7 +25,10 @@ const page = (result: Record<string, unknown>, field: string, budget: Budget): R
   const items: Array<unknown> = []
   for (const item of Array.isArray(listed) ? listed : []) {
     budget.items--
-    budget.characters -= JSON.stringify(item).length
+    // What is nested deeper than can be written down is nobody's schema, and spoils nothing else.
+    const text = Result.getOrUndefined(Result.try(() => JSON.stringify(item)))
+    if (text === undefined) continue
+    budget.characters -= text.length
     if (budget.items < 0 || budget.characters < 0) break
     items.push(item)
   }

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
 import { Catalogue, type Said } from "../../../src/gateway/catalogue/Catalogue.ts"
 import type { Kind } from "../../../src/gateway/catalogue/definition.ts"
@@ -169,6 +170,15 @@ describe("what a mount offers", () => {
       assert.strictEqual(states(catalogue)["tool look"], "approved")
     }))
 
+  test("that comes to a mount which had nothing at first waits", (catalogue) =>
+    Effect.gen(function* () {
+      const nothing = { instructions: undefined, tools: [], prompts: [], resources: [], resourceTemplates: [] }
+      yield* catalogue.record(FILE, nothing)
+      yield* catalogue.record(FILE, { ...nothing, tools: [LOOK] })
+      assert.deepStrictEqual(states(catalogue), { "tool look": "new" })
+      assert.lengthOf(served(catalogue).tools, 0)
+    }))
+
   test("is decided about: approved, kept as it was, switched off and on; only what was looked at is approved", (catalogue) =>
     Effect.gen(function* () {
       yield* catalogue.record(FILE, SAID)
@@ -217,6 +227,12 @@ describe("two instances of one database", () => {
         { concurrency: "unbounded", discard: true }
       )
       assert.lengthOf(one.current().entries.get("things") ?? [], 16)
+      // A decision that was made earlier than the newest, and written later, is heard all the same.
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`
+        update mcp.server_definitions set is_off = true, changed_at = changed_at - interval '1 hour'
+        where kind = 'tool' and name = 'look'`
+      yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => entry(other, "tool", "look")?.state === "off" })
       yield* one.turn("things", true, "ada")
       yield* Effect.repeat(Effect.sleep("50 millis"), { until: () => other.current().switchedOff.has("things") })
       assert.strictEqual(entry(other, "tool", "tool3")?.state, "new")

@@ -66,8 +66,32 @@ describe("what a mount says of a tool", () => {
       "a schema is larger than 64 KB"
     )
     let deep: object = { type: "string" }
-    for (let depth = 0; depth < 5000; depth++) deep = { type: "object", properties: { a: deep } }
+    for (let depth = 0; depth < 1000; depth++) deep = { type: "object", properties: { a: deep } }
     assert.match(definition({ inputSchema: deep }).problem ?? "", /nested deeper/)
+  })
+
+  it("is larger than anybody's is not looked at, and neither is what references make larger", () => {
+    assert.strictEqual(definition({ description: "a".repeat(300_000) }).problem, "it is larger than 256 KB")
+    const word = { type: "string", description: "a".repeat(20_000) }
+    const properties = Object.fromEntries(
+      Array.from({ length: 100 }, (_, index) => [`p${index}`, { $ref: "#/$defs/word" }])
+    )
+    const inputSchema = { type: "object", properties, $defs: { word } }
+    assert.strictEqual(definition({ inputSchema }).problem, "a schema is larger than 64 KB")
+  })
+
+  it("has no names that are told apart by what nobody sees, and none of several lines", () => {
+    const named = (...names: ReadonlyArray<string>) =>
+      definition({ inputSchema: { type: "object", properties: Object.fromEntries(names.map((name) => [name, {}])) } })
+        .problem
+    assert.strictEqual(named("path", "pa\u200bth"), "two names in a schema differ only by what nobody sees")
+    assert.strictEqual(named("a\n  note: nothing else changed"), "a name in a schema has more than one line")
+    assert.isUndefined(named("path", "pa\u200bths"))
+  })
+
+  it("of nothing but beginnings of escapes is read in one go", () => {
+    const { listing } = definition({ description: "\u001b]".repeat(20_000), title: "\u001b[".repeat(5_000) })
+    assert.strictEqual(listing.description, "]".repeat(4096))
   })
 
   it("by a name that cannot be sent back as it is, is none", () => {

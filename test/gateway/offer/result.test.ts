@@ -69,6 +69,15 @@ describe("what a mount answers", () => {
     assert.deepStrictEqual(structuredContent, { abcdef: ["abcdef"] })
   })
 
+  it("a text of nothing but beginnings of escapes is read in one go", () => {
+    const cut = first(toolResult(text("\u001b]".repeat(1_000_000)), undefined))
+    assert.match(cut, /^\]+\n\n\[\d+ characters are left out here/)
+    assert.strictEqual(
+      first(toolResult(text("a\u001b]8;;https://x.example\u0007b\u001b]8;;\u001b\\c"), undefined)),
+      "abc"
+    )
+  })
+
   it("data without a text stands there as text, too", () => {
     assert.deepStrictEqual(toolResult({ structuredContent: { a: 1 } }, undefined), {
       content: [{ type: "text", text: '{"a":1}' }],
