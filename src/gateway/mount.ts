@@ -4,6 +4,10 @@ import type { Duration, Redacted } from "effect"
 import type { Scope } from "../oauth/scope.ts"
 import type { Hints } from "../toolsets/declare.ts"
 
+/** What an entry says for the child's own directory; put in where it is started. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is what people write
+export const DIRECTORY = "${directory}"
+
 /** A program that speaks MCP on its standard streams: a child for each session. */
 export interface Stdio {
   readonly _tag: "Stdio"

@@ -1,10 +1,27 @@
-/** A handler of the web's requests behind a port of this computer, closed with the scope. */
+/** Servers of a test's own, closed with the scope. */
 
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import { Readable } from "node:stream"
 import type { ReadableStream } from "node:stream/web"
 import { Effect } from "effect"
 
+/** The port of a server that listens on this computer until the scope is closed. */
+export const listening = Effect.fn("test.listening")(function* (server: Server) {
+  yield* Effect.acquireRelease(
+    Effect.callback<void>((resume) => {
+      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+    }),
+    () =>
+      Effect.callback<void>((resume) => {
+        server.closeAllConnections()
+        server.close(() => resume(Effect.void))
+      })
+  )
+  const address = server.address()
+  return typeof address === "object" ? (address?.port ?? 0) : 0
+})
+
+/** A handler of the web's requests behind a port of this computer. */
 export const fetchServer = (handle: (request: Request) => Promise<Response>) =>
   Effect.gen(function* () {
     const server = createServer((request, response) => {
@@ -30,16 +47,5 @@ export const fetchServer = (handle: (request: Request) => Promise<Response>) =>
         else Readable.fromWeb(answer.body as ReadableStream).pipe(response)
       })
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.closeAllConnections()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    const address = server.address()
-    return typeof address === "object" ? (address?.port ?? 0) : 0
+    return yield* listening(server)
   })

@@ -3,6 +3,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { Effect } from "effect"
 import type { Http, Mount } from "../../src/gateway/mount.ts"
+import { listening } from "./fetchServer.ts"
 import { aMount } from "./mounts.ts"
 
 interface Asked {
@@ -106,18 +107,7 @@ export const misbehavingHttp = Effect.fn("test.misbehavingHttp")(function* (turn
       } else response.writeHead(405).end()
     })
   })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
-    }),
-    () =>
-      Effect.callback<void>((resume) => {
-        server.closeAllConnections()
-        server.close(() => resume(Effect.void))
-      })
-  )
-  const address = server.address()
-  const port = typeof address === "object" ? (address?.port ?? 0) : 0
+  const port = yield* listening(server)
   const url = `http://127.0.0.1:${port}/mcp`
   return {
     url,

@@ -3,7 +3,6 @@
 import { join } from "node:path"
 import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { Credentials } from "../../src/gateway/Credentials.ts"
-import { SignInNeeded } from "../../src/gateway/failures.ts"
 import type { Mount } from "../../src/gateway/mount.ts"
 import type { Whose } from "../../src/gateway/upstream/contract.ts"
 import { Upstreams, type UpstreamsOptions } from "../../src/gateway/upstream/Upstreams.ts"
@@ -63,18 +62,10 @@ export const reference = (
 
 export const somebody = (subject = "ada", grant = "grant", chat?: string): Whose => ({ subject, grant, chat })
 
-export const nobodysCredentials = Layer.succeed(
-  Credentials,
-  Credentials.of({
-    tokenOf: ({ name }) => Effect.fail(new SignInNeeded({ mount: name })),
-    renewed: ({ name }) => Effect.fail(new SignInNeeded({ mount: name }))
-  })
-)
-
 /** All that a test needs of upstreams: they are gone, and all of their processes, when the scope is closed. */
 export const upstreams = Effect.fn("test.upstreams")(function* (
   options: Partial<UpstreamsOptions> = {},
-  credentials: Layer.Layer<Credentials> = nobodysCredentials
+  credentials: Layer.Layer<Credentials> = Credentials.none
 ) {
   const folder = yield* temporaryFolder
   const mark = folder.split("-").at(-1) ?? ""

@@ -7,16 +7,15 @@ import * as Database from "../../database/connect.ts"
 import { Catalogue } from "../../gateway/catalogue/Catalogue.ts"
 import type { Decision } from "../../gateway/catalogue/CatalogueStore.ts"
 import { changesOf } from "../../gateway/catalogue/changes.ts"
-import type { Entry } from "../../gateway/catalogue/definition.ts"
+import { type Entry, isWaiting, labelOf } from "../../gateway/catalogue/definition.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { People } from "../../people/People.ts"
 import { json, NotDone, printDone, printRows } from "./admin/print.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 import { version } from "./version.ts"
 
-const labelOf = ({ kind, name }: Pick<Entry, "kind" | "name">) => (kind === "tool" ? name : `${kind} ${name}`)
-
-const isWaiting = ({ state }: Entry) => state === "new" || state === "changed" || state === "gone"
+/** What is gone there needs a word too: calls of it fail. */
+const isOpen = (entry: Entry) => isWaiting(entry) || entry.state === "gone"
 
 const list = Command.make(
   "list",
@@ -32,7 +31,7 @@ const list = Command.make(
         state: switchedOff.has(server) ? "off" : "on",
         added: added.some(({ name }) => name === server) ? "page" : "file",
         approved: count("approved"),
-        waiting: all.filter(isWaiting).length,
+        waiting: all.filter(isOpen).length,
         off: count("off")
       }
     })
@@ -51,7 +50,7 @@ const review = Command.make(
   {},
   Effect.fn("servers review")(function* () {
     const { entries } = (yield* Catalogue).current()
-    const waiting = [...entries.values()].flat().filter(isWaiting)
+    const waiting = [...entries.values()].flat().filter(isOpen)
     if (waiting.length === 0) return yield* Console.log("Nothing waits.")
     for (const entry of waiting) {
       yield* Console.log(`\n${entry.mount}: ${labelOf(entry)} ${REASONS[entry.state]}`)
@@ -69,7 +68,7 @@ const review = Command.make(
 const WORDS: Readonly<Record<Decision, { readonly does: string; readonly of: (entry: Entry) => boolean }>> = {
   approve: {
     does: "Gives clients what the server says now",
-    of: ({ state }) => state === "new" || state === "changed"
+    of: isWaiting
   },
   keep: { does: "Goes on with the wording that was approved", of: ({ state }) => state === "changed" },
   off: { does: "Takes from clients", of: ({ state }) => state !== "off" },

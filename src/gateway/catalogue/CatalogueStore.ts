@@ -1,9 +1,9 @@
 /** What mounts offer, as it was approved and as it was seen, in the database. */
 
 import { Context, Effect, Layer, Schema } from "effect"
-import { SqlClient } from "effect/sql"
+import { SqlClient, type Statement } from "effect/sql"
 import { operation, rows, type StoreUnavailable } from "../../database/query.ts"
-import { Definition, type Entry, KINDS, type Kind, stateOf } from "./definition.ts"
+import { Definition, type Entry, KINDS, type Kind, labelOf, stateOf } from "./definition.ts"
 
 /** A thing of a mount as it is offered now. */
 export interface Seen {
@@ -90,21 +90,20 @@ export class CatalogueStore extends Context.Service<
       const decodeRows = rows(Row)
       const decodeNames = rows(Name)
       const decodeRevision = rows(Revision)
-      const labelled = (kind: Kind, name: string) => (kind === "tool" ? name : `${kind} ${name}`)
+      const entries = (which: Statement.Fragment) =>
+        Effect.map(
+          decodeRows(sql`
+            select server, kind, name, approved, seen, is_off as "isOff", decided_by as "decidedBy",
+              decided_at as "decidedAt", seen_at as "seenAt"
+            from mcp.server_definitions ${which}`),
+          (all) => all.map(entryOf)
+        )
 
       /** Two instances that ask one mount at the same time wait for each other. */
       const alone = (server: string) => sql`select pg_advisory_xact_lock(hashtextextended(${`server ${server}`}, 0))`
 
       return CatalogueStore.of({
-        all: operation(
-          Effect.map(
-            decodeRows(sql`
-              select server, kind, name, approved, seen, is_off as "isOff", decided_by as "decidedBy",
-                decided_at as "decidedAt", seen_at as "seenAt"
-              from mcp.server_definitions where name <> '' order by server, kind, name`),
-            (all) => all.map(entryOf)
-          )
-        ),
+        all: operation(entries(sql`where name <> '' order by server, kind, name`)),
         // Every row, since the newest need not be the last that was committed.
         revision: operation(
           Effect.map(
@@ -123,10 +122,7 @@ export class CatalogueStore extends Context.Service<
             sql.withTransaction(
               Effect.gen(function* () {
                 yield* alone(server)
-                const known = (yield* decodeRows(sql`
-                  select server, kind, name, approved, seen, is_off as "isOff", decided_by as "decidedBy",
-                    decided_at as "decidedAt", seen_at as "seenAt"
-                  from mcp.server_definitions where server = ${server}`)).map(entryOf)
+                const known = yield* entries(sql`where server = ${server}`)
                 const isFirst = known.length === 0
                 // A mount that had nothing at first was met all the same: what it brings later waits.
                 if (isFirst && seen.length === 0) {
@@ -140,8 +136,8 @@ export class CatalogueStore extends Context.Service<
                 for (const { kind, name, definition } of seen) {
                   const entry = before.get(`${kind} ${name}`)
                   if (entry?.seen?.digest === definition.digest) continue
-                  if (entry === undefined) fresh.push(labelled(kind, name))
-                  else if (entry.approved?.digest !== definition.digest) changed.push(labelled(kind, name))
+                  if (entry === undefined) fresh.push(labelOf({ kind, name }))
+                  else if (entry.approved?.digest !== definition.digest) changed.push(labelOf({ kind, name }))
                   // What a mount says for a model to obey is nobody's to approve unread.
                   const approves = isFirst && approvedBy !== undefined && kind !== "instructions"
                   const text = JSON.stringify(definition)
@@ -164,7 +160,7 @@ export class CatalogueStore extends Context.Service<
                     update mcp.server_definitions set seen = null, changed_at = clock_timestamp()
                     where server = ${server} and kind = ${kind} and name = ${name}`
                 }
-                return { isFirst, fresh, changed, gone: missing.map(({ kind, name }) => labelled(kind, name)) }
+                return { isFirst, fresh, changed, gone: missing.map(({ kind, name }) => labelOf({ kind, name })) }
               })
             )
           )

@@ -36,6 +36,12 @@ export interface Entry {
   readonly seenAt: Date
 }
 
+/** What people and logs call it. */
+export const labelOf = ({ kind, name }: { readonly kind: Kind; readonly name: string }): string => {
+  if (kind === "instructions") return "what models are to follow"
+  return kind === "tool" ? name : `${kind} ${name}`
+}
+
 export type State = "approved" | "new" | "changed" | "gone" | "off"
 
 export const stateOf = (approved: Definition | undefined, seen: Definition | undefined, isOff: boolean): State => {
@@ -44,3 +50,6 @@ export const stateOf = (approved: Definition | undefined, seen: Definition | und
   if (approved === undefined) return "new"
   return approved.digest === seen.digest ? "approved" : "changed"
 }
+
+/** Whether it is for an owner to look at what it says now. */
+export const isWaiting = ({ state }: Pick<Entry, "state">): boolean => state === "new" || state === "changed"

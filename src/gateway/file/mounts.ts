@@ -4,11 +4,11 @@ import { createHash } from "node:crypto"
 import { resolve } from "node:path"
 import { Duration, Redacted } from "effect"
 import { isRecord } from "../../toolsets/jsonSchema.ts"
-import type { Http, Mount, Stdio, ToolRule } from "../mount.ts"
+import { DIRECTORY, type Http, type Mount, type Stdio, type ToolRule } from "../mount.ts"
 import { problemOfAddress, problemOfHeader } from "./address.ts"
 import { durationOf, type Entry, readEntry } from "./entry.ts"
 import { readJson } from "./json.ts"
-import { DIRECTORY, expanded, type Variables } from "./variables.ts"
+import { expanded, type Variables } from "./variables.ts"
 
 export interface ReadMounts {
   readonly mounts: ReadonlyArray<Mount>

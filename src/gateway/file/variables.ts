@@ -1,14 +1,12 @@
 /** `${NAME}` in a file: from the environment, and never one of this server's own, which would hand its secrets on. */
 
+import { DIRECTORY } from "../mount.ts"
+
 /** What an entry may read, and which names are this server's own. */
 export interface Variables {
   readonly lookUp: (name: string) => string | undefined
   readonly isOurs: (name: string) => boolean
 }
-
-/** What a child has for itself alone; put in where it is started. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is what people write
-export const DIRECTORY = "${directory}"
 
 const REFERENCE = /\$(\$?)\{([^{}]*)\}/g
 /** A name, as VS Code may write it, and what stands in for it. */

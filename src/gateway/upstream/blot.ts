@@ -1,14 +1,12 @@
 /** What a mount writes and says, without the secrets that its entry gave it. */
 
 import { Redacted } from "effect"
-import { oneLine } from "../../toolsets/untrusted.ts"
+import { oneLine, visible } from "../../toolsets/untrusted.ts"
 import type { Mount } from "../mount.ts"
 
 /** Shorter values are words that stand everywhere, and no secrets. */
 const SHORTEST = 4
 const BLOT = "***"
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for
-const ANSI = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g
 
 const valuesOf = ({ transport, signIn }: Mount): ReadonlyArray<Redacted.Redacted> => [
   ...Object.values(transport._tag === "Stdio" ? transport.env : transport.headers),
@@ -33,4 +31,4 @@ export const blotOf = (mount: Mount): ((text: string) => string) => {
 }
 
 /** One line that people and logs may have. */
-export const cleanLine = (text: string, length: number): string => oneLine(text.replace(ANSI, ""), length)
+export const cleanLine = (text: string, length: number): string => oneLine(visible(text), length)

@@ -4,10 +4,7 @@ import { createHash } from "node:crypto"
 import { join, resolve } from "node:path"
 import { Effect, FileSystem, Redacted } from "effect"
 import { forChildren } from "../../config/environment.ts"
-import type { Mount, Stdio } from "../mount.ts"
-
-// biome-ignore lint/suspicious/noTemplateCurlyInString: it is what an entry says
-const DIRECTORY = "${directory}"
+import { DIRECTORY, type Mount, type Stdio } from "../mount.ts"
 
 export interface Surroundings {
   /** Where directories that are kept stand. */

@@ -3,7 +3,7 @@
 import { isUuid } from "../../database/query.ts"
 import { digestOf } from "../../gateway/catalogue/canonical.ts"
 import { changesOf } from "../../gateway/catalogue/changes.ts"
-import type { Entry } from "../../gateway/catalogue/definition.ts"
+import { type Entry, isWaiting, labelOf } from "../../gateway/catalogue/definition.ts"
 import type { MountSession } from "../../gateway/catalogue/MountStatus.ts"
 import type { Mount } from "../../gateway/mount.ts"
 import { form as formOf } from "../../html/form.ts"
@@ -27,16 +27,9 @@ export interface ServerView {
   readonly mayChange: boolean
 }
 
-export const isWaiting = ({ state }: Pick<Entry, "state">): boolean => state === "new" || state === "changed"
-
 /** What all that waits is now: another as soon as there is something else to look at. */
 export const waitingDigest = (entries: ReadonlyArray<Entry>): string =>
   digestOf(entries.filter(isWaiting).map(({ kind, name, seen }) => [kind, name, seen?.digest]))
-
-const labelOf = ({ kind, name }: Pick<Entry, "kind" | "name">) => {
-  if (kind === "instructions") return "what models are to follow"
-  return kind === "tool" ? name : `${kind} ${name}`
-}
 
 /** Without what may be a secret: arguments, variables, headers, and the query of an address. */
 const whereOf = ({ transport }: Mount) => {
