@@ -31,20 +31,34 @@ const working = new Map<string, number>()
 /** The tools of this process that have begun something and not ended it. */
 export const atWork = (): Iterable<string> => working.keys()
 
+/** How many are at work at once, in all and of each person, and the words for whoever would be one more. */
+export const makeRoom = ({ title, atOnce, perPerson }: Pick<Bounds, "title" | "atOnce" | "perPerson">) => {
+  const busy = new ToolFailure(`${title} has too much to do at the moment. Try again in a few seconds.`)
+  const ofPerson = new Map<string, number>()
+  let running = 0
+  return {
+    refusal: (subject: string): ToolFailure | undefined =>
+      running >= atOnce || (ofPerson.get(subject) ?? 0) >= perPerson ? busy : undefined,
+    /** Answers how many there are now. */
+    count: (subject: string, by: 1 | -1): number => {
+      running += by
+      const own = (ofPerson.get(subject) ?? 0) + by
+      if (own > 0) ofPerson.set(subject, own)
+      else ofPerson.delete(subject)
+      return running
+    }
+  }
+}
+
 /** Makes what starts the calls of one tool. What `begin` throws is a defect, unless it is a `ToolFailure`. */
 export const makeStart = ({ name, title, timeout, atOnce, perPerson }: Bounds) => {
-  let running = 0
-  const ofPerson = new Map<string, number>()
+  const room = makeRoom({ title, atOnce, perPerson })
   const tooLong = new ToolFailure(`${title} took longer than ${Duration.toSeconds(timeout)} seconds and was stopped.`)
-  const busy = new ToolFailure(`${title} has too much to do at the moment. Try again in a few seconds.`)
 
   const count = (subject: string, by: 1 | -1) => {
-    running += by
+    const running = room.count(subject, by)
     if (running > 0) working.set(name, running)
     else working.delete(name)
-    const own = (ofPerson.get(subject) ?? 0) + by
-    if (own > 0) ofPerson.set(subject, own)
-    else ofPerson.delete(subject)
   }
 
   // Work that goes on in spite of its deadline still counts: what never ends can only end the tool.
@@ -85,7 +99,8 @@ export const makeStart = ({ name, title, timeout, atOnce, perPerson }: Bounds) =
     )
 
   return <A, E, R>(subject: string, run: Run, begin: Begin<A, E, R>): Effect.Effect<A, E | ToolFailure, R> => {
-    if (running >= atOnce || (ofPerson.get(subject) ?? 0) >= perPerson) return Effect.fail(busy)
+    const refusal = room.refusal(subject)
+    if (refusal !== undefined) return Effect.fail(refusal)
     const begun = begin()
     if (Effect.isEffect(begun)) {
       const effect = begun as Effect.Effect<A, E, R>

@@ -6,6 +6,7 @@ import { InsufficientScope } from "../../oauth/errors.ts"
 import * as Scope from "../../oauth/scope.ts"
 import * as Bearer from "../../oauth/tokens/bearer.ts"
 import { ToolFailure } from "../../toolsets/failure.ts"
+import { makeRoom } from "../../toolsets/running.ts"
 import type { Caller, Carrier } from "../../toolsets/tool.ts"
 import { madeOnce } from "../../web/derived.ts"
 import type { SignInNeeded, UpstreamFailed } from "../failures.ts"
@@ -40,18 +41,11 @@ const inWords = (error: UpstreamFailed): ToolFailure | SignInNeeded =>
 
 /** Holds requests to one mount to how many may wait at once. How long each may, its sessions see to. */
 const roomAt = ({ title }: Mount) => {
-  const busy = new ToolFailure(`${title} has too much to do at the moment. Try again in a few seconds.`)
-  const ofPerson = new Map<string, number>()
-  let all = 0
-  const count = (subject: string, by: 1 | -1) => {
-    all += by
-    const own = (ofPerson.get(subject) ?? 0) + by
-    if (own > 0) ofPerson.set(subject, own)
-    else ofPerson.delete(subject)
-  }
+  const { refusal, count } = makeRoom({ title, atOnce: AT_ONCE, perPerson: PER_PERSON })
   return <A, E>(subject: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E | ToolFailure> =>
     Effect.suspend(() => {
-      if (all >= AT_ONCE || (ofPerson.get(subject) ?? 0) >= PER_PERSON) return Effect.fail(busy)
+      const refused = refusal(subject)
+      if (refused !== undefined) return Effect.fail(refused)
       count(subject, 1)
       return Effect.onExitPrimitive(effect, () => {
         count(subject, -1)
