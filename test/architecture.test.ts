@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
+import { sabotages } from "./mutation/sabotages.ts"
 
 const SRC = join(import.meta.dirname, "../src")
 const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
@@ -191,6 +192,10 @@ describe("architecture", () => {
     for (const file of files) {
       if (file !== "config/ServerConfig.ts") assert.notInclude(textOf(file), "process.env", file)
     }
+  })
+
+  it("what a sabotage replaces stands there, once", () => {
+    for (const { name, file, find } of sabotages) assert.strictEqual(textOf(file).split(find).length - 1, 1, name)
   })
 
   it("no source file is longer than a person reads in one sitting", () => {

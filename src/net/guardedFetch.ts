@@ -94,6 +94,7 @@ export const makeGuardedFetch = (options: PublicWebOptions) =>
       }
       // As long as it says, and not unpacked: nothing to count.
       const isPlain = length <= maxBytes && !headers.has("content-encoding")
+      // undici's own class: a response as libraries read it, which the types of Node call another.
       if (body === null || isPlain) return answer as unknown as Response
       const isStream = headers.get("content-type")?.startsWith("text/event-stream") === true
       return new Response((body as ReadableStream<Uint8Array>).pipeThrough(bounded(maxBytes, isStream)), {
