@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: all sections, or those that are named; `--quick` to see that they run. `report` alone measures nothing and
- * writes BENCHMARKS.md from the last figures.
+ * writes BENCHMARKS.md, and the table of docs/growth.md, from the last figures.
  */
 
 import { execFileSync } from "node:child_process"
@@ -15,7 +15,8 @@ import { benchMcp } from "./mcp.ts"
 import { benchOperation } from "./operation.ts"
 import { FULL, QUICK } from "./plan.ts"
 import { isPinned, LOAD_CORE, root } from "./process.ts"
-import { chart, circumstances, report } from "./report.ts"
+import { chart, circumstances, growth, report } from "./report.ts"
+import { benchSizing } from "./sizing.ts"
 import { Samples } from "./statistics.ts"
 import type { Results } from "./targets.ts"
 
@@ -25,7 +26,8 @@ const sections = {
   operation: benchOperation,
   flood: benchFlood,
   gateway: benchGateway,
-  growth: benchGrowth
+  growth: benchGrowth,
+  sizing: benchSizing
 }
 const isSection = (name: string): name is keyof typeof sections => name in sections
 
@@ -60,7 +62,8 @@ const measured: Record<keyof Results, Samples> = {
   operation: earlier("operation"),
   flood: earlier("flood"),
   gateway: earlier("gateway"),
-  growth: earlier("growth")
+  growth: earlier("growth"),
+  sizing: earlier("sizing")
 }
 for (const [name, bench] of Object.entries(sections)) {
   if (!isSection(name) || (named.length > 0 && !named.includes(name))) continue
@@ -70,5 +73,9 @@ for (const [name, bench] of Object.entries(sections)) {
 }
 writeFileSync(join(results, "chart.svg"), chart(measured))
 writeFileSync(join(home, "BENCHMARKS.md"), report(measured, last.plan, last.about))
+if (!isQuick) {
+  const page = join(root, "docs/growth.md")
+  writeFileSync(page, growth(readFileSync(page, "utf8"), measured))
+}
 console.log(`written to ${home}`)
 process.exit(0)

@@ -8,6 +8,8 @@ export interface Plan {
   readonly codes: number
   readonly calls: readonly [few: number, many: number]
   readonly tokens: ReadonlyArray<number>
+  /** Linked, to measure what each costs. */
+  readonly accounts: number
 }
 
 export const FULL: Plan = {
@@ -16,7 +18,8 @@ export const FULL: Plan = {
   seconds: 4,
   codes: 6000,
   calls: [10_000, 1_000_000],
-  tokens: [10_000, 1_000_000, 10_000_000]
+  tokens: [10_000, 1_000_000, 10_000_000],
+  accounts: 4000
 }
 
 /** To see that everything runs and every answer is right; its figures mean nothing. */
@@ -26,5 +29,6 @@ export const QUICK: Plan = {
   seconds: 0.2,
   codes: 100,
   calls: [500, 1000],
-  tokens: [1000, 2000]
+  tokens: [1000, 2000],
+  accounts: 100
 }

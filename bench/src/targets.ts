@@ -14,6 +14,7 @@ export interface Results {
   readonly flood: Samples
   readonly gateway: Samples
   readonly growth: Samples
+  readonly sizing: Samples
 }
 
 interface Target {
