@@ -51,12 +51,15 @@ export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   return total
 })
 
+/** A pass, unless another instance is at one: two would be in each other's way, and do no more than one. */
+export const cleanUpAlone = Effect.flatMap(MaintenanceStore, (maintenance) => maintenance.alone("cleanup", cleanUp()))
+
 /** Runs a pass at start and then on schedule, as long as the server lives. A failed pass is logged, and the next runs. */
 export const ScheduledCleanup = Layer.effectDiscard(
   Effect.gen(function* () {
     const { cleanup } = yield* ServerConfig
     if (!cleanup.enabled) return
-    yield* cleanUp().pipe(
+    yield* cleanUpAlone.pipe(
       Effect.catchCause((cause) => Effect.logError("cleanup failed; the next pass will try again", cause)),
       Effect.repeat(Schedule.jittered(Schedule.spaced(`${cleanup.intervalMinutes} minutes`))),
       Effect.forkScoped

@@ -1262,5 +1262,19 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "and (refreshing_until is null or refreshing_until <= clock_timestamp())",
     replace: "",
     tests: ["test/gateway/vault/signIn.test.ts"]
+  },
+  {
+    name: "maintenance: two instances at once",
+    file: "database/MaintenanceStore.ts",
+    find: "where c.expires_at < clock_timestamp() or c.holder = excluded.holder",
+    replace: "where true",
+    tests: ["test/database/maintenance.test.ts"]
+  },
+  {
+    name: "maintenance: whoever is late releases what is another's",
+    file: "database/MaintenanceStore.ts",
+    find: "where task = ${task} and holder = ${holder}",
+    replace: "where task = ${task}",
+    tests: ["test/database/maintenance.test.ts"]
   }
 ]

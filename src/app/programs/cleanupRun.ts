@@ -1,17 +1,19 @@
 /** `npm run cleanup:run`: one pass of the cleanup, its counts on stdout. */
 
-import { Console, Effect, Layer } from "effect"
+import { Console, Effect, Layer, Option } from "effect"
 import * as Database from "../../database/connect.ts"
 import { MaintenanceStore } from "../../database/MaintenanceStore.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { People } from "../../people/People.ts"
-import { cleanUp } from "../cleanup.ts"
+import { cleanUpAlone } from "../cleanup.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 
 const program = Effect.gen(function* () {
-  const swept = yield* cleanUp()
+  const pass = yield* cleanUpAlone
+  if (Option.isNone(pass)) return yield* Console.log("another instance is cleaning up: nothing was left to do")
+  const swept = pass.value
   yield* Console.log(
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
       `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
