@@ -32,7 +32,10 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
     })
     // A database in which there is nothing to delete: of the client only that it is asked.
     const sql = Layer.succeed(SqlClient.SqlClient, (() => Effect.succeed([{ count: 0 }])) as never)
-    const maintenance = Layer.mock(MaintenanceStore, { alone: (_, run) => Effect.asSome(run), record: () => Effect.void })
+    const maintenance = Layer.mock(MaintenanceStore, {
+      alone: (_, run) => Effect.asSome(run),
+      record: () => Effect.void
+    })
     yield* Layer.build(
       ScheduledCleanup.pipe(
         Layer.provide(Layer.mergeAll(store, registry, people, maintenance, sql)),
