@@ -58,12 +58,18 @@ export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
 export const operation = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, Refusal<E> | StoreUnavailable, R> =>
-  Effect.catch(bounded(effect), (error): Effect.Effect<never, Refusal<E> | StoreUnavailable> => {
-    if (isSqlError(error)) return Effect.fail(new StoreUnavailable({ cause: error }))
-    if (Schema.isSchemaError(error)) return Effect.die(error)
-    // The two are gone, which a type parameter does not learn.
-    return Effect.fail(error as Refusal<E>)
-  })
+  bounded(effect).pipe(
+    Effect.catch((error): Effect.Effect<never, Refusal<E> | StoreUnavailable> => {
+      if (isSqlError(error)) return Effect.fail(new StoreUnavailable({ cause: error }))
+      if (Schema.isSchemaError(error)) return Effect.die(error)
+      // The two are gone, which a type parameter does not learn.
+      return Effect.fail(error as Refusal<E>)
+    }),
+    // A connection that was lost in a transaction cannot roll back either, and Effect calls that a defect.
+    Effect.catchDefect((defect) =>
+      isSqlError(defect) ? Effect.fail(new StoreUnavailable({ cause: defect })) : Effect.die(defect)
+    )
+  )
 
 /** Whether a text is an id of ours, and not what somebody typed into an address. */
 export const isUuid = (id: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)

@@ -1,0 +1,120 @@
+/**
+ * The connection dies while a write is made durable: nobody on our side knows whether it is. The client is told so (503),
+ * and whoever asks again finds the truth.
+ */
+
+import { PgClient } from "@effect/sql-pg"
+import { assert, it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { testApp } from "../../support/app.ts"
+import { admitted, exchange, obtainCode, obtainTokens, refresh, revoke } from "../../support/client.ts"
+import { migratedDatabaseUrl } from "../../support/postgres.ts"
+import { type Fate, type PostgresProxy, postgresProxy } from "../../support/postgresProxy.ts"
+
+const FATES: ReadonlyArray<Fate> = ["unsent", "unknown", "unanswered"]
+
+/** The next statement that fits has this fate, and every other passes. */
+const strike = (network: PostgresProxy, fate: Fate, fits: RegExp) => {
+  let hasStruck = false
+  network.decide((statement) => {
+    if (hasStruck || !fits.test(statement)) return "passed"
+    hasStruck = true
+    return fate
+  })
+  return () => assert.isTrue(hasStruck)
+}
+
+const server = Effect.gen(function* () {
+  const url = new URL(yield* migratedDatabaseUrl)
+  const network = yield* postgresProxy(url.hostname, Number(url.port))
+  url.port = String(network.port)
+  const database = Layer.orDie(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5 }))
+  return { network, app: testApp(database, { REFRESH_REUSE_GRACE_SECONDS: "120" }) }
+})
+
+for (const fate of FATES) {
+  it.live(`CU1 RF2 a refresh is told 503, and its repeats get one and the same successor (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const first = yield* obtainTokens()
+        const struck = strike(network, fate, /set head_generation/)
+        const answer = yield* refresh(first.refresh_token)
+        struck()
+        assert.strictEqual(answer.status, 503, answer.text)
+        const again = yield* refresh(first.refresh_token)
+        assert.strictEqual(again.status, 200, again.text)
+        assert.strictEqual((yield* refresh(first.refresh_token)).body.refresh_token, again.body.refresh_token)
+        assert.isTrue(yield* admitted(again.body.access_token))
+        assert.strictEqual((yield* refresh(again.body.refresh_token)).status, 200)
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(`CU2 RV1 a revocation is told 503 until it is done, and then it holds (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const { access_token, refresh_token } = yield* obtainTokens()
+        const struck = strike(network, fate, /COMMIT/)
+        assert.strictEqual((yield* revoke(refresh_token)).status, 503)
+        struck()
+        assert.strictEqual((yield* revoke(refresh_token)).status, 200)
+        assert.isFalse(yield* admitted(access_token))
+        assert.strictEqual((yield* refresh(refresh_token)).body.error, "invalid_grant")
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(`CU3 RV1 the same of a single access token (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const { access_token, refresh_token } = yield* obtainTokens()
+        const struck = strike(network, fate, /oauth_access_tokens set revoked_at/)
+        assert.strictEqual((yield* revoke(access_token)).status, 503)
+        struck()
+        assert.strictEqual((yield* revoke(access_token)).status, 200)
+        assert.isFalse(yield* admitted(access_token))
+        assert.strictEqual((yield* refresh(refresh_token)).status, 200)
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live(`CU4 TK9 an exchange is told 503, and the same request again gets the tokens, once (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const code = yield* obtainCode()
+        const struck = strike(network, fate, /insert into mcp.mcp_sessions/)
+        assert.strictEqual((yield* exchange(code)).status, 503)
+        struck()
+        const answer = yield* exchange(code)
+        assert.strictEqual(answer.status, 200, answer.text)
+        assert.isTrue(yield* admitted(answer.body.access_token))
+        const successor = yield* refresh(answer.body.refresh_token)
+        assert.strictEqual(successor.status, 200)
+        // Now it was answered: whoever shows it again holds what another one used.
+        assert.strictEqual((yield* exchange(code)).body.error, "invalid_grant")
+        assert.isFalse(yield* admitted(successor.body.access_token))
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+}
+
+for (const fate of ["unsent", "unanswered"] as const) {
+  it.live(`CU5 the same in the middle of a transaction (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const { refresh_token } = yield* obtainTokens()
+        const struck = strike(network, fate, /set status =/)
+        const answer = yield* revoke(refresh_token)
+        struck()
+        assert.strictEqual(answer.status, 503, answer.text)
+        assert.strictEqual((yield* revoke(refresh_token)).status, 200)
+        assert.strictEqual((yield* refresh(refresh_token)).body.error, "invalid_grant")
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+}
