@@ -11,7 +11,7 @@ import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import { People } from "../../src/people/People.ts"
 
-const NOTHING = { authorizationCodes: 0, decisions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
+const NOTHING = { authorizationCodes: 0, decisions: 0, redemptions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
 
 /** A store that counts the passes; what `outcome` says happens to each. */
 const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: number) => "swept" | "failed" | "died") =>

@@ -63,6 +63,8 @@ export const presenter = (clientId: string) => ({ clientId, method: "none", addr
 /** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
 export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
   grant(publicClient(clientId), parameters, presenter(clientId)).pipe(
+    // Answered, as soon as it is here.
+    Effect.scoped,
     Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE }),
     Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
     Effect.orDie

@@ -15,7 +15,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import { operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { Revocations } from "../tokens/Revocations.ts"
-import { type AnswerOnce, type AuthorizationCode, makeCodes, type RedeemRequest, type Redemption } from "./codes.sql.ts"
+import { type AnswerOnce, type AuthorizationCode, makeCodes } from "./codes.sql.ts"
 import {
   type Along,
   type Connection,
@@ -26,6 +26,7 @@ import {
   makeConnections,
   type NoSuchConnection
 } from "./connections.sql.ts"
+import { makeRedeem, type RedeemRequest, type Redemption } from "./redeem.sql.ts"
 import { makeRefresh, type RefreshRequest, type Rotation } from "./refresh.sql.ts"
 import { makeSessions, type Presenter, type TokenFacts } from "./sessions.sql.ts"
 import { makeSweep, type Swept } from "./sweep.sql.ts"
@@ -47,8 +48,10 @@ export class TokenStore extends Context.Service<
     readonly denyForm: (form: AnswerOnce) => Effect.Effect<boolean, StoreUnavailable>
     /** Whether a client has a live session that began with this very redirect URI: then a person has let it in there. */
     readonly hasSession: (clientId: string, redirectUri: string) => Effect.Effect<boolean, StoreUnavailable>
-    /** Redeems a code once. A second redemption by the same client revokes the session of the first. */
+    /** Redeems a code once. A second redemption by the same client revokes the session of the first, if that was answered. */
     readonly redeem: (request: RedeemRequest) => Effect.Effect<Redemption, StoreUnavailable>
+    /** Whether the answer to a redemption was given: one that was is not given again. */
+    readonly answered: (code: PresentedToken, wasGiven: boolean) => Effect.Effect<void, StoreUnavailable>
     /** Rotates, replays or condemns: `rotation.ts` decides which. */
     readonly refresh: (request: RefreshRequest) => Effect.Effect<Rotation, StoreUnavailable>
     /** Ends the session of a refresh token, retired or not, if it is the presenter's. */
@@ -82,6 +85,7 @@ export class TokenStore extends Context.Service<
       const { lifetimes } = yield* ServerConfig
       const { tell } = yield* Revocations
       const codes = makeCodes(sql, lifetimes)
+      const redemptions = makeRedeem(sql, lifetimes)
       const refresh = makeRefresh(sql, lifetimes)
       const sessions = makeSessions(sql)
       const connections = makeConnections(sql)
@@ -93,9 +97,11 @@ export class TokenStore extends Context.Service<
         denyForm: (form) => operation(codes.denyForm(form)),
         hasSession: (clientId, redirectUri) => operation(sessions.hasSession(clientId, redirectUri)),
         redeem: (request) =>
-          Effect.tap(operation(codes.redeem(request)), ({ _tag }) =>
-            _tag === "Replayed" ? ended(request.code) : Effect.void
+          operation(redemptions.redeem(request)).pipe(
+            Effect.tap(({ _tag }) => (_tag === "Replayed" ? ended(request.code) : Effect.void)),
+            Effect.onError(() => Effect.sync(() => redemptions.failed(request.code)))
           ),
+        answered: (code, wasGiven) => operation(redemptions.answered(code, wasGiven)),
         refresh: (request) =>
           Effect.tap(operation(refresh(request)), ({ _tag }) =>
             _tag === "Compromise" ? ended(request.token) : Effect.void

@@ -1,6 +1,6 @@
 /** `/token`, `/revoke` and `/introspect`: what clients call (RFC 6749 §3.2, RFC 7009 §2, RFC 7662 §2). */
 
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import type { StoreUnavailable } from "../../database/query.ts"
@@ -36,6 +36,7 @@ type Services =
   | ScopeCatalogue
   | ServerKeys
   | TokenStore
+  | Scope.Scope
 
 /** An answer to an authenticated client. */
 type Serve = (

@@ -1,5 +1,6 @@
 /**
- * Answers that are kept for a repeat: of a rotation on the retired token's row, of a consent form on the decision's.
+ * Answers that are kept for a repeat: of a rotation on the retired token's row, of a consent form on the decision's, of a
+ * redeemed code until it was given.
  *
  * Encrypted under a key that only what was presented yields (HKDF), so the database, which holds
  * hashes alone, can repeat an answer that it cannot read.
@@ -20,7 +21,7 @@ const SuccessorJson = Schema.fromJsonString(Successor)
 const SALT = 16
 
 /** A seal made for one purpose does not open for another. */
-type Purpose = "successor" | "code"
+type Purpose = "successor" | "code" | "answer"
 
 const keyOf = (purpose: Purpose, secret: Redacted.Redacted, salt: Uint8Array) =>
   Buffer.from(hkdfSync("sha256", Redacted.value(secret), salt, `gatehouse ${purpose} v1`, 32))
@@ -40,6 +41,21 @@ export const seal = (token: Redacted.Redacted, successor: Successor): Uint8Array
 /** `None` when the seal was not made for this token. */
 export const open = (token: Redacted.Redacted, sealed: Uint8Array): Option.Option<Successor> =>
   Option.flatMap(decrypt("successor", token, sealed), Schema.decodeOption(SuccessorJson))
+
+/** What a redeemed code yields. */
+const Answer = Schema.Struct({
+  accessToken: Schema.RedactedFromValue(Schema.String),
+  refreshToken: Schema.UndefinedOr(Schema.RedactedFromValue(Schema.String))
+})
+type Answer = typeof Answer.Type
+const AnswerJson = Schema.fromJsonString(Answer)
+
+export const sealAnswer = (code: Redacted.Redacted, answer: Answer): Uint8Array =>
+  encrypt("answer", code, Schema.encodeSync(AnswerJson)(answer))
+
+/** `None` when the seal was not made for this code. */
+export const openAnswer = (code: Redacted.Redacted, sealed: Uint8Array): Option.Option<Answer> =>
+  Option.flatMap(decrypt("answer", code, sealed), Schema.decodeOption(AnswerJson))
 
 /** The code that a form was answered with, for whoever posts the same form again. */
 export const sealCode = (form: Redacted.Redacted, code: Redacted.Redacted): Uint8Array =>

@@ -56,6 +56,8 @@ export const endSession = (
     update mcp.oauth_refresh_tokens
     set revoked_at = coalesce(revoked_at, clock_timestamp()), sealed_successor = null
     where session_id in (select id from ended)
+  ), unanswered as (
+    delete from mcp.oauth_redemptions where session_id in (select id from ended)
   )
   insert into mcp.audit_events (event, session_id, client_id, actor_id, address, detail)
   select ${`session_${end.status}`}, id, client_id, ${by?.actorId ?? null}::uuid, ${by?.address ?? null},

@@ -11,6 +11,7 @@ import { firstRow } from "../../database/query.ts"
 export const Swept = Schema.Struct({
   authorizationCodes: Schema.Number,
   decisions: Schema.Number,
+  redemptions: Schema.Number,
   accessTokens: Schema.Number,
   refreshTokens: Schema.Number,
   sessions: Schema.Number
@@ -88,6 +89,10 @@ export const makeSweep = (sql: SqlClient.SqlClient) => {
       delete from mcp.oauth_decisions where id in (
         select id from mcp.oauth_decisions where expires_at <= now() order by expires_at
         limit ${batch} for update skip locked) returning 1`)
-    return { authorizationCodes, decisions, ...(yield* sweepSessions(batch)) } satisfies Swept
+    const redemptions = yield* count(sql`
+      delete from mcp.oauth_redemptions where session_id in (
+        select session_id from mcp.oauth_redemptions where expires_at <= now() order by expires_at
+        limit ${batch} for update skip locked) returning 1`)
+    return { authorizationCodes, decisions, redemptions, ...(yield* sweepSessions(batch)) } satisfies Swept
   })
 }

@@ -1,6 +1,6 @@
 /** The token endpoint: `authorization_code` (RFC 6749 §4.1.3) and `refresh_token` (§6). */
 
-import { Effect, Redacted } from "effect"
+import { Effect, Exit, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { authenticate } from "../clients/authentication.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
@@ -11,6 +11,7 @@ import {
   InvalidRequest,
   InvalidScope,
   SlowDown,
+  TemporarilyUnavailable,
   UnauthorizedClient,
   UnsupportedGrantType
 } from "../errors.ts"
@@ -19,6 +20,7 @@ import { SigningKeys } from "../openid/SigningKeys.ts"
 import { type Parameters, requestedResource, required, requiredSecret } from "../parameters.ts"
 import * as Pkce from "../pkce.ts"
 import * as Scope from "../scope.ts"
+import { orTell } from "../tokens/background.ts"
 import * as OpaqueToken from "../tokens/opaqueToken.ts"
 import { ServerKeys } from "../tokens/ServerKeys.ts"
 import type { Presenter } from "./sessions.sql.ts"
@@ -74,22 +76,40 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
   // At hand before the code is spent: it cannot be shown again when there is none.
   const sign = yield* (yield* SigningKeys).signer(client.openid?.idTokenAlg ?? "RS256")
   const store = yield* TokenStore
-  const redemption = yield* store.redeem({
-    code,
-    by,
-    redirectUri: parameters.get("redirect_uri"),
-    codeChallenge: Pkce.challengeOf(verifier),
-    access,
-    refresh
-  })
+  const redemption = yield* store
+    .redeem({
+      code,
+      by,
+      redirectUri: parameters.get("redirect_uri"),
+      codeChallenge: Pkce.challengeOf(verifier),
+      access,
+      refresh
+    })
+    .pipe(
+      // The request's scope closes when its answer was sent, or when there is nobody left to send it to.
+      Effect.tap(({ _tag }) =>
+        _tag === "Redeemed"
+          ? Effect.addFinalizer((exit) =>
+              store
+                .answered(code, Exit.isSuccess(exit))
+                .pipe(orTell("that an exchange was answered is not written; the code may be answered once more"))
+            )
+          : Effect.void
+      ),
+      Effect.uninterruptible
+    )
   switch (redemption._tag) {
     case "Redeemed": {
-      const { subject, scopes, nonce, authTime, expiresIn } = redemption
-      const issued = response({ accessToken: access.secret, refreshToken: refresh?.secret, expiresIn, scopes })
+      const { accessToken, subject, scopes, nonce, authTime } = redemption
+      const issued = response(redemption)
       if (!scopes.includes(Scope.OPENID.name)) return issued
-      const about = { clientId: client.clientId, subject, nonce, authTime, accessToken: access.secret }
+      const about = { clientId: client.clientId, subject, nonce, authTime, accessToken }
       return { ...issued, id_token: yield* issueIdToken(sign, about) }
     }
+    case "Unsettled":
+      return yield* new TemporarilyUnavailable({
+        description: "this code was redeemed a moment ago; whether it was answered will be known in some seconds"
+      })
     case "Replayed":
       yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(
         Effect.annotateLogs({ session_id: code.sessionId, client_id: client.clientId })

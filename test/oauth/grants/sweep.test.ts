@@ -13,6 +13,7 @@ import { onBothDatabases } from "../../support/postgres.ts"
 const NOTHING = {
   authorizationCodes: 0,
   decisions: 0,
+  redemptions: 0,
   accessTokens: 0,
   refreshTokens: 0,
   sessions: 0,
