@@ -58,24 +58,87 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   },
   {
     name: "codes: the verifier is not asked for",
-    file: "oauth/grants/codes.sql.ts",
+    file: "oauth/grants/redeem.sql.ts",
     find: "client_id = ${by.clientId} and code_challenge = ${codeChallenge}",
     replace: "client_id = ${by.clientId}",
     tests: ["test/oauth/grants/token.test.ts"]
   },
   {
     name: "codes: another redirect URI will do",
-    file: "oauth/grants/codes.sql.ts",
+    file: "oauth/grants/redeem.sql.ts",
     find: "and redirect_uri = coalesce(${redirectUri ?? null}, redirect_uri)",
     replace: "",
     tests: ["test/oauth/grants/token.test.ts"]
   },
   {
     name: "codes: a code lives for ever",
-    file: "oauth/grants/codes.sql.ts",
+    file: "oauth/grants/redeem.sql.ts",
     find: "where code_hash = ${code.hash} and expires_at > clock_timestamp() and",
     replace: "where code_hash = ${code.hash} and",
     tests: ["test/oauth/grants/token.test.ts"]
+  },
+  {
+    name: "codes: no answer is kept for a client that got none",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "lifetimes.refreshReuseGrace > 0 ? sealAnswer(code.secret, answer) : null",
+    replace: "(null as Uint8Array | null)",
+    tests: ["test/oauth/grants/commitUnknown.test.ts"]
+  },
+  {
+    name: "codes: an answer that was given is kept",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "yield* sql`delete from mcp.oauth_redemptions where session_id = ${sessionId}`",
+    replace: "",
+    tests: ["test/oauth/grants/commitUnknown.test.ts"]
+  },
+  {
+    name: "codes: an answer is given again while it is on its way",
+    file: "oauth/grants/redeem.sql.ts",
+    find: 'if (sealed !== null) presume(code.sessionId, "given")',
+    replace: "",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: an answer is given again while another process may give it",
+    file: "oauth/grants/redeem.sql.ts",
+    find: 'if (!kept.is_settled && fates.get(code.sessionId) !== "lost")',
+    replace: "if (false)",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: an answer is given again once it was used",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "and s.head_generation = 0 and s.confirmed_at is null and",
+    replace: "and",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: an answer is given again to a client that proves less",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "and s.auth_method = ${by.method}`)",
+    replace: "`)",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: an answer that nobody waited for counts as given",
+    file: "oauth/grants/token.ts",
+    find: ".answered(code, Exit.isSuccess(exit))",
+    replace: ".answered(code, true || Exit.isSuccess(exit))",
+    tests: ["test/oauth/grants/commitUnknown.test.ts"]
+  },
+  {
+    name: "codes: a redemption that failed may have been answered",
+    file: "oauth/grants/TokenStore.ts",
+    find: "Effect.onError(() => Effect.sync(() => redemptions.failed(request.code)))",
+    replace: "(redeemed) => redeemed",
+    tests: ["test/oauth/grants/commitUnknown.test.ts"]
+  },
+  {
+    name: "database: a connection lost in a transaction is a defect",
+    file: "database/query.ts",
+    find: "isSqlError(defect) ?",
+    replace: "false && isSqlError(defect) ?",
+    tests: ["test/oauth/grants/commitUnknown.test.ts"]
   },
   {
     name: "access: a revoked token is let in",
@@ -312,14 +375,14 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   },
   {
     name: "codes: of any client",
-    file: "oauth/grants/codes.sql.ts",
+    file: "oauth/grants/redeem.sql.ts",
     find: "client_id = ${by.clientId} and code_challenge",
     replace: "code_challenge",
     tests: ["test/oauth/grants/token.test.ts"]
   },
   {
     name: "codes: one that is shown again ends nothing",
-    file: "oauth/grants/codes.sql.ts",
+    file: "oauth/grants/redeem.sql.ts",
     find: "yield* endSession(sql, code.sessionId, end, { by })",
     replace: "",
     tests: ["test/oauth/grants/token.test.ts"]

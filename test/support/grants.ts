@@ -60,12 +60,16 @@ export const newCode = Effect.fn("test.newCode")(function* (
 /** A public client, as the token endpoint has authenticated it. */
 export const presenter = (clientId: string) => ({ clientId, method: "none", address: "192.0.2.1" }) as const
 
-/** The answer, or `undefined` for `invalid_grant`; anything else is a defect. */
-export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
+/** What the token endpoint does; the answer counts as given when the scope closes. */
+export const granted = (clientId: string, parameters: ReadonlyMap<string, string>) =>
   grant(publicClient(clientId), parameters, presenter(clientId)).pipe(
-    // Answered, as soon as it is here.
+    Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE })
+  )
+
+/** The answer, which counts as given, or `undefined` for `invalid_grant`; anything else is a defect. */
+export const tokens = (clientId: string, parameters: ReadonlyMap<string, string>) =>
+  granted(clientId, parameters).pipe(
     Effect.scoped,
-    Effect.provideService(ScopeCatalogue, { current: () => CATALOGUE }),
     Effect.catchTag("invalid_grant", () => Effect.succeed(undefined)),
     Effect.orDie
   )

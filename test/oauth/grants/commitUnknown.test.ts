@@ -5,9 +5,19 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
-import { testApp } from "../../support/app.ts"
-import { admitted, exchange, obtainCode, obtainTokens, refresh, revoke } from "../../support/client.ts"
+import { Deferred, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { decodeJwt } from "jose"
+import { TestApp, testApp } from "../../support/app.ts"
+import {
+  admitted,
+  exchange,
+  obtainCode,
+  obtainTokens,
+  REDIRECT_URI,
+  refresh,
+  request,
+  revoke
+} from "../../support/client.ts"
 import { migratedDatabaseUrl } from "../../support/postgres.ts"
 import { type Fate, type PostgresProxy, postgresProxy } from "../../support/postgresProxy.ts"
 
@@ -24,13 +34,23 @@ const strike = (network: PostgresProxy, fate: Fate, fits: RegExp) => {
   return () => assert.isTrue(hasStruck)
 }
 
-const server = Effect.gen(function* () {
+const serverWith = Effect.fn("test.server")(function* (graceSeconds: number) {
   const url = new URL(yield* migratedDatabaseUrl)
   const network = yield* postgresProxy(url.hostname, Number(url.port))
   url.port = String(network.port)
   const database = Layer.orDie(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5 }))
-  return { network, app: testApp(database, { REFRESH_REUSE_GRACE_SECONDS: "120" }) }
+  return { network, app: testApp(database, { REFRESH_REUSE_GRACE_SECONDS: String(graceSeconds) }) }
 })
+const server = serverWith(120)
+
+/** How many answers are kept for a repeat. */
+const kept = Effect.gen(function* () {
+  const { sql } = yield* TestApp
+  const [row] = yield* sql<{ n: number }>`select count(*)::int as n from mcp.oauth_redemptions`.pipe(Effect.orDie)
+  return row?.n
+})
+const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
+  Effect.repeat(condition, { until: (holds) => holds, schedule: Schedule.spaced("20 millis") })
 
 for (const fate of FATES) {
   it.live(`CU1 RF2 a refresh is told 503, and its repeats get one and the same successor (${fate})`, () =>
@@ -85,12 +105,13 @@ for (const fate of FATES) {
     Effect.gen(function* () {
       const { network, app } = yield* server
       yield* Effect.gen(function* () {
-        const code = yield* obtainCode()
+        const code = yield* obtainCode({ scope: "openid mcp.tools.call offline_access", nonce: "a nonce" })
         const struck = strike(network, fate, /insert into mcp.mcp_sessions/)
         assert.strictEqual((yield* exchange(code)).status, 503)
         struck()
         const answer = yield* exchange(code)
         assert.strictEqual(answer.status, 200, answer.text)
+        assert.strictEqual(decodeJwt(answer.body.id_token).nonce, "a nonce")
         assert.isTrue(yield* admitted(answer.body.access_token))
         const successor = yield* refresh(answer.body.refresh_token)
         assert.strictEqual(successor.status, 200)
@@ -118,3 +139,58 @@ for (const fate of ["unsent", "unanswered"] as const) {
     }).pipe(Effect.scoped)
   )
 }
+
+it.live("CU6 TK10 strict rotation keeps no answer: a code that may have been redeemed is spent", () =>
+  Effect.gen(function* () {
+    const { network, app } = yield* serverWith(0)
+    yield* Effect.gen(function* () {
+      const code = yield* obtainCode()
+      strike(network, "unanswered", /insert into mcp.mcp_sessions/)
+      assert.strictEqual((yield* exchange(code)).status, 503)
+      assert.strictEqual(yield* kept, 0)
+      assert.strictEqual((yield* exchange(code)).body.error, "invalid_grant")
+    }).pipe(Effect.provide(app))
+  }).pipe(Effect.scoped)
+)
+
+it.live("CU7 an answer that was given is not kept, and one whose client hung up is", () =>
+  Effect.gen(function* () {
+    const { network, app } = yield* server
+    yield* Effect.gen(function* () {
+      yield* obtainTokens()
+      yield* until(Effect.map(kept, (n) => n === 0))
+
+      const code = yield* obtainCode()
+      const isAsked = yield* Deferred.make<void>()
+      network.decide((statement) => {
+        if (/insert into mcp.mcp_sessions/.test(statement)) {
+          network.hush()
+          Deferred.doneUnsafe(isAsked, Effect.void)
+        }
+        return "passed"
+      })
+      const hangUp = new AbortController()
+      const body = new URLSearchParams({
+        grant_type: "authorization_code",
+        client_id: "demo",
+        code: code.code,
+        code_verifier: code.verifier,
+        redirect_uri: REDIRECT_URI
+      })
+      const fiber = yield* Effect.forkChild(
+        Effect.exit(request("/token", { method: "POST", body, signal: hangUp.signal }))
+      )
+      yield* Deferred.await(isAsked)
+      hangUp.abort()
+      yield* Fiber.await(fiber)
+      // Its server hears of it over a connection that is still open.
+      yield* until(Effect.map(request("/healthz"), ({ status }) => status === 200))
+      network.decide(() => "passed")
+      network.speak()
+      yield* until(Effect.map(kept, (n) => n === 1))
+      const answer = yield* exchange(code)
+      assert.strictEqual(answer.status, 200, answer.text)
+      assert.isTrue(yield* admitted(answer.body.access_token))
+    }).pipe(Effect.provide(app))
+  }).pipe(Effect.scoped)
+)

@@ -5,16 +5,18 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { type Context, Deferred, Effect, Fiber, Layer, Schedule } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Schedule, Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { Stores } from "../../../src/app/app.ts"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { revoke } from "../../../src/oauth/grants/revoke.ts"
-import { newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
+import type { TokenResponse } from "../../../src/oauth/grants/token.ts"
+import * as Bearer from "../../../src/oauth/tokens/bearer.ts"
+import { granted, newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
 import { clientOf, migratedDatabaseUrl } from "../../support/postgres.ts"
 
-type Services = Layer.Success<typeof Stores> | ServerConfig | SqlClient.SqlClient
+type Services = Layer.Success<typeof Stores> | ServerConfig | SqlClient.SqlClient | Scope.Scope
 
 /** Stores with pools, memories and lanes of their own, on one new database. */
 const instances = Effect.fn("test.instances")(function* (count: number, graceSeconds: number) {
@@ -30,7 +32,11 @@ const instances = Effect.fn("test.instances")(function* (count: number, graceSec
   )
   const all: Array<<A, E>(effect: Effect.Effect<A, E, Services>) => Effect.Effect<A, E>> = []
   for (let index = 0; index < count; index++) {
-    const services: Context.Context<Services> = yield* Layer.build(stores)
+    const services: Context.Context<Services> = Context.add(
+      yield* Layer.build(stores),
+      Scope.Scope,
+      yield* Effect.scope
+    )
     all.push(Effect.provideContext(services))
   }
   const [one, other] = all
@@ -193,6 +199,68 @@ describe("several instances on one database", () => {
       assert.deepStrictEqual(yield* both.one(session), [{ status: "compromised", head_generation: 1 }])
     }).pipe(Effect.scoped)
   )
+
+  describe("a code whose redemption was answered by nobody, as when its process was killed", () => {
+    /** Redeems and does not answer, as long as the test lives. */
+    const redeemed = Effect.gen(function* () {
+      const code = yield* newCode("one")
+      const answer = yield* granted("one", code)
+      return { code, answer }
+    })
+    const age = query(
+      (sql) => sql`update mcp.oauth_redemptions set created_at = created_at - interval '11 s' returning session_id`
+    )
+
+    it.live("T7 TK9 is not redeemed again before it is settled, then once, with the same tokens", () =>
+      Effect.gen(function* () {
+        const { one, other } = yield* instances(2, 120)
+        const { code, answer } = yield* one(redeemed)
+        const early = yield* other(Effect.flip(granted("one", code)))
+        assert.strictEqual(early._tag, "temporarily_unavailable")
+        assert.lengthOf(yield* one(age), 1)
+        const again = yield* other(tokens("one", code))
+        assert.deepStrictEqual(again, { ...answer, expires_in: again?.expires_in ?? 0 })
+        assert.isDefined(yield* other(refreshed(answer.refresh_token ?? "")))
+        assert.isUndefined(yield* other(tokens("one", code)))
+        assert.deepStrictEqual(yield* one(session), [{ status: "revoked", head_generation: 1 }])
+      }).pipe(Effect.scoped)
+    )
+
+    it.live("T7 TK9 is not redeemed again by the process that is about to answer", () =>
+      Effect.gen(function* () {
+        const { one } = yield* instances(2, 120)
+        const { code } = yield* one(redeemed)
+        yield* one(age)
+        assert.isUndefined(yield* one(tokens("one", code)))
+        assert.deepStrictEqual(yield* one(session), [{ status: "revoked", head_generation: 0 }])
+        assert.lengthOf(yield* one(age), 0)
+      }).pipe(Effect.scoped)
+    )
+
+    const over: Record<string, (answer: TokenResponse) => Effect.Effect<unknown, never, Services>> = {
+      "its tokens were used": (answer: TokenResponse) =>
+        Effect.gen(function* () {
+          yield* (yield* Bearer.makeAuthenticate())(`Bearer ${answer.access_token}`).pipe(Effect.orDie)
+        }),
+      "it was refreshed": (answer: TokenResponse) => refreshed(answer.refresh_token ?? ""),
+      "the grace is over": () => query((sql) => sql`update mcp.oauth_redemptions set expires_at = clock_timestamp()`),
+      "its client comes otherwise": () =>
+        query((sql) => sql`update mcp.mcp_sessions set auth_method = 'private_key_jwt'`)
+    }
+    for (const [what, happens] of Object.entries(over)) {
+      it.live(`T7 TK10 ends what it began once ${what}`, () =>
+        Effect.gen(function* () {
+          const { one, other } = yield* instances(2, 120)
+          const { code, answer } = yield* one(redeemed)
+          yield* one(age)
+          yield* other(happens(answer))
+          assert.isUndefined(yield* other(tokens("one", code)))
+          const [{ status }] = (yield* one(session)) as [{ status: string }]
+          assert.strictEqual(status, "revoked")
+        }).pipe(Effect.scoped)
+      )
+    }
+  })
 
   describe("a caller who hangs up while it waits for the lock", () => {
     /** Given time for an interruption to reach the database; that it does not is nothing that one could wait for. */
