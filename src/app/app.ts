@@ -25,6 +25,7 @@ import { SigningKeys } from "../oauth/openid/SigningKeys.ts"
 import { RateLimits } from "../oauth/RateLimits.ts"
 import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
+import { orTell } from "../oauth/tokens/background.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { AccountRoutes } from "../pages/account.ts"
@@ -146,8 +147,11 @@ const Welcome = Layer.effectDiscard(
     if (config.worker !== 1) return
     const { current } = yield* Toolset
     const scopes = catalogueOf(current().scopes).keys()
-    yield* Console.log(welcome(config, scopes, yield* setupUrl))
-    yield* tellOfPasskeys
+    // It listens by now, and goes on: whoever is being served must not pay for what is only told.
+    yield* Effect.gen(function* () {
+      yield* Console.log(welcome(config, scopes, yield* setupUrl))
+      yield* tellOfPasskeys
+    }).pipe(orTell("the first words need the database; a link to set the server up is made by: npm run owner:link"))
     yield* tellOfSignUp
   })
 )

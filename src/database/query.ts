@@ -6,7 +6,11 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
   cause: Schema.Defect()
-}) {}
+}) {
+  override get message() {
+    return isSqlError(this.cause) ? `the database did not answer: ${whyOf(this.cause)}` : "the database did not answer"
+  }
+}
 
 /** The sentence inside a driver's error. */
 export const whyOf = (error: SqlError): string => {

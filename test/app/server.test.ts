@@ -4,7 +4,18 @@ import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { freePort, TestApp } from "../support/app.ts"
-import { admitted, call, exchange, messageOf, obtainCode, obtainTokens, refresh } from "../support/client.ts"
+import {
+  admitted,
+  call,
+  exchange,
+  messageOf,
+  obtainCode,
+  obtainTokens,
+  REDIRECT_URI,
+  refresh
+} from "../support/client.ts"
+import { migratedDatabaseUrl } from "../support/postgres.ts"
+import { postgresProxy } from "../support/postgresProxy.ts"
 import { ready, run, said, start, temporaryFolder } from "../support/program.ts"
 
 /** A server of its own with its data in `dataDir`, ready to answer. */
@@ -42,6 +53,27 @@ describe("the server as a program", () => {
         for (const said of [`${baseUrl}/mcp`, `${baseUrl}/authorize`, `${baseUrl}/token`, "Client id       demo"]) {
           assert.include(program.output(), said)
         }
+        program.process.kill("SIGTERM")
+        assert.strictEqual(yield* program.exited, 0)
+      }),
+    options
+  )
+
+  it.live(
+    "goes on where the database fails it at its first words, once it is listening, and says so",
+    () =>
+      Effect.gen(function* () {
+        const url = new URL(yield* migratedDatabaseUrl)
+        const network = yield* postgresProxy(url.hostname, Number(url.port))
+        url.port = String(network.port)
+        network.decide((statement) => (statement.includes("insert into mcp.links") ? "unsent" : "passed"))
+        const { program, on } = yield* serve(yield* temporaryFolder, {
+          DATABASE_URL: url.href,
+          AUTO_SEED_CLIENT_ID: "demo",
+          AUTO_SEED_REDIRECT_URIS: REDIRECT_URI
+        })
+        yield* said(program, /owner:link.*the database did not answer: /s)
+        assert.isTrue(yield* on(admitted((yield* on(obtainTokens())).access_token)))
         program.process.kill("SIGTERM")
         assert.strictEqual(yield* program.exited, 0)
       }),

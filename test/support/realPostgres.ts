@@ -47,6 +47,10 @@ const ready = (postgres: ChildProcess) =>
 export interface RealPostgres {
   /** Of the superuser, on the database `postgres`. */
   readonly url: string
+  /** Ends it as a crash would (`pg_ctl stop -m immediate`): nothing is written any more, and everybody is cut off. */
+  readonly crash: () => Promise<void>
+  /** Starts it again, over what it left. */
+  readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
@@ -80,23 +84,33 @@ export const startPostgres = async ({
     `unix_socket_directories=${home}`,
     ...further
   ]
-  const postgres = spawn(
-    join(native, "bin/postgres"),
-    ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
-    { ...options, stdio: ["ignore", "ignore", "pipe"] }
-  )
-  const kill = () => postgres.kill("SIGKILL")
+  let postgres: ChildProcess | undefined
+  const start = async () => {
+    postgres = spawn(
+      join(native, "bin/postgres"),
+      ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
+      { ...options, stdio: ["ignore", "ignore", "pipe"] }
+    )
+    await ready(postgres)
+  }
+  const end = async (signal: "SIGINT" | "SIGQUIT") => {
+    if (postgres === undefined || postgres.exitCode !== null || postgres.signalCode !== null) return
+    const exited = new Promise((resolve) => postgres?.once("exit", resolve))
+    postgres.kill(signal)
+    await exited
+  }
+  const kill = () => postgres?.kill("SIGKILL")
   process.once("exit", kill)
-  await ready(postgres).catch((error) => {
+  await start().catch((error) => {
     rmSync(home, { recursive: true, force: true })
     throw error
   })
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
+    crash: () => end("SIGQUIT"),
+    start,
     stop: async () => {
-      const exited = new Promise((resolve) => postgres.once("exit", resolve))
-      postgres.kill("SIGINT")
-      await exited
+      await end("SIGINT")
       process.off("exit", kill)
       rmSync(home, { recursive: true, force: true })
     }

@@ -6,8 +6,9 @@
 import { parseArgs } from "node:util"
 import { Cause, Effect, Exit, Random } from "effect"
 import type { Chapter } from "./chapter.ts"
+import { crash } from "./crash.ts"
 
-const chapters: ReadonlyArray<Chapter> = []
+const chapters: ReadonlyArray<Chapter> = [crash]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
