@@ -16,99 +16,21 @@ import type { TokenResponse } from "../../../src/oauth/grants/token.ts"
 import * as Bearer from "../../../src/oauth/tokens/bearer.ts"
 import { newCode, presenter, publicClient, refreshRequest, tokens } from "../../support/grants.ts"
 import { onBothDatabases } from "../../support/postgres.ts"
-
-const ACCESS_TTL = 3600
-const REFRESH_TTL = 20_000
-const SESSION_TTL = 90_000
-const DAY = 86_400
-
-// --- the model -----------------------------------------------------------------------------------------------------
-
-interface Access {
-  readonly generation: number
-  readonly expiresAt: number
-  revoked: boolean
-}
-interface Refresh {
-  readonly expiresAt: number
-  rotatedAt: number | undefined
-  revokedAt: number | undefined
-  gone: boolean
-  /** The access token that this link's rotation answered. */
-  answered: string | undefined
-}
-interface Session {
-  readonly client: string
-  readonly endsAt: number
-  status: "active" | "revoked" | "compromised"
-  endedAt: number
-  confirmed: boolean
-  gone: boolean
-  /** Refresh tokens by generation. */
-  readonly chain: Array<Refresh>
-  readonly chainTokens: Array<string>
-  readonly access: Map<string, Access>
-}
-
-type Outcome =
-  | { readonly _tag: "rotated" }
-  | { readonly _tag: "replayed"; readonly refreshToken: string; readonly accessToken: string | undefined }
-  | { readonly _tag: "invalid_grant" }
-
-const head = (session: Session) => session.chain.length - 1
-
-const end = (session: Session, status: "revoked" | "compromised", now: number) => {
-  if (session.status !== "active" || session.gone) return
-  session.status = status
-  session.endedAt = now
-  for (const access of session.access.values()) access.revoked = true
-  for (const link of session.chain) link.revokedAt ??= now
-}
-
-const isUsable = (session: Session, token: string, now: number) => {
-  const access = session.access.get(token)
-  return (
-    access !== undefined &&
-    !access.revoked &&
-    access.expiresAt > now &&
-    session.status === "active" &&
-    session.endsAt > now
-  )
-}
-
-const expectRefresh = (session: Session, generation: number, client: string, now: number, grace: number): Outcome => {
-  const refused = { _tag: "invalid_grant" } as const
-  if (session.gone || session.client !== client || session.status !== "active" || session.endsAt <= now) return refused
-  const link = session.chain[generation]
-  if (link === undefined) return refused
-  if (generation === head(session)) return link.gone || link.expiresAt <= now ? refused : { _tag: "rotated" }
-  const unused = generation === head(session) - 1 && !session.confirmed
-  const window = grace === 0 ? 0 : unused ? DAY : grace
-  // Real time passes too, so an age that equals its window is already past it.
-  if (link.gone || link.rotatedAt === undefined || now - link.rotatedAt >= window) {
-    end(session, "compromised", now)
-    return refused
-  }
-  const last = session.chain[head(session) - 1]?.answered ?? ""
-  const access = session.access.get(last)
-  const worthy = access !== undefined && !access.revoked && access.expiresAt - now > 60
-  return { _tag: "replayed", refreshToken: session.chainTokens.at(-1) ?? "", accessToken: worthy ? last : undefined }
-}
-
-const clean = (sessions: ReadonlyArray<Session>, now: number) => {
-  for (const session of sessions) {
-    for (const link of session.chain) {
-      if (link.expiresAt < now - 7 * DAY || (link.revokedAt ?? now) < now - 7 * DAY) link.gone = true
-    }
-    for (const [token, access] of session.access) {
-      const endedLongAgo = session.status !== "active" && session.endedAt < now - DAY
-      if (access.expiresAt < now - DAY || (access.revoked && endedLongAgo)) session.access.delete(token)
-    }
-    if (session.chain.every(({ gone }) => gone) && session.access.size === 0) session.gone = true
-  }
-}
-
-// --- the commands --------------------------------------------------------------------------------------------------
+import {
+  ACCESS_TTL,
+  begin,
+  clean,
+  end,
+  expectRefresh,
+  head,
+  isUsable,
+  type Pair,
+  REFRESH_TTL,
+  remember,
+  rotate,
+  SESSION_TTL,
+  type Session
+} from "../../support/sessionModel.ts"
 
 /** How far back among what was seen: mostly recent, since that is where the rules bite. */
 const Pick = Schema.Literals([0, 0, 0, 1, 1, 2, 3, 5, 8])
@@ -137,6 +59,11 @@ const wait = Effect.fn("wait")(function* (seconds: number) {
     rotated_at = rotated_at - ${by}`
 }, Effect.orDie)
 
+const pairOf = ({ access_token, refresh_token }: TokenResponse): Pair => ({
+  access: access_token,
+  refresh: refresh_token ?? ""
+})
+
 const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command.Type>) {
   const { lifetimes } = yield* ServerConfig
   const grace = lifetimes.refreshReuseGrace
@@ -147,18 +74,12 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
   const accesses: Array<{ readonly token: string; readonly session: Session }> = []
   let now = 0
 
-  const remember = (session: Session, response: TokenResponse, generation: number) => {
-    const expiresAt = Math.min(now + ACCESS_TTL, session.endsAt)
-    if (!session.access.has(response.access_token)) {
-      session.access.set(response.access_token, { generation, expiresAt, revoked: false })
-      accesses.push({ token: response.access_token, session })
-    }
+  const seeAccess = (session: Session, token: string) => {
+    if (!accesses.some((seen) => seen.token === token)) accesses.push({ token, session })
   }
-  const addLink = (session: Session, token: string) => {
-    const expiresAt = Math.min(now + REFRESH_TTL, session.endsAt)
-    session.chain.push({ expiresAt, rotatedAt: undefined, revokedAt: undefined, gone: false, answered: undefined })
-    session.chainTokens.push(token)
-    refreshes.push({ token, session, generation: head(session) })
+  const see = (session: Session, response: TokenResponse) => {
+    refreshes.push({ token: response.refresh_token ?? "", session, generation: head(session) })
+    seeAccess(session, response.access_token)
   }
 
   const doRefresh = Effect.fnUntraced(function* (seen: (typeof refreshes)[number], client: string) {
@@ -170,14 +91,12 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
     if (expected._tag === "replayed") {
       assert.strictEqual(got.refresh_token, expected.refreshToken)
       if (expected.accessToken !== undefined) assert.strictEqual(got.access_token, expected.accessToken)
-      return remember(seen.session, got, head(seen.session))
+      remember(seen.session, got.access_token, now)
+      return seeAccess(seen.session, got.access_token)
     }
     assert.isFalse(refreshes.some(({ token }) => token === got.refresh_token))
-    const link = seen.session.chain[seen.generation]
-    if (link !== undefined) Object.assign(link, { rotatedAt: now, revokedAt: now, answered: got.access_token })
-    seen.session.confirmed = false
-    addLink(seen.session, got.refresh_token ?? "")
-    remember(seen.session, got, head(seen.session))
+    rotate(seen.session, seen.generation, pairOf(got), now)
+    see(seen.session, got)
   })
 
   for (const command of [{ do: "grant", who: 0 } as const, ...commands]) {
@@ -190,21 +109,10 @@ const live = Effect.fn("live")(function* (commands: ReadonlyArray<typeof Command
         const response = yield* tokens(who, parameters)
         assert.isDefined(response)
         if (response === undefined) break
-        const session: Session = {
-          client: who,
-          endsAt: now + SESSION_TTL,
-          status: "active",
-          endedAt: 0,
-          confirmed: false,
-          gone: false,
-          chain: [],
-          chainTokens: [],
-          access: new Map()
-        }
+        const session = begin(who, pairOf(response), now)
         sessions.push(session)
         codes.push({ session, parameters, client: who })
-        addLink(session, response.refresh_token ?? "")
-        remember(session, response, 0)
+        see(session, response)
         break
       }
       case "refresh": {
