@@ -31,24 +31,26 @@ export interface Reply {
   readonly body: any
 }
 
-/** One request to a member; nothing where there was no answer. */
+/** One request to whichever server. */
 export type Ask = (path: string, init?: RequestInit) => Effect.Effect<Reply | undefined>
 
-const reply = async (url: URL, init: RequestInit, signal: AbortSignal): Promise<Reply | undefined> => {
-  try {
-    const response = await fetch(url, {
-      redirect: "manual",
-      ...init,
-      signal: AbortSignal.any([signal, ...hungUp(init)])
-    })
-    const text = await response.text()
-    const isJson = response.headers.get("content-type")?.startsWith("application/json") === true
-    return { status: response.status, headers: response.headers, body: isJson && text !== "" ? JSON.parse(text) : text }
-  } catch {
-    return undefined
-  }
-}
-const hungUp = ({ signal }: RequestInit) => (signal ? [signal] : [])
+/** One request; nothing where there was no answer. */
+export const requestTo = (baseUrl: string, path: string, init: RequestInit) =>
+  Effect.promise(async (): Promise<Reply | undefined> => {
+    const signals = [AbortSignal.timeout(15_000), ...(init.signal ? [init.signal] : [])]
+    try {
+      const answer = await fetch(new URL(path, baseUrl), {
+        redirect: "manual",
+        ...init,
+        signal: AbortSignal.any(signals)
+      })
+      const text = await answer.text()
+      const isJson = answer.headers.get("content-type")?.startsWith("application/json") === true
+      return { status: answer.status, headers: answer.headers, body: isJson && text !== "" ? JSON.parse(text) : text }
+    } catch {
+      return undefined
+    }
+  })
 
 export const makeFleet = Effect.fn("torture.fleet")(function* (
   { broken }: Pick<Ordeal, "broken">,
@@ -142,7 +144,7 @@ export const makeFleet = Effect.fn("torture.fleet")(function* (
     const member = members[yield* Random.nextIntBetween(0, members.length - 1)]
     if (member === undefined) return undefined
     figures.requests++
-    const answer = yield* Effect.promise(() => reply(new URL(path, member.baseUrl), init, AbortSignal.timeout(15_000)))
+    const answer = yield* requestTo(member.baseUrl, path, init)
     if (answer === undefined) figures.unanswered++
     else if (answer.status === 503) figures.unavailable++
     else if (answer.status >= 500) broken("nothing but 503 where the server is in trouble", { path, ...answer })

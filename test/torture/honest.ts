@@ -50,20 +50,15 @@ export const persist = Effect.fnUntraced(function* (
   }
 })
 
-/** Links, calls, refreshes, hangs up, revokes; what it was told is in `ledger` at every moment. */
-export const honestLife = Effect.fn("torture.honestLife")(function* (
-  ordeal: Pick<Ordeal, "broken">,
-  ask: Ask,
-  ledger: Array<Known>,
-  isOver: () => boolean
-) {
-  const expect = (answer: Reply, status: number, promise: string) => {
-    if (answer.status === status) return Effect.void
-    ordeal.broken(promise, { status: answer.status, body: answer.body })
-    return Effect.fail("untrue")
-  }
-  const pause = Effect.flatMap(Random.nextIntBetween(0, 60), (ms) => Effect.sleep(ms))
+/** The status that was to be expected, or else it is told and over. */
+const expect = ({ broken }: Pick<Ordeal, "broken">, answer: Reply, status: number, promise: string) => {
+  if (answer.status === status) return Effect.void
+  broken(promise, { status: answer.status, body: answer.body })
+  return Effect.fail("untrue")
+}
 
+/** A whole flow: the first tokens of a session. */
+export const link = Effect.fn("torture.link")(function* (ordeal: Pick<Ordeal, "broken">, ask: Ask) {
   const pkce = newPkce()
   const query = new URLSearchParams({
     response_type: "code",
@@ -74,25 +69,30 @@ export const honestLife = Effect.fn("torture.honestLife")(function* (
     scope: "mcp.tools.call offline_access"
   })
   const page = yield* persist(ordeal, ask(`/authorize?${query}`), "authorize")
-  const code = new URL(page.headers.get("location") ?? "missing:").searchParams.get("code")
-  if (code === null) {
-    ordeal.broken("a person who allows gets a code", page)
-    return
-  }
-
+  yield* expect(ordeal, page, 303, "a person who allows is sent back")
+  const code = new URL(page.headers.get("location") ?? "missing:").searchParams.get("code") ?? ""
   const exchange = formInit({
     grant_type: "authorization_code",
     code,
     code_verifier: pkce.verifier,
     redirect_uri: REDIRECT_URI
   })
-  const exchanged = yield* persist(ordeal, ask("/token", exchange), "exchange")
-  yield* expect(exchanged, 200, "an honest client that repeats its exchange never sees invalid_grant")
-  const known: Known = {
-    access: [exchanged.body.access_token],
-    refresh: [exchanged.body.refresh_token],
-    isRevoked: false
-  }
+  const answer = yield* persist(ordeal, ask("/token", exchange), "exchange")
+  yield* expect(ordeal, answer, 200, "an honest client that repeats its exchange never sees invalid_grant")
+  return { access: answer.body.access_token as string, refresh: answer.body.refresh_token as string }
+})
+
+/** Links, calls, refreshes, hangs up, revokes; what it was told is in `ledger` at every moment. */
+export const honestLife = Effect.fn("torture.honestLife")(function* (
+  ordeal: Pick<Ordeal, "broken">,
+  ask: Ask,
+  ledger: Array<Known>,
+  isOver: () => boolean
+) {
+  const pause = Effect.flatMap(Random.nextIntBetween(0, 60), (ms) => Effect.sleep(ms))
+
+  const first = yield* link(ordeal, ask)
+  const known: Known = { access: [first.access], refresh: [first.refresh], isRevoked: false }
   ledger.push(known)
 
   const steps = yield* Random.nextIntBetween(1, 8)
@@ -100,21 +100,21 @@ export const honestLife = Effect.fn("torture.honestLife")(function* (
     yield* pause
     if (yield* Random.nextBoolean) {
       const used = yield* persist(ordeal, ask("/mcp", rpcInit(known.access.at(-1) ?? "")), "mcp")
-      yield* expect(used, 200, "an access token that a client was given is good")
+      yield* expect(ordeal, used, 200, "an access token that a client was given is good")
     }
     const token = { grant_type: "refresh_token", refresh_token: known.refresh.at(-1) ?? "" }
     if ((yield* Random.nextIntBetween(0, 4)) === 0) {
       yield* ask("/token", formInit(token, AbortSignal.timeout(yield* Random.nextIntBetween(1, 30))))
     }
     const refreshed = yield* persist(ordeal, ask("/token", formInit(token)), "refresh")
-    yield* expect(refreshed, 200, "an honest client that repeats its refresh never sees invalid_grant")
+    yield* expect(ordeal, refreshed, 200, "an honest client that repeats its refresh never sees invalid_grant")
     known.access.push(refreshed.body.access_token)
     known.refresh.push(refreshed.body.refresh_token)
   }
 
   if ((yield* Random.nextIntBetween(0, 2)) > 0) {
     const revoked = yield* persist(ordeal, ask("/revoke", formInit({ token: known.refresh.at(-1) ?? "" })), "revoke")
-    yield* expect(revoked, 200, "a revocation is answered with 200")
+    yield* expect(ordeal, revoked, 200, "a revocation is answered with 200")
     known.isRevoked = true
   }
 })

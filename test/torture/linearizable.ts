@@ -86,11 +86,11 @@ const after = (session: Session, { asked, outcome }: Event): Session | undefined
   return next
 }
 
-/** Whether it changes nothing that anybody could see; such a thing that got no answer need not have happened. */
-const isIdle = (session: Session, { asked }: Event) =>
-  session.status !== "active" ||
-  asked.kind === "use" ||
-  (asked.kind === "refresh" && session.chainTokens.at(-1) !== asked.token)
+const isSame = (one: Session, other: Session) =>
+  one.status === other.status &&
+  one.chainTokens.length === other.chainTokens.length &&
+  one.chainTokens.at(-1) === other.chainTokens.at(-1) &&
+  one.access.size === other.access.size
 
 /**
  * Nothing when there is an order, else how far one can get: the events that cannot be next. `staleMs` is how long an access
@@ -108,30 +108,40 @@ export const whyNotLinearizable = (
   const seen = new Set<string>()
   let furthest = -1
   let stuck: ReadonlyArray<Event> = []
-  const stack: Array<{ readonly session: Session; readonly done: ReadonlySet<Event> }> = [
+  const stack: Array<{ readonly session: Session; readonly done: Set<Event> }> = [
     { session: begin(CLIENT, first, 0), done: new Set() }
   ]
   for (;;) {
     const state = stack.pop()
     if (state === undefined) return stuck
     const { session, done } = state
-    const left = ordered.filter((event) => !done.has(event))
-    const deadline = Math.min(...left.map(until))
-    if (deadline === Number.POSITIVE_INFINITY) return undefined
-    const key = `${ordered.map((event) => (done.has(event) ? 1 : 0)).join("")} ${session.status} ${session.chainTokens.at(-1)}`
-    if (seen.has(key)) continue
-    seen.add(key)
-
-    const possible = left.filter((event) => from(event) <= deadline)
-    if (done.size > furthest) {
-      furthest = done.size
-      stuck = possible
-    }
-    // What was answered first is tried first: the stack gives back what it got last.
-    for (const event of possible.toSorted((one, other) => until(other) - until(one))) {
-      if (event.outcome._tag === "unknown" && isIdle(session, event)) continue
-      const next = after(session, event)
-      if (next !== undefined) stack.push({ session: next, done: new Set(done).add(event) })
+    for (;;) {
+      const left = ordered.filter((event) => !done.has(event))
+      const deadline = Math.min(...left.map(until))
+      if (deadline === Number.POSITIVE_INFINITY) return undefined
+      const possible = left.filter((event) => from(event) <= deadline)
+      const next = possible.map((event) => ({ event, session: after(session, event) }))
+      // What may happen now and changes nothing is no choice: it might as well be now.
+      const still = next.find(
+        ({ event, session: later }) => event.outcome._tag !== "unknown" && later !== undefined && isSame(session, later)
+      )
+      if (still !== undefined) {
+        done.add(still.event)
+        continue
+      }
+      const key = `${ordered.map((event) => (done.has(event) ? 1 : 0)).join("")} ${session.status} ${session.chainTokens.at(-1)}`
+      if (seen.has(key)) break
+      seen.add(key)
+      if (done.size > furthest) {
+        furthest = done.size
+        stuck = possible
+      }
+      // What was answered first is tried first: the stack gives back what it got last.
+      for (const { event, session: later } of next.toSorted((one, other) => until(other.event) - until(one.event))) {
+        if (later !== undefined && !isSame(session, later))
+          stack.push({ session: later, done: new Set(done).add(event) })
+      }
+      break
     }
   }
 }

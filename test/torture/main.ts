@@ -7,8 +7,9 @@ import { parseArgs } from "node:util"
 import { Cause, Effect, Exit, Random } from "effect"
 import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
+import { histories } from "./history.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash]
+const chapters: ReadonlyArray<Chapter> = [crash, histories]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
