@@ -141,6 +141,35 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     tests: ["test/oauth/grants/commitUnknown.test.ts"]
   },
   {
+    name: "rotation: what is examined is not locked",
+    file: "oauth/grants/refresh.sql.ts",
+    find: "where id = ${token.sessionId} for update)",
+    replace: "where id = ${token.sessionId})",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "rotation: a repeat is given the answer before the last one",
+    file: "oauth/grants/refresh.sql.ts",
+    find: "chain.filter(({ generation }) => generation < headGeneration).map",
+    replace: "chain.filter(({ generation }, index) => index === 0 || generation < headGeneration - 1).map",
+    tests: ["test/torture/history.test.ts", "test/oauth/grants"]
+  },
+  {
+    name: "revocation: it is answered before it is committed",
+    file: "oauth/grants/TokenStore.ts",
+    find: "Effect.tap(operation(sessions.revokeSession(token, by)), ended(token))",
+    replace: "Effect.asVoid(Effect.forkDetach(operation(sessions.revokeSession(token, by))))",
+    tests: ["test/torture/history.test.ts"]
+  },
+  {
+    name: "rotation: a failed one is told as done",
+    file: "oauth/grants/refresh.sql.ts",
+    find: "const row = yield* decodeRotated(rotation(sql, lifetimes, request, access, sealed))",
+    replace:
+      "const row = yield* decodeRotated(rotation(sql, lifetimes, request, access, sealed)).pipe(Effect.catchTag('SqlError', () => Effect.succeed({ expires_in: 3600, scopes: ['mcp.tools.call'] })))",
+    tests: ["test/torture/history.test.ts"]
+  },
+  {
     name: "access: a revoked token is let in",
     file: "oauth/tokens/access.sql.ts",
     find: "where a.token_hash = ${token.hash} and a.revoked_at is null and a.expires_at",

@@ -18,7 +18,8 @@ export type Fate =
   /** It is reset when Postgres has answered: it is done, and nobody is told. */
   | "unanswered"
 
-export type FateOf = (statement: string, isDurable: boolean) => Fate
+/** `transaction` is what was asked in it so far. */
+export type FateOf = (statement: string, isDurable: boolean, transaction: string) => Fate
 
 export interface PostgresProxy {
   readonly port: number
@@ -44,11 +45,12 @@ const text = (bytes: Buffer, from: number) => bytes.toString("utf8", from, bytes
 const isWrite = (statement: string) => /\b(insert into|update|delete from)\b/.test(statement)
 
 /** Follows what a client says, and tells the statement behind every Sync. */
-const makeReader = (onSync: (statement: string, isDurable: boolean) => void) => {
+const makeReader = (onSync: (...asked: Parameters<FateOf>) => void) => {
   const prepared = new Map<string, string>()
   let pending: Buffer = Buffer.alloc(0)
   let hasBegun = false
   let isInTransaction = false
+  let transaction = ""
   let statement = ""
 
   const read = (type: string, body: Buffer) => {
@@ -60,9 +62,12 @@ const makeReader = (onSync: (statement: string, isDurable: boolean) => void) => 
       statement = prepared.get(text(body, Buffer.byteLength(portal) + 1)) ?? ""
     } else if (type === "S") {
       const isEnd = statement === "COMMIT"
-      if (statement === "BEGIN") isInTransaction = true
-      else if (isEnd || statement === "ROLLBACK") isInTransaction = false
-      onSync(statement, isEnd || (!isInTransaction && isWrite(statement)))
+      if (statement === "BEGIN") {
+        isInTransaction = true
+        transaction = ""
+      } else if (isEnd || statement === "ROLLBACK") isInTransaction = false
+      onSync(statement, isEnd || (!isInTransaction && isWrite(statement)), transaction)
+      if (isInTransaction) transaction += statement
       statement = ""
     }
   }
@@ -123,8 +128,8 @@ export const postgresProxy = (host: string, port: number) =>
           else if (milliseconds > 0) setTimeout(go, milliseconds)
           else go()
         }
-        const read = makeReader((statement, isDurable) => {
-          const fate = fateOf(statement, isDurable)
+        const read = makeReader((...asked) => {
+          const fate = fateOf(...asked)
           if (fate === "unanswered") isDoomed = true
           if (fate === "unsent") isUnsent = true
           if (fate === "unknown") setImmediate(() => destroy(link))

@@ -10,7 +10,13 @@ import { decodeJwt } from "jose"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
   admitted,
+  authorizeParameters,
+  decide,
   exchange,
+  formOf,
+  getAuthorize,
+  locationOf,
+  newPkce,
   obtainCode,
   obtainTokens,
   REDIRECT_URI,
@@ -23,11 +29,12 @@ import { type Fate, type PostgresProxy, postgresProxy } from "../../support/post
 
 const FATES: ReadonlyArray<Fate> = ["unsent", "unknown", "unanswered"]
 
-/** The next statement that fits has this fate, and every other passes. */
-const strike = (network: PostgresProxy, fate: Fate, fits: RegExp) => {
+/** The next statement that fits has this fate, or the COMMIT of one, and every other passes. */
+const strike = (network: PostgresProxy, fate: Fate, fits: RegExp, at: "itself" | "its COMMIT" = "itself") => {
   let hasStruck = false
-  network.decide((statement) => {
-    if (hasStruck || !fits.test(statement)) return "passed"
+  network.decide((statement, _, transaction) => {
+    const isIt = at === "itself" ? fits.test(statement) : statement === "COMMIT" && fits.test(transaction)
+    if (hasStruck || !isIt) return "passed"
     hasStruck = true
     return fate
   })
@@ -76,7 +83,7 @@ for (const fate of FATES) {
       const { network, app } = yield* server
       yield* Effect.gen(function* () {
         const { access_token, refresh_token } = yield* obtainTokens()
-        const struck = strike(network, fate, /COMMIT/)
+        const struck = strike(network, fate, /set status =/, "its COMMIT")
         assert.strictEqual((yield* revoke(refresh_token)).status, 503)
         struck()
         assert.strictEqual((yield* revoke(refresh_token)).status, 200)
@@ -118,6 +125,28 @@ for (const fate of FATES) {
         // Now it was answered: whoever shows it again holds what another one used.
         assert.strictEqual((yield* exchange(code)).body.error, "invalid_grant")
         assert.isFalse(yield* admitted(successor.body.access_token))
+      }).pipe(Effect.provide(app))
+    }).pipe(Effect.scoped)
+  )
+}
+
+for (const fate of FATES) {
+  it.live(`CU8 a consent is told 503, and the same form again leads to its one code (${fate})`, () =>
+    Effect.gen(function* () {
+      const { network, app } = yield* server
+      yield* Effect.gen(function* () {
+        const pkce = newPkce()
+        const form = formOf(yield* getAuthorize(authorizeParameters(pkce.challenge)))
+        const struck = strike(network, fate, /insert into mcp.oauth_decisions/, "its COMMIT")
+        assert.strictEqual((yield* decide(form, "approve")).status, 503)
+        struck()
+        const codes = yield* Effect.replicateEffect(
+          Effect.map(decide(form, "approve"), (answer) => locationOf(answer).searchParams.get("code")),
+          2
+        )
+        assert.strictEqual(codes[0], codes[1])
+        const answer = yield* exchange({ code: codes[0] ?? "", verifier: pkce.verifier })
+        assert.strictEqual(answer.status, 200, answer.text)
       }).pipe(Effect.provide(app))
     }).pipe(Effect.scoped)
   )
