@@ -14,6 +14,8 @@ const SESSIONS = 4
 const WORKERS = 16
 /** Of each worker; with four of them a session, a history is some fifty events long. */
 const STEPS = 12
+/** More than an answer can be cut off in a row. */
+const REPEATS = 50
 
 const initOf = ({ kind, token }: Asked, signal?: AbortSignal): readonly [path: string, RequestInit] => {
   if (kind === "use") return ["/mcp", { ...rpcInit(token), ...(signal === undefined ? {} : { signal }) }]
@@ -49,19 +51,7 @@ export const episode = Effect.fn("torture.episode")(function* (
     { concurrency: "unbounded" }
   )
 
-  const step = Effect.fnUntraced(function* (session: (typeof sessions)[number]) {
-    const roll = yield* Random.nextIntBetween(0, 99)
-    // Mostly the newest that anybody has seen, since that is what they race for.
-    const pick = (tokens: ReadonlyArray<string>) =>
-      Effect.map(Random.nextIntBetween(0, 3), (back) => tokens.at(back === 0 ? -2 : -1) ?? tokens[0] ?? "")
-    const asked: Asked =
-      roll < 45
-        ? { kind: "refresh", token: yield* pick(session.refresh) }
-        : roll < 97
-          ? { kind: "use", token: yield* pick(session.access) }
-          : { kind: "revoke", token: yield* pick(session.refresh) }
-    const isHangingUp = (yield* Random.nextIntBetween(0, 9)) === 0
-    const signal = isHangingUp ? AbortSignal.timeout(yield* Random.nextIntBetween(1, 15)) : undefined
+  const perform = Effect.fnUntraced(function* (session: (typeof sessions)[number], asked: Asked, signal?: AbortSignal) {
     const invokedAt = performance.now()
     const outcome = outcomeOf(asked, yield* ask(...initOf(asked, signal)))
     session.events.push({ asked, invokedAt, returnedAt: performance.now(), outcome })
@@ -70,6 +60,23 @@ export const episode = Effect.fn("torture.episode")(function* (
       if (!session.access.includes(access)) session.access.push(access)
       if (!session.refresh.includes(refresh)) session.refresh.push(refresh)
     }
+    return outcome
+  })
+
+  const step = Effect.fnUntraced(function* (session: (typeof sessions)[number]) {
+    const roll = yield* Random.nextIntBetween(0, 99)
+    // Mostly the newest that anybody has seen, since that is what they race for.
+    const pick = (tokens: ReadonlyArray<string>) =>
+      Effect.map(Random.nextIntBetween(0, 3), (back) => tokens.at(back === 0 ? -2 : -1) ?? tokens[0] ?? "")
+    const asked: Asked =
+      roll < 45
+        ? { kind: "refresh", token: yield* pick(session.refresh) }
+        : roll < 99
+          ? { kind: "use", token: yield* pick(session.access) }
+          : { kind: "revoke", token: yield* pick(session.refresh) }
+    const isHangingUp = (yield* Random.nextIntBetween(0, 9)) === 0
+    const signal = isHangingUp ? AbortSignal.timeout(yield* Random.nextIntBetween(1, 15)) : undefined
+    yield* perform(session, asked, signal)
     yield* Effect.sleep(yield* Random.nextIntBetween(0, 10))
   })
   yield* Effect.forEach(
@@ -79,7 +86,15 @@ export const episode = Effect.fn("torture.episode")(function* (
     { concurrency: "unbounded", discard: true }
   )
 
-  for (const { first, events } of sessions) {
+  for (const session of sessions) {
+    const { first, events } = session
+    // A server that said of everything that it does not know would be right.
+    const repeat: Asked = { kind: "refresh", token: session.refresh.at(-2) ?? first.refresh }
+    const last = yield* Effect.repeat(perform(session, repeat), {
+      until: ({ _tag }) => _tag !== "unknown",
+      times: REPEATS
+    })
+    if (last._tag === "unknown") broken("whoever repeats a refresh is answered", { first, events })
     const stuck = whyNotLinearizable(first, events, staleMs)
     if (stuck !== undefined)
       broken("what clients saw of a session fits the model in some order", { first, events, stuck })
