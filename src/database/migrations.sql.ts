@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { rows, whyOf } from "./query.ts"
+import { ifLost, rows, whyOf } from "./query.ts"
 
 const FOLDER = join(import.meta.dirname, "../../supabase/migrations")
 /** Any number that nobody else locks. */
@@ -126,7 +126,13 @@ export const migrate = Effect.gen(function* () {
     }
     return missing
   })
-  return yield* sql.withTransaction(run)
+  return yield* sql
+    .withTransaction(run)
+    .pipe(
+      ifLost(
+        (error) => new MigrationFailed({ message: `the database was lost, and nothing was changed: ${whyOf(error)}` })
+      )
+    )
 })
 
 /** `supabase/schema.sql`: the whole schema in one file, for Supabase's SQL editor. */

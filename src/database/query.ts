@@ -1,6 +1,6 @@
 /** How the stores speak to the database. */
 
-import { type Context, Effect, Fiber, Schema } from "effect"
+import { Cause, type Context, Effect, Fiber, Schema } from "effect"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
@@ -52,6 +52,20 @@ export const within =
 
 const bounded = within(DEADLINE_MS)
 
+/**
+ * A connection that was lost in a transaction cannot roll back either. Effect calls that a defect, and with it whatever the
+ * transaction failed with: it is this error.
+ */
+export const ifLost =
+  <F>(failed: (error: SqlError) => F) =>
+  <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E | F, R> =>
+    Effect.catchCause(transaction, (cause): Effect.Effect<never, E | F> => {
+      const lost = cause.reasons.flatMap((reason) =>
+        Cause.isDieReason(reason) && isSqlError(reason.defect) ? [reason.defect] : []
+      )[0]
+      return lost === undefined ? Effect.failCause(cause) : Effect.fail(failed(lost))
+    })
+
 /** What an operation may refuse by itself, beside the failures of the database. */
 export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
 
@@ -69,10 +83,7 @@ export const operation = <A, E, R>(
       // The two are gone, which a type parameter does not learn.
       return Effect.fail(error as Refusal<E>)
     }),
-    // A connection that was lost in a transaction cannot roll back either, and Effect calls that a defect.
-    Effect.catchDefect((defect) =>
-      isSqlError(defect) ? Effect.fail(new StoreUnavailable({ cause: defect })) : Effect.die(defect)
-    )
+    ifLost((error) => new StoreUnavailable({ cause: error }))
   )
 
 /** Whether a text is an id of ours, and not what somebody typed into an address. */

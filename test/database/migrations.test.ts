@@ -9,6 +9,7 @@ import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import * as Database from "../../src/database/connect.ts"
 import { applied, known, migrate, pending, renderSchema, verify } from "../../src/database/migrations.sql.ts"
 import { freshDatabaseUrl, TestDatabase } from "../support/postgres.ts"
+import { postgresProxy } from "../support/postgresProxy.ts"
 
 const emptyDatabase = Layer.fresh(
   PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => PgClient.make({ url: Redacted.make(url) })))
@@ -35,6 +36,21 @@ const description = Effect.gen(function* () {
     where relnamespace = 'mcp'::regnamespace and relkind = 'r' order by 1`
   return { columns, indexes, constraints, tables, versions: yield* applied }
 })
+
+it.live("a migration whose connection is lost says so in a sentence, and the next one does it", () =>
+  Effect.gen(function* () {
+    const url = new URL(yield* freshDatabaseUrl)
+    const network = yield* postgresProxy(url.hostname, Number(url.port))
+    url.port = String(network.port)
+    const sql = yield* Effect.provide(PgClient.make({ url: Redacted.make(url.href) }), Reactivity.layer)
+    network.decide((statement) => (statement.includes("create table mcp.people") ? "unanswered" : "passed"))
+    const failed = yield* Effect.flip(Effect.provideService(migrate, SqlClient.SqlClient, sql))
+    assert.strictEqual(failed._tag, "MigrationFailed")
+    assert.match(failed.message, /^the database was lost, and nothing was changed: \w/)
+    network.decide(() => "passed")
+    assert.lengthOf(yield* Effect.provideService(migrate, SqlClient.SqlClient, sql), known.length)
+  }).pipe(Effect.scoped)
+)
 
 describe("a migration that had to wait for another run", () => {
   it.live(

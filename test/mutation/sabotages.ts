@@ -136,9 +136,9 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "database: a connection lost in a transaction is a defect",
     file: "database/query.ts",
-    find: "isSqlError(defect) ?",
-    replace: "false && isSqlError(defect) ?",
-    tests: ["test/oauth/grants/commitUnknown.test.ts"]
+    find: "Cause.isDieReason(reason) && isSqlError(reason.defect) ?",
+    replace: "Cause.isDieReason(reason) && false && isSqlError(reason.defect) ?",
+    tests: ["test/oauth/grants/commitUnknown.test.ts", "test/database/migrations.test.ts"]
   },
   {
     name: "rotation: what is examined is not locked",

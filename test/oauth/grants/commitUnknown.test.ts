@@ -7,6 +7,7 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { decodeJwt } from "jose"
+import { operation } from "../../../src/database/query.ts"
 import { TestApp, testApp } from "../../support/app.ts"
 import {
   admitted,
@@ -168,6 +169,19 @@ for (const fate of ["unsent", "unanswered"] as const) {
     }).pipe(Effect.scoped)
   )
 }
+
+it.live("CU9 so is a refusal whose roll-back is lost: it is no defect", () =>
+  Effect.gen(function* () {
+    const { network, app } = yield* server
+    yield* Effect.gen(function* () {
+      const { sql } = yield* TestApp
+      network.decide((statement) => (statement === "ROLLBACK" ? "unsent" : "passed"))
+      const refused = Effect.andThen(sql`select 1`, Effect.fail("refused"))
+      const failed = yield* Effect.flip(operation(sql.withTransaction(refused)))
+      assert.include(String(failed), "the database did not answer: ")
+    }).pipe(Effect.provide(app))
+  }).pipe(Effect.scoped)
+)
 
 it.live("CU6 TK10 strict rotation keeps no answer: a code that may have been redeemed is spent", () =>
   Effect.gen(function* () {
