@@ -170,6 +170,27 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     tests: ["test/torture/history.test.ts"]
   },
   {
+    name: "codes: an ended session keeps its answer",
+    file: "oauth/grants/sessions.sql.ts",
+    find: "delete from mcp.oauth_redemptions where session_id in (select id from ended)",
+    replace: "select 1",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: answers stay when the grace is over",
+    file: "oauth/grants/sweep.sql.ts",
+    find: "select session_id from mcp.oauth_redemptions where expires_at <= now()",
+    replace: "select session_id from mcp.oauth_redemptions where expires_at <= now() - interval '1 day'",
+    tests: ["test/oauth/grants/sweep.test.ts"]
+  },
+  {
+    name: "app: a server ends when its first words fail",
+    file: "app/app.ts",
+    find: '}).pipe(orTell("the first words need the database; a link to set the server up is made by: npm run owner:link"))',
+    replace: "})",
+    tests: ["test/app/server.test.ts"]
+  },
+  {
     name: "access: a revoked token is let in",
     file: "oauth/tokens/access.sql.ts",
     find: "where a.token_hash = ${token.hash} and a.revoked_at is null and a.expires_at",

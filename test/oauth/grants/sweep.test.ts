@@ -85,6 +85,20 @@ onBothDatabases((name, database) => {
         })
     )
 
+    it.effect("takes answers that nobody asked for again, once the grace is over", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* signIn
+        yield* sql`
+          insert into mcp.oauth_redemptions (session_id, sealed_answer, auth_time, created_at, expires_at)
+          select id, '', now(), now(), now() + interval '1 minute' from mcp.mcp_sessions`.pipe(Effect.orDie)
+        assert.deepStrictEqual(yield* cleanUp(), NOTHING)
+        yield* age("oauth_redemptions", "expires_at", "0 seconds")
+        assert.deepStrictEqual(yield* cleanUp(), { ...NOTHING, redemptions: 1 })
+        yield* sql`delete from mcp.mcp_sessions`.pipe(Effect.orDie)
+      })
+    )
+
     it.effect("OP2 a retired token of a living session is recognised after its row is gone", () =>
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
