@@ -10,8 +10,8 @@ import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import type { DatabaseConfig } from "../config/parts.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { connect, copyTemplate, openPGlite } from "./embedded.ts"
-import { lockDataDir } from "./lock.ts"
+import { connect, openPGlite, provide } from "./embedded.ts"
+import { DataDirUnusable, lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { type Met, meet } from "./pooler.sql.ts"
 import { whyOf } from "./query.ts"
@@ -28,6 +28,19 @@ export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>
       ? ". On an IPv4 network, use the session pooler's URI from Supabase's Connect page"
       : ""
     return `cannot use the database at ${this.where}: ${this.why}${hint}`
+  }
+}
+
+/** The embedded database is there, and Postgres cannot begin with it. */
+export class DatabaseDamaged extends Schema.TaggedError<DatabaseDamaged>()("DatabaseDamaged", {
+  home: Schema.String,
+  why: Schema.String
+}) {
+  override get message() {
+    return (
+      `the embedded database in ${this.home} cannot be opened: ${this.why}. Nothing in there was deleted. Where its files ` +
+      "are damaged, put a copy from before in their place, or move the folder away to begin with an empty database."
+    )
   }
 }
 
@@ -88,12 +101,12 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
     )
   )
 
-const embedded = Effect.fn("Database.embedded")(function* (open: () => Promise<PGlite>, where: string) {
+const embedded = Effect.fn("Database.embedded")(function* <E>(
+  open: () => Promise<PGlite>,
+  refusal: (why: string) => E
+) {
   const db = yield* Effect.acquireRelease(
-    Effect.tryPromise({
-      try: open,
-      catch: (cause) => new DatabaseUnreachable({ where, why: String(cause) })
-    }),
+    Effect.tryPromise({ try: open, catch: (cause) => refusal(cause instanceof Error ? cause.message : String(cause)) }),
     (db) => Effect.promise(() => db.close())
   )
   // PGlite has one session, so the pool has one connection, and opens it anew if it was lost.
@@ -104,21 +117,19 @@ const embedded = Effect.fn("Database.embedded")(function* (open: () => Promise<P
     ssl: false,
     applicationName: "gatehouse",
     maxConnections: 1
-  }).pipe(Effect.mapError((error) => new DatabaseUnreachable({ where, why: whyOf(error) })))
+  }).pipe(Effect.mapError((error) => refusal(whyOf(error))))
 })
 
 const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) {
-  yield* Effect.try({
-    try: () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }),
-    catch: (cause) => new DatabaseUnreachable({ where: dataDir, why: String(cause) })
-  })
+  const unusable = (cause: unknown) => new DataDirUnusable({ dataDir, why: String(cause) })
+  yield* Effect.try({ try: () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }), catch: unusable })
   yield* lockDataDir(dataDir)
   const home = join(dataDir, "postgres")
-  yield* Effect.try({
-    try: () => copyTemplate(home),
-    catch: (cause) => new DatabaseUnreachable({ where: dataDir, why: String(cause) })
-  })
-  return yield* embedded(() => openPGlite(home), dataDir)
+  yield* Effect.tryPromise({ try: () => provide(home), catch: unusable })
+  return yield* embedded(
+    () => openPGlite(home),
+    (why) => new DatabaseDamaged({ home, why })
+  )
 })
 
 const EMBEDDED: Met = { pooler: "none", startupParameters: {}, isLimited: false }
@@ -168,5 +179,12 @@ export const layer = Layer.effectDiscard(
 
 /** An embedded database in memory, migrated. */
 export const layerMemory = Layer.effectDiscard(migrate).pipe(
-  Layer.provideMerge(PgClient.layerFrom(embedded(() => openPGlite(), "memory")))
+  Layer.provideMerge(
+    PgClient.layerFrom(
+      embedded(
+        () => openPGlite(),
+        (why) => new DatabaseUnreachable({ where: "memory", why })
+      )
+    )
+  )
 )

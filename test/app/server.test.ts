@@ -108,33 +108,6 @@ describe("the server as a program", () => {
   )
 
   it.live(
-    "OP4 killed at any moment it never lies: every pair that it answered is there afterwards, in one piece",
-    () =>
-      Effect.gen(function* () {
-        const folder = yield* temporaryFolder
-        const environment = { REFRESH_REUSE_GRACE_SECONDS: "120" }
-        const first = yield* serve(folder, environment)
-        let { refresh_token } = yield* first.on(obtainTokens())
-        first.program.process.kill("SIGKILL")
-        yield* first.program.exited
-        for (let round = 0; round < 3; round++) {
-          const { program, on } = yield* serve(folder, environment)
-          setTimeout(() => program.process.kill("SIGKILL"), 100 + 150 * round)
-          for (;;) {
-            const answer = yield* on(refresh(refresh_token)).pipe(Effect.catchDefect(() => Effect.succeed(undefined)))
-            if (answer === undefined) break
-            assert.strictEqual(answer.status, 200, answer.text)
-            refresh_token = answer.body.refresh_token
-          }
-          yield* program.exited
-        }
-        const last = yield* serve(folder, environment)
-        assert.strictEqual((yield* last.on(refresh(refresh_token))).status, 200)
-      }),
-    options
-  )
-
-  it.live(
     "a second process on the same data is refused with a sentence, and the first goes on",
     () =>
       Effect.gen(function* () {

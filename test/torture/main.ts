@@ -7,9 +7,10 @@ import { parseArgs } from "node:util"
 import { Cause, Effect, Exit, Random } from "effect"
 import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
+import { embedded } from "./embedded.ts"
 import { histories } from "./history.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash, histories]
+const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
