@@ -13,7 +13,7 @@ export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("St
 }
 
 /** The sentence inside a driver's error. */
-export const whyOf = (error: SqlError): string => {
+export const whyOf = (error: Error): string => {
   const messages: Array<string> = []
   let cause: unknown = error
   while (cause instanceof Error && messages.length < 6) {
@@ -52,16 +52,19 @@ export const within =
 
 const bounded = within(DEADLINE_MS)
 
+const isLoss = (defect: unknown): defect is SqlError | StoreUnavailable =>
+  isSqlError(defect) || defect instanceof StoreUnavailable
+
 /**
  * A connection that was lost in a transaction cannot roll back either. Effect calls that a defect, and with it whatever the
- * transaction failed with: it is this error.
+ * transaction was to fail with, a refusal, or the failure of an operation inside this one: it is this error.
  */
 export const ifLost =
-  <F>(failed: (error: SqlError) => F) =>
+  <F>(failed: (error: SqlError | StoreUnavailable) => F) =>
   <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E | F, R> =>
     Effect.catchCause(transaction, (cause): Effect.Effect<never, E | F> => {
       const lost = cause.reasons.flatMap((reason) =>
-        Cause.isDieReason(reason) && isSqlError(reason.defect) ? [reason.defect] : []
+        Cause.isDieReason(reason) && isLoss(reason.defect) ? [reason.defect] : []
       )[0]
       return lost === undefined ? Effect.failCause(cause) : Effect.fail(failed(lost))
     })
@@ -83,7 +86,7 @@ export const operation = <A, E, R>(
       // The two are gone, which a type parameter does not learn.
       return Effect.fail(error as Refusal<E>)
     }),
-    ifLost((error) => new StoreUnavailable({ cause: error }))
+    ifLost((error) => (isSqlError(error) ? new StoreUnavailable({ cause: error }) : error))
   )
 
 /** Whether a text is an id of ours, and not what somebody typed into an address. */

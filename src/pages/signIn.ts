@@ -7,7 +7,7 @@ import { BrowserSessions } from "../people/BrowserSessions.ts"
 import type { SignInMethod } from "../people/person.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { SignedOut } from "./errors.ts"
-import { actorOf, attributesOf, browser, cookieName, visit, withSession } from "./visitor.ts"
+import { attributesOf, browser, cookieName, visit, withSession } from "./visitor.ts"
 
 /** The cookie by which a browser is known that somebody signed in with before: it is never made to wait for what others try. */
 const KNOWN = "known"
@@ -33,11 +33,9 @@ export const signIn = Effect.fn("pages.signIn")(function* (
   const throttle = yield* Throttle
   const before = yield* visit
   const here = yield* browser
-  if (before !== undefined && before.person.id !== personId) {
-    yield* sessions.end(before.person.id, { id: before.session.id }, yield* actorOf(before))
-  }
-  const goesOn = before?.person.id === personId ? yield* sessions.confirm(before.session.id, method, here) : undefined
-  const signedIn = goesOn ?? (yield* sessions.begin(personId, method, here))
+  const isSame = before?.person.id === personId
+  const goesOn = isSame ? yield* sessions.confirm(before.session.id, method, here) : undefined
+  const signedIn = goesOn ?? (yield* sessions.begin(personId, method, here, isSame ? undefined : before))
   // They were disabled a moment ago.
   if (signedIn === undefined) return yield* new SignedOut()
   const known = HttpServerResponse.setCookieUnsafe(response, cookieName(config, KNOWN), throttle.markFor(personId), {

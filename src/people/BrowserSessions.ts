@@ -16,11 +16,12 @@ export interface SignedIn {
 export class BrowserSessions extends Context.Service<
   BrowserSessions,
   {
-    /** Signs a person in; nothing for one who is disabled. */
+    /** Signs a person in, in place of whoever was `before`; nothing for one who is disabled. */
     readonly begin: (
       personId: string,
       method: SignInMethod,
-      browser: Browser
+      browser: Browser,
+      before?: Visit
     ) => Effect.Effect<SignedIn | undefined, StoreUnavailable>
     /** Goes on with a session under a new token, after its person has proved anew who they are. */
     readonly confirm: (

@@ -100,12 +100,35 @@ export const makeBrowserSessions = (sql: SqlClient.SqlClient) => {
   const isLive = sql`
     p.disabled_at is null and b.expires_at > clock_timestamp() and b.last_used_at > clock_timestamp() - ${seconds("idle")}`
 
-  /** Signs a person in with a browser: a new token for its cookie; none for a person who is disabled. */
+  /** Ends one of a person's, or with `not` all but one. */
+  const end = Effect.fn("BrowserSessions.end")(function* (
+    personId: string,
+    which: { readonly id: string } | { readonly not: string },
+    actor: Actor
+  ) {
+    const ended = yield* "id" in which
+      ? sql`delete from mcp.browser_sessions where person_id = ${personId} and id = ${which.id} returning 1`
+      : sql`delete from mcp.browser_sessions where person_id = ${personId} and id <> ${which.not} returning 1`
+    if (ended.length === 0) return 0
+    const detail = { browsers: ended.length }
+    yield* recordEvent(sql, { event: "signed_out", personId, actorId: actor.id, address: actor.address, detail })
+    return ended.length
+  }, sql.withTransaction)
+
+  /**
+   * Signs a person in with a browser: a new token for its cookie; none for a person who is disabled. Whoever was signed in
+   * with it before is out by the same stroke.
+   */
   const begin = Effect.fn("BrowserSessions.begin")(function* (
     personId: string,
     method: SignInMethod,
-    browser: Browser
+    browser: Browser,
+    before?: Visit
   ) {
+    if (before !== undefined) {
+      const actor = { id: before.person.id, address: browser.address }
+      yield* end(before.person.id, { id: before.session.id }, actor)
+    }
     const token = yield* newToken
     const { userAgent, address } = short(browser)
     const begun = yield* decodeSession(sql`
@@ -152,21 +175,6 @@ export const makeBrowserSessions = (sql: SqlClient.SqlClient) => {
       where b.person_id = ${personId} and ${isLive} order by b.last_used_at desc`)
     return found.map(toSession)
   })
-
-  /** Ends one of a person's, or with `not` all but one. */
-  const end = Effect.fn("BrowserSessions.end")(function* (
-    personId: string,
-    which: { readonly id: string } | { readonly not: string },
-    actor: Actor
-  ) {
-    const ended = yield* "id" in which
-      ? sql`delete from mcp.browser_sessions where person_id = ${personId} and id = ${which.id} returning 1`
-      : sql`delete from mcp.browser_sessions where person_id = ${personId} and id <> ${which.not} returning 1`
-    if (ended.length === 0) return 0
-    const detail = { browsers: ended.length }
-    yield* recordEvent(sql, { event: "signed_out", personId, actorId: actor.id, address: actor.address, detail })
-    return ended.length
-  }, sql.withTransaction)
 
   return { begin, confirm, find, list, end }
 }

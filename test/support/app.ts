@@ -17,6 +17,7 @@ import type { AccessTokens } from "../../src/oauth/tokens/AccessTokens.ts"
 import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
 import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
 import type { People } from "../../src/people/People.ts"
+import type { RecoveryStore } from "../../src/people/RecoveryStore.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
 import type { Toolset } from "../../src/toolsets/Toolset.ts"
 import { TestDatabase } from "./postgres.ts"
@@ -62,6 +63,7 @@ export const testApp = <E, More = never>(
   | SigningKeys
   | People
   | BrowserSessions
+  | RecoveryStore
   | TokenStore
   | AccessTokens
   | ClientRegistry
