@@ -9,8 +9,9 @@ import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
 import { embedded } from "./embedded.ts"
 import { histories } from "./history.ts"
+import { people } from "./people.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded]
+const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
