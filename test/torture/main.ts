@@ -9,9 +9,10 @@ import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
 import { embedded } from "./embedded.ts"
 import { histories } from "./history.ts"
+import { mounts } from "./mounts.ts"
 import { people } from "./people.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people]
+const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people, mounts]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
