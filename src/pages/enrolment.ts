@@ -194,7 +194,10 @@ const recover = Effect.gen(function* () {
   const newLink = people.resetLink(id, { id, address }, "recovery code")
   const link = yield* recovery.spend(id, Redacted.make(sent.get("code") ?? ""), address, newLink)
   if (person === undefined || link === undefined) {
-    return yield* askForCode({ values: { email }, problem: "This e-mail address and this code do not fit together, or the code was used before. Each is good once." })
+    return yield* askForCode({
+      values: { email },
+      problem: "This e-mail address and this code do not fit together, or the code was used before. Each is good once."
+    })
   }
   return yield* choose("reset", { code: link, name: person.name, email: person.email, person, returnTo: "/" })
 })

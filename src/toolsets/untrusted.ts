@@ -138,7 +138,7 @@ export const plainLines = (text: string, length: number): { readonly text: strin
     .replace(/\n{3,}/g, "\n\n")
     .replace(/^\n+/, "")
     .trimEnd()
-  return { text: cut(whole, length), isCut: whole.length > length }
+  return { text: cut(whole, length).trimEnd(), isCut: whole.length > length }
 }
 
 /** A link for people to follow: http or https, in the one spelling of the URL standard. */

@@ -44,6 +44,23 @@ describe("npm run servers", () => {
         )
         assert.include((yield* servers("keep", "things", "look")).output, "1 of things: keep.")
         assert.include((yield* servers("review")).output, "Nothing waits.")
+
+        // What apps get has to be what was looked at.
+        yield* record(mountOf(), said("Looks closely."))
+        const blind = yield* servers("approve", "things")
+        assert.strictEqual(blind.code, 1)
+        assert.include(blind.output, "say what you have looked at")
+        const commandIn = ({ output }: { readonly output: string }) =>
+          /servers -- (approve things --shown \S+)/.exec(output)?.[1]?.split(" ") ?? []
+        const looked = commandIn(yield* servers("review"))
+        yield* record(mountOf(), said("Sends your files away."))
+        const late = yield* servers(...looked)
+        assert.strictEqual(late.code, 1)
+        assert.include(late.output, "things says something else by now")
+        assert.include((yield* servers("review")).output, "+ Sends your files away.")
+        assert.include((yield* servers(...commandIn(yield* servers("review")), "look")).output, "1 of things: approve.")
+        assert.include((yield* servers("review")).output, "Nothing waits.")
+
         assert.include((yield* servers("off", "things", "move")).output, "1 of things: off.")
         assert.include((yield* servers("off", "things")).output, "things is off.")
         assert.match((yield* servers("list")).output, /^things +off +file +1 +0 +1$/m)

@@ -120,6 +120,10 @@ const snapshot = Effect.gen(function* () {
            (select json_agg(c order by c.client_id) from mcp.oauth_clients c)::text as clients,
            (select json_agg(s order by s.name) from mcp.servers s)::text as servers,
            (select json_agg(s order by s.name) from mcp.server_switches s)::text as switches,
+           (select json_agg(d order by d.server, d.kind, d.name) from mcp.server_definitions d)::text as definitions,
+           (select json_agg(l order by l.mount, l.person_id) from mcp.server_links l)::text as server_links,
+           (select count(*)::int from mcp.server_sign_ins) as server_sign_ins,
+           (select json_agg(c order by c.person_id, c.client_id) from mcp.consents c)::text as consents,
            (select count(*)::int from mcp.server_keys) as keys, (select count(*)::int from mcp.audit_events) as events`.pipe(
     Effect.orDie
   )
@@ -162,6 +166,12 @@ layer(server)("who may see and do what", (it) => {
           where id = ${sessionId}`.pipe(Effect.orDie)
         }
         yield* sql`update mcp.people set disabled_at = now() where id = ${eve.id}`.pipe(Effect.orDie)
+        // Something waits, which a word of somebody else's could decide.
+        yield* sql`
+          insert into mcp.server_definitions (server, kind, name, seen)
+          values ('corp', 'tool', 'look', '{"listing": {"name": "look"}, "digest": "d", "repairs": []}')`.pipe(
+          Effect.orDie
+        )
 
         /** The answer to whoever may not. */
         const isRefused = (answer: Answer, kind: string, guard: Guard, script: boolean, what: string) => {

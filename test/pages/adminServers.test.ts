@@ -1,9 +1,13 @@
+import { join } from "node:path"
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { Catalogue } from "../../src/gateway/catalogue/Catalogue.ts"
+import { isWaiting } from "../../src/gateway/catalogue/definition.ts"
+import { MountStatus } from "../../src/gateway/catalogue/MountStatus.ts"
 import { TestApp } from "../support/app.ts"
-import { mountedApp } from "../support/mountedApp.ts"
-import { mountOf } from "../support/mounts.ts"
+import { messageOf, rpc } from "../support/client.ts"
+import { known, mountedApp, resultOf, tokenOf, until } from "../support/mountedApp.ts"
+import { mountOf, textOf } from "../support/mounts.ts"
 import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
 
 const PAGE = "/admin/servers"
@@ -19,6 +23,12 @@ const said = (description: string, more: object = {}) => ({
   resources: [],
   resourceTemplates: []
 })
+
+const toolNames = (token: string) =>
+  Effect.map(
+    rpc(token, "tools/list"),
+    (answer): ReadonlyArray<string> => messageOf(answer).result.tools.map(({ name }: { name: string }) => name)
+  )
 
 /** The form of a page that decides about one thing. */
 const formAbout = (text: string, name: string) => {
@@ -129,6 +139,71 @@ layer(
       assert.lengthOf(current().added, 0)
       const ofFile = yield* postPage(`${PAGE}/remove`, { cookie, csrf_token }, { server: "things" })
       assert.include(ofFile.text, "There is no such server any more")
+    })
+  )
+})
+
+layer(
+  mountedApp(() => ({
+    odd: {
+      command: process.execPath,
+      args: [join(import.meta.dirname, "../support/misbehaving.ts")],
+      session: "shared"
+    }
+  })),
+  { excludeTestServices: true, timeout: "60 seconds" }
+)("/admin/servers, of a server that runs", (it) => {
+  it.effect("approves all that was looked at, switches off and on, starts anew, and asks again", () =>
+    Effect.gen(function* () {
+      yield* known("odd")
+      const { id } = yield* somebody("Ada")
+      const { cookie } = yield* browserOf(id)
+      const visit = () => visitPage(PAGE, cookie)
+      const csrf_token = csrfOf(yield* visit())
+      const post = (path: string, fields: Readonly<Record<string, string>> = {}) =>
+        postPage(`${PAGE}/${path}`, { cookie, csrf_token }, { server: "odd", ...fields })
+      const { current } = yield* Catalogue
+      const waiting = () => (current().entries.get("odd") ?? []).filter(isWaiting).map(({ name }) => name)
+      const token = yield* tokenOf("demo", ["mcp.tools.call", "mcp.odd"])
+      const { sessions } = yield* MountStatus
+      // Of the child that answers.
+      const pids = Effect.gen(function* () {
+        assert.strictEqual(textOf(yield* resultOf(token, "odd__echo", { text: "hello" })), "hello")
+        return (yield* sessions).map(({ pid }) => pid)
+      })
+
+      // Its instructions wait from the beginning, and its first tool is another whenever it is asked.
+      const asked = yield* post("ask")
+      assert.strictEqual(asked.status, 303, asked.text)
+      assert.includeMembers(waiting(), ["instructions", "echo"])
+      const digest =
+        /action="\/admin\/servers\/approve"[\s\S]*?name="digest" value="([^"]+)"/.exec((yield* visit()).text)?.[1] ?? ""
+      const blind = yield* post("approve", { digest: "another" })
+      assert.include(blind.text, "It says something else by now")
+      assert.isNotEmpty(waiting())
+      assert.strictEqual((yield* post("approve", { digest })).status, 303)
+      assert.deepStrictEqual(waiting(), [])
+
+      assert.strictEqual((yield* post("off")).status, 303)
+      yield* until(Effect.map(toolNames(token), (names) => !names.includes("odd__echo")))
+      assert.strictEqual((yield* post("on")).status, 303)
+      assert.isFalse(current().switchedOff.has("odd"))
+      yield* until(Effect.map(toolNames(token), (names) => names.includes("odd__echo")))
+
+      const before = yield* pids
+      assert.strictEqual((yield* post("restart")).status, 303)
+      assert.notDeepEqual(yield* pids, before)
+
+      const { sql } = yield* TestApp
+      const told = yield* sql<{ what: string }>`
+        select detail ->> 'what' as what from mcp.audit_events where event = 'servers_changed' order by id`
+      assert.deepStrictEqual(
+        told.map(({ what }) => what),
+        ["approve", "off", "on", "restart"]
+      )
+      for (const path of ["ask", "on", "off", "restart"]) {
+        assert.include((yield* post(path, { server: "nobody" })).text, "There is no such server any more")
+      }
     })
   )
 })

@@ -1,13 +1,13 @@
 /** `npm run -s servers -- …`: what the servers behind this one offer, what waits for an owner, and the owner's word on it. */
 
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Layer } from "effect"
-import { Argument, Command } from "effect/cli"
+import { Console, Effect, Layer, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
 import * as Database from "../../database/connect.ts"
 import { Catalogue } from "../../gateway/catalogue/Catalogue.ts"
 import type { Decision } from "../../gateway/catalogue/CatalogueStore.ts"
 import { changesOf } from "../../gateway/catalogue/changes.ts"
-import { type Entry, isWaiting, labelOf } from "../../gateway/catalogue/definition.ts"
+import { type Entry, isWaiting, labelOf, waitingDigest } from "../../gateway/catalogue/definition.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { People } from "../../people/People.ts"
 import { json, NotDone, printDone, printRows } from "./admin/print.ts"
@@ -50,16 +50,21 @@ const review = Command.make(
   {},
   Effect.fn("servers review")(function* () {
     const { entries } = (yield* Catalogue).current()
-    const waiting = [...entries.values()].flat().filter(isOpen)
-    if (waiting.length === 0) return yield* Console.log("Nothing waits.")
-    for (const entry of waiting) {
-      yield* Console.log(`\n${entry.mount}: ${labelOf(entry)} ${REASONS[entry.state]}`)
-      for (const { path, removed, added } of entry.state === "gone" ? [] : changesOf(entry.approved, entry.seen)) {
-        yield* Console.log(`  ${path}`)
-        for (const line of removed) yield* Console.log(`    - ${line}`)
-        for (const line of added) yield* Console.log(`    + ${line}`)
+    if (![...entries.values()].flat().some(isOpen)) return yield* Console.log("Nothing waits.")
+    for (const [server, all] of entries) {
+      for (const entry of all.filter(isOpen)) {
+        yield* Console.log(`\n${server}: ${labelOf(entry)} ${REASONS[entry.state]}`)
+        for (const { path, removed, added } of entry.state === "gone" ? [] : changesOf(entry.approved, entry.seen)) {
+          yield* Console.log(`  ${path}`)
+          for (const line of removed) yield* Console.log(`    - ${line}`)
+          for (const line of added) yield* Console.log(`    + ${line}`)
+        }
+        for (const repair of entry.seen?.repairs ?? []) yield* Console.log(`  note: ${repair}`)
       }
-      for (const repair of entry.seen?.repairs ?? []) yield* Console.log(`  note: ${repair}`)
+      if (!all.some(isWaiting)) continue
+      yield* Console.log(
+        `\n${server} as it is shown here: npm run -s servers -- approve ${server} --shown ${waitingDigest(all)}`
+      )
     }
     yield* Console.log("\nnpm run -s servers -- approve|keep|off <server> [name…] decides.")
   })
@@ -75,17 +80,29 @@ const WORDS: Readonly<Record<Decision, { readonly does: string; readonly of: (en
   on: { does: "Gives to clients again", of: ({ state }) => state === "off" }
 }
 
+const shown = Flag.String("shown").pipe(
+  Flag.optional,
+  Flag.withDescription("What `review` showed, as it says; only for approve, which needs it")
+)
+
 /** All of a server that it can mean, or those that are named. */
 const deciding = (what: Decision) =>
   Command.make(
     what,
-    { server: Argument.String("server"), names: Argument.String("name").pipe(Argument.variadic()), json },
-    Effect.fn(`servers ${what}`)(function* ({ server, names, json }) {
+    { server: Argument.String("server"), names: Argument.String("name").pipe(Argument.variadic()), json, shown },
+    Effect.fn(`servers ${what}`)(function* ({ server, names, json, shown }) {
       const catalogue = yield* Catalogue
       const all = catalogue.current().entries.get(server)
       if (all === undefined) return yield* new NotDone({ message: `there is no server ${server}` })
       const unknown = names.filter((name) => !all.some((entry) => labelOf(entry) === name || entry.name === name))
       if (unknown.length > 0) return yield* new NotDone({ message: `${server} has no ${unknown.join(", ")}` })
+      // What is given to apps has to be what was looked at.
+      if (what === "approve" && Option.getOrUndefined(shown) !== waitingDigest(all)) {
+        const why = Option.isNone(shown) ? `say what you have looked at` : `${server} says something else by now`
+        return yield* new NotDone({
+          message: `${why}: npm run -s servers -- review shows it, and the command to approve it`
+        })
+      }
       const isWhole = names.length === 0
       // A whole server is switched as one, so that what it brings later is off as well.
       if (isWhole && (what === "off" || what === "on")) {

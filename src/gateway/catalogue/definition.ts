@@ -1,6 +1,7 @@
 /** What a mount offers, one by one: as it is listed, and what was done to it before. */
 
 import { Schema } from "effect"
+import { digestOf } from "./canonical.ts"
 
 export const KINDS = ["tool", "prompt", "resource", "template", "instructions"] as const
 export type Kind = (typeof KINDS)[number]
@@ -53,3 +54,7 @@ export const stateOf = (approved: Definition | undefined, seen: Definition | und
 
 /** Whether it is for an owner to look at what it says now. */
 export const isWaiting = ({ state }: Pick<Entry, "state">): boolean => state === "new" || state === "changed"
+
+/** What all that waits is now: another as soon as there is something else to look at. */
+export const waitingDigest = (entries: ReadonlyArray<Entry>): string =>
+  digestOf(entries.filter(isWaiting).map(({ kind, name, seen }) => [kind, name, seen?.digest]))

@@ -1,9 +1,8 @@
 /** A server behind this one, as its owner sees it: what it is, what waits, what it offers, what it said last. */
 
 import { isUuid } from "../../database/query.ts"
-import { digestOf } from "../../gateway/catalogue/canonical.ts"
 import { changesOf } from "../../gateway/catalogue/changes.ts"
-import { type Entry, isWaiting, labelOf } from "../../gateway/catalogue/definition.ts"
+import { type Entry, isWaiting, labelOf, waitingDigest } from "../../gateway/catalogue/definition.ts"
 import type { MountSession } from "../../gateway/catalogue/MountStatus.ts"
 import type { Mount } from "../../gateway/mount.ts"
 import { form as formOf } from "../../html/form.ts"
@@ -26,10 +25,6 @@ export interface ServerView {
   /** Whether this visitor may change something now. */
   readonly mayChange: boolean
 }
-
-/** What all that waits is now: another as soon as there is something else to look at. */
-export const waitingDigest = (entries: ReadonlyArray<Entry>): string =>
-  digestOf(entries.filter(isWaiting).map(({ kind, name, seen }) => [kind, name, seen?.digest]))
 
 /** Without what may be a secret: arguments, variables, headers, and the query of an address. */
 const whereOf = ({ transport }: Mount) => {

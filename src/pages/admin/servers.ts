@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { HttpRouter } from "effect/http"
 import { Catalogue } from "../../gateway/catalogue/Catalogue.ts"
 import { DECISIONS, type Decided } from "../../gateway/catalogue/CatalogueStore.ts"
-import { isWaiting, KINDS } from "../../gateway/catalogue/definition.ts"
+import { isWaiting, KINDS, waitingDigest } from "../../gateway/catalogue/definition.ts"
 import { MountStatus } from "../../gateway/catalogue/MountStatus.ts"
 import { type FormOptions, form as formOf } from "../../html/form.ts"
 import { html } from "../../html/html.ts"
@@ -16,7 +16,7 @@ import { Refused } from "../errors.ts"
 import { form, frameOf, route } from "../route.ts"
 import { actorOf, csrfTokenOf, freshOwner, isFresh, loginPath, owner, sentBy } from "../visitor.ts"
 import { sections } from "./sections.ts"
-import { PAGE, serverSection, waitingDigest } from "./serverParts.ts"
+import { PAGE, serverSection } from "./serverParts.ts"
 
 interface Shown extends Pick<FormOptions, "values" | "errors"> {
   /** What became of a server that was just asked. */

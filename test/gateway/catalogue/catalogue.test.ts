@@ -68,6 +68,39 @@ describe("what a mount offers", () => {
       assert.deepStrictEqual(yield* catalogue.record(FILE, SAID), { isFirst: false, fresh: [], changed: [], gone: [] })
     }))
 
+  test("under another address is another thing: the one that was approved is gone, and the new one waits", (catalogue) =>
+    Effect.gen(function* () {
+      yield* catalogue.record(FILE, SAID)
+      const found = yield* catalogue.record(FILE, {
+        ...SAID,
+        resources: [{ uri: "a://2", name: "one", description: "The first." }],
+        resourceTemplates: [{ uriTemplate: "b://{x}", name: "any" }]
+      })
+      assert.lengthOf(found.gone, 2)
+      assert.lengthOf(found.fresh, 2)
+      const { "resource a://1": before, "resource a://2": now } = states(catalogue)
+      assert.deepStrictEqual([before, now], ["gone", "new"])
+      const offered = () => served(catalogue)
+      // Nobody gets what an owner has not seen, by its old address or by its new one.
+      assert.deepStrictEqual(
+        offered().resources.map(({ uri }) => uri),
+        ["a://1"]
+      )
+      assert.deepStrictEqual(
+        offered().templates.map(({ uriTemplate }) => uriTemplate),
+        ["a://{x}"]
+      )
+      const { digest = "" } = entry(catalogue, "resource", "a://2")?.seen ?? {}
+      yield* catalogue.decide("things", [{ kind: "resource", name: "a://2", what: "approve", digest }], "ada")
+      assert.includeMembers(
+        offered().resources.map(({ uri }) => uri),
+        ["a://2"]
+      )
+      // And back: it is known, as it was approved.
+      yield* catalogue.record(FILE, SAID)
+      assert.strictEqual(states(catalogue)["resource a://1"], "approved")
+    }))
+
   test("waits where a page describes it, until somebody approves it", (catalogue) =>
     Effect.gen(function* () {
       yield* catalogue.record(PAGE, SAID)

@@ -3,6 +3,7 @@ import { Arbitrary, Schema } from "effect"
 import { canonical, digestOf } from "../../../src/gateway/catalogue/canonical.ts"
 import { changesOf } from "../../../src/gateway/catalogue/changes.ts"
 import { definitionOf } from "../../../src/gateway/catalogue/clean.ts"
+import { KINDS } from "../../../src/gateway/catalogue/definition.ts"
 import { repairedInput } from "../../../src/gateway/catalogue/repair.ts"
 import { problemsOf } from "../../../src/toolsets/jsonSchema.ts"
 
@@ -112,6 +113,57 @@ describe("what a mount says of a tool", () => {
     })
     assert.isUndefined(definition({ _meta: { ui: { resourceUri: "https://x.example" } } }).listing.ui)
   })
+})
+
+describe("what is made of what a mount says", () => {
+  const Odd = Schema.Union([
+    Schema.String,
+    Schema.Literals([
+      "a\u202eb",
+      " a \n\n b ",
+      "\u200b",
+      "x".repeat(300),
+      `${"y".repeat(4095)}\n${"z".repeat(9)}`,
+      "\ud800",
+      "a\tb\r\nc",
+      "e\u0301"
+    ]),
+    Schema.Json
+  ])
+  const Properties = Schema.Record(Schema.String, Schema.Struct({ type: Schema.Literals(["string", "number"]) }))
+  const Raw = Schema.Struct({
+    title: Odd,
+    description: Odd,
+    mimeType: Odd,
+    size: Odd,
+    text: Odd,
+    annotations: Odd,
+    arguments: Schema.Array(Schema.Struct({ name: Odd, description: Odd, required: Odd })),
+    inputSchema: Schema.Union([
+      Schema.Json,
+      Schema.Struct({
+        type: Schema.optionalKey(Schema.Literal("object")),
+        description: Schema.optionalKey(Schema.String),
+        properties: Properties,
+        anyOf: Schema.optionalKey(
+          Schema.Array(Schema.Struct({ required: Schema.Array(Schema.String), properties: Properties }))
+        )
+      })
+    ]),
+    outputSchema: Schema.Union([Schema.Json, Schema.Struct({ type: Schema.Literal("object"), properties: Properties })])
+  })
+
+  for (const kind of KINDS) {
+    it.prop(`is its normal form: made once more of that, a ${kind} is the same`, [Raw], ([raw]) => {
+      const named = { name: "look", uri: "a://look", uriTemplate: "a://{look}", ...raw }
+      const once = definitionOf(kind, named)?.definition ?? assert.fail("there is none")
+      if (once.problem !== undefined) return
+      const { ui, ...listing } = once.listing
+      const twice = definitionOf(kind, { ...listing, ...(ui !== undefined && { _meta: { ui } }) })?.definition
+      assert.isUndefined(twice?.problem)
+      assert.deepStrictEqual(twice?.listing, once.listing)
+    })
+  }
 })
 
 describe("a schema that clients would refuse", () => {
