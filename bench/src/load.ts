@@ -24,6 +24,8 @@ export interface LoadOptions {
   /** The same request again and again, or a connection's own chain of them. */
   readonly request: Buffer | ((connection: number) => Next)
   readonly isRight: (answer: Answer) => boolean
+  /** Answers that are counted apart, and whose time is nobody's: that the server has too much to do. */
+  readonly isRefused?: (answer: Answer) => boolean
   /**
    * Keeps this process's core from sleeping. To wake a core costs the server that writes to it, on a virtual machine more
    * than its own work; where the database shares the core, it would only be in its way.
@@ -34,6 +36,8 @@ export interface LoadOptions {
 export interface LoadResult {
   readonly requests: number
   readonly wrong: number
+  /** Beside the `requests`. */
+  readonly refused: number
   /** One of the wrong answers, to look into. */
   readonly sample: string | undefined
   readonly perSecond: number
@@ -91,6 +95,7 @@ export const load = async (options: LoadOptions): Promise<LoadResult> => {
   const latencies: Array<number> = []
   let begun = 0
   let wrong = 0
+  let refused = 0
   let sample: string | undefined
   // The last answer to the one request: the next is right if it is as long and its body is the same.
   let known: { readonly length: number; readonly body: Buffer } | undefined
@@ -114,9 +119,10 @@ export const load = async (options: LoadOptions): Promise<LoadResult> => {
         due = at
         socket.write(message)
       }
-      const answered = (answer: Answer | undefined) => {
+      const answered = (answer: Answer | undefined, isRefused = false) => {
         const now = performance.now()
-        latencies.push(now - due)
+        if (isRefused) refused++
+        else latencies.push(now - due)
         if (interval !== undefined) return void idle.push(send)
         if (isOver()) socket.end()
         else send(now, answer)
@@ -139,6 +145,7 @@ export const load = async (options: LoadOptions): Promise<LoadResult> => {
         }
         received = undefined
         const answer = { status: framed.status, body: bytes(framed.body).toString() }
+        if (options.isRefused?.(answer) === true) return answered(answer, true)
         if (!options.isRight(answer)) {
           wrong++
           sample ??= whole.toString()
@@ -182,6 +189,7 @@ export const load = async (options: LoadOptions): Promise<LoadResult> => {
   return {
     requests: latencies.length,
     wrong,
+    refused,
     sample,
     perSecond: latencies.length / elapsed,
     p50: at(0.5),

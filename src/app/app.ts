@@ -4,6 +4,7 @@ import { Console, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
+import { queue } from "../database/queue.ts"
 import { Gateway } from "../gateway/offer/Gateway.ts"
 import { VaultRoutes } from "../gateway/vault/routes.ts"
 import { AssetRoutes } from "../html/assets.ts"
@@ -121,7 +122,7 @@ const Scopes = Layer.effect(
 )
 
 /** Everything that runs, over a database, tools and a way out to the web. The clients of ours are there before the first request. */
-export const App = Layer.mergeAll(listener(Routes), ScheduledCleanup).pipe(
+export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup).pipe(
   Layer.provide([SeedClient, CheckClient]),
   Layer.provide(RefuseDemo),
   Layer.provide(

@@ -90,6 +90,8 @@ export interface ServerConfigShape {
   readonly sealingKey: Redacted.Redacted | undefined
   /** Upstream OpenID providers that people may sign in through. */
   readonly providers: ReadonlyArray<ProviderConfig>
+  /** How long a request may wait for the event loop, or for the database, before more are refused. */
+  readonly maxDelayMs: number
   /** Whether plain MCP requests are answered without the SDK. */
   readonly fastLane: boolean
   /** What `/.well-known/openai-apps-challenge` answers. */
@@ -205,6 +207,7 @@ const resolve = (
     },
     sealingKey: env.SEALING_KEY,
     providers: env.SIGN_UP === "open" ? providers.map(open) : providers,
+    maxDelayMs: env.MAX_DELAY_MS,
     fastLane: env.MCP_FAST_LANE === "on",
     openaiAppsChallenge: env.OPENAI_APPS_CHALLENGE,
     lifetimes: {

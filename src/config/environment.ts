@@ -184,6 +184,7 @@ export const Environment = Schema.Struct({
     text((value) => /^[\x21-\x7e]{1,512}$/.test(value), "must be printable ASCII")
   ),
 
+  MAX_DELAY_MS: integer(1, 60_000, 250),
   MCP_FAST_LANE: withDefault(oneOf("on", "off"), "on"),
   LOG_LEVEL: withDefault(oneOf("trace", "debug", "info", "warn", "error", "fatal", "none"), "info"),
   LOG_FORMAT: Schema.optionalKey(oneOf("pretty", "json")),

@@ -15,6 +15,7 @@ import { DataDirUnusable, lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { type Met, meet } from "./pooler.sql.ts"
 import { whyOf } from "./query.ts"
+import { queue } from "./queue.ts"
 import { sslOption, tlsRequest } from "./tls.ts"
 
 /** The database did not answer at start. Names where it was looked for, never the password. */
@@ -137,7 +138,8 @@ const EMBEDDED: Met = { pooler: "none", startupParameters: {}, isLimited: false 
 /** As configured, without a migration: for programs that look after the schema themselves. The database has answered. */
 export const layerUnmigrated = Layer.effectContext(
   Effect.gen(function* () {
-    const { database } = yield* ServerConfig
+    const { database, maxDelayMs } = yield* ServerConfig
+    queue.open(database._tag === "Postgres" ? database.poolSize : 1, maxDelayMs)
     const { client, met } =
       database._tag === "Postgres"
         ? yield* postgres(database)

@@ -2,6 +2,7 @@
 
 import { Cause, type Context, Effect, Fiber, Schema } from "effect"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { queue } from "./queue.ts"
 
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
 export class StoreUnavailable extends Schema.TaggedError<StoreUnavailable>()("StoreUnavailable", {
@@ -69,6 +70,32 @@ export const ifLost =
       return lost === undefined ? Effect.failCause(cause) : Effect.fail(failed(lost))
     })
 
+/** Made once: many are refused at a time. */
+const busy = new StoreUnavailable({ cause: new Error("too many operations wait for the database") })
+const enter = Effect.suspend(() => (queue.enter(performance.now()) ? Effect.void : Effect.fail(busy)))
+const leave = Effect.sync(() => queue.leave(performance.now()))
+
+/** Where too many wait already, nobody waits behind them. */
+const queued = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreUnavailable, R> =>
+  Effect.acquireUseRelease(
+    enter,
+    () => bounded(effect),
+    () => leave
+  )
+
+const TELL_EVERY_MS = 60_000
+let busyTold = Number.NEGATIVE_INFINITY
+
+/** Says in the log that the database did not answer; of those who could not wait for it, once a minute how many they are. */
+export const report = (error: StoreUnavailable): Effect.Effect<void> => {
+  if (error !== busy) return Effect.logError("the database did not answer", error)
+  if (performance.now() - busyTold < TELL_EVERY_MS) return Effect.void
+  busyTold = performance.now()
+  return Effect.logWarning("too many operations wait for the database: more are refused").pipe(
+    Effect.annotateLogs({ refused: queue.refused() })
+  )
+}
+
 /** What an operation may refuse by itself, beside the failures of the database. */
 export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
 
@@ -79,7 +106,7 @@ export type Refusal<E> = Exclude<E, SqlError | Schema.SchemaError>
 export const operation = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, Refusal<E> | StoreUnavailable, R> =>
-  bounded(effect).pipe(
+  queued(effect).pipe(
     Effect.catch((error): Effect.Effect<never, Refusal<E> | StoreUnavailable> => {
       if (isSqlError(error)) return Effect.fail(new StoreUnavailable({ cause: error }))
       if (Schema.isSchemaError(error)) return Effect.die(error)

@@ -2,7 +2,6 @@
 
 import { Layer, Record as Records } from "effect"
 import { RefusalPages } from "../web/front.ts"
-import { RETRY_AFTER_SECONDS } from "../web/respond.ts"
 import { type ProblemOptions, problem } from "./page.ts"
 
 export const REFUSALS = {
@@ -25,12 +24,6 @@ export const REFUSALS = {
     title: "Something went wrong",
     explanation:
       "The fault is on our side. Go back and try once more; if it goes on, tell whoever runs this server the number below."
-  },
-  unavailable: {
-    status: 503,
-    title: "Back in a moment",
-    explanation: "The server is being restarted. Wait a few seconds, then load this page again.",
-    headers: { "retry-after": String(RETRY_AFTER_SECONDS) }
   }
 } as const satisfies Record<keyof RefusalPages["Service"], ProblemOptions>
 

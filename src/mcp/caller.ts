@@ -1,7 +1,7 @@
 /** What a tool may know of whoever presents a token. */
 
 import { Effect } from "effect"
-import type { StoreUnavailable } from "../database/query.ts"
+import { report, type StoreUnavailable } from "../database/query.ts"
 import { Subjects } from "../oauth/Subjects.ts"
 import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import { ToolFailure } from "../toolsets/failure.ts"
@@ -9,7 +9,7 @@ import type { Caller, Person } from "../toolsets/tool.ts"
 
 const notFound = (error: StoreUnavailable) =>
   Effect.andThen(
-    Effect.logError("the database did not answer", error),
+    report(error),
     Effect.fail(new ToolFailure("Who is asking could not be looked up. Try again in a moment."))
   )
 

@@ -6,7 +6,7 @@
 import { Effect, Option, type Scope } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { StoreUnavailable } from "../database/query.ts"
+import { report, StoreUnavailable } from "../database/query.ts"
 import type { BearerError } from "../oauth/errors.ts"
 import { resourceFor } from "../oauth/resource.ts"
 import { ScopeCatalogue } from "../oauth/scope.ts"
@@ -180,7 +180,7 @@ export const McpRoute = HttpRouter.use(
     const answerError = (request: Request, error: Refusal) => {
       switch (error._tag) {
         case "StoreUnavailable":
-          return Effect.as(Effect.logError("the database did not answer", error), unavailable)
+          return Effect.as(report(error), unavailable)
         case "payload_too_large":
           return refused(413, INVALID_REQUEST, "The body is too large")
         case "body_unreadable":

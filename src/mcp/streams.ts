@@ -46,7 +46,7 @@ export const makeWhileTokenLives = Effect.fnUntraced(function* (authenticate: Au
     )
     if (response.body._tag !== "Stream") return response
     const stream = response.body.stream.pipe(
-      Stream.interruptWhen(Effect.raceAll([expiry, revocation, Deferred.await(draining)]))
+      Stream.interruptWhen(Effect.raceAll([expiry, revocation, Deferred.await(draining.begun)]))
     )
     return HttpServerResponse.stream(stream, { status: response.status, headers: response.headers })
   })

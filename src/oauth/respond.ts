@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
-import type { StoreUnavailable } from "../database/query.ts"
+import { report, type StoreUnavailable } from "../database/query.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
 import { note } from "../web/notes.ts"
 import { errorBody, RETRY_AFTER_SECONDS, unavailable } from "../web/respond.ts"
@@ -66,7 +66,5 @@ export const answerErrors = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, EndpointError | PayloadTooLarge | StoreUnavailable, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
   Effect.catch(handler, (error) =>
-    error._tag === "StoreUnavailable"
-      ? Effect.as(Effect.logError("the database did not answer", error), unavailable)
-      : Effect.as(noted(error), render(error))
+    error._tag === "StoreUnavailable" ? Effect.as(report(error), unavailable) : Effect.as(noted(error), render(error))
   )

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { type HttpRouter, HttpServerRequest, type HttpServerResponse } from "effect/http"
-import type { StoreUnavailable } from "../database/query.ts"
+import { report, type StoreUnavailable } from "../database/query.ts"
 import { goTo, type Place, problem } from "../html/page.ts"
 import { InvalidRequest, type SlowDown } from "../oauth/errors.ts"
 import { collect, type Parameters, queryPairs, readForm } from "../oauth/parameters.ts"
@@ -120,7 +120,7 @@ const explain = (error: PageError) => {
 /** For the log: our own words. */
 const noted = (error: PageError) =>
   error._tag === "StoreUnavailable"
-    ? Effect.logError("the database did not answer", error)
+    ? report(error)
     : note({ error: error._tag, error_description: explain(error).explanation })
 
 /** An error as a page; whoever has to sign in is led there, and from there to `page`. */

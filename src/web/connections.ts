@@ -3,7 +3,7 @@
  * a single idle caller takes every descriptor of the process, and shuts everybody out without a word.
  */
 
-import type { IncomingMessage, Server } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { networkOf } from "./clientAddress.ts"
 
@@ -80,8 +80,7 @@ export const watchConnections = (
       return tell("ended", key ?? address)
     }
   })
-  // Before whoever answers, who may do so at once.
-  server.prependListener("request", (request, response) => {
+  const came = (request: IncomingMessage, response: ServerResponse) => {
     // RFC 9112 §6.1: HTTP/1.0 knows no chunks, so where such a message ends is anybody's guess.
     if (request.httpVersionMinor === 0 && request.headers["transfer-encoding"] !== undefined) {
       response.shouldKeepAlive = false
@@ -94,9 +93,12 @@ export const watchConnections = (
       if (connection.request === request) connection.request = undefined
       answered()
     })
-  })
+  }
 
   return {
+    /** To be told of each request before anybody answers it. */
+    came,
+    isAny: () => connections.size > 0,
     /** What is to be done after every response. */
     onAnswered: (listener: () => void) => {
       answered = listener
@@ -105,3 +107,5 @@ export const watchConnections = (
     unused: () => [...connections.values()].filter(({ isUsed }) => !isUsed).map(({ socket }) => socket)
   }
 }
+
+export type Connections = ReturnType<typeof watchConnections>

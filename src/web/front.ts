@@ -1,18 +1,16 @@
 /** What every request passes, whatever its path: the request id, the Host allow-list, the access log, the last net. */
 
 import { randomUUID } from "node:crypto"
-import { Cause, Clock, Context, Deferred, Effect, LogLevel, Option, References } from "effect"
+import { Cause, Clock, Context, Effect, LogLevel, Option, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { isNavigation } from "./accept.ts"
+import { PROBES } from "./admission.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
 import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
-import { forbidden, notFound, serverError, unavailable } from "./respond.ts"
-
-/** Probes come by address, not by name, and often. */
-const PROBES = new Set(["/healthz", "/readyz"])
+import { forbidden, notFound, serverError } from "./respond.ts"
 
 const FORGOTTEN_PROXY =
   "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
@@ -21,7 +19,7 @@ const FORGOTTEN_PROXY =
 const CLOSE = { connection: "close" }
 
 /** What the front refuses by itself, as programs are told. */
-const REFUSALS = { notFound, forbidden, serverError, unavailable }
+const REFUSALS = { notFound, forbidden, serverError }
 type Refusal = keyof typeof REFUSALS
 
 /** The same as a person in front of a browser can read it. Pages are made above this room, so it is handed them. */
@@ -90,13 +88,11 @@ export const Front = HttpRouter.middleware(
         const [path = ""] = request.url.split("?", 1)
         const isProbe = PROBES.has(path)
         const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
-        const answer = Deferred.isDoneUnsafe(draining)
-          ? refuse("unavailable")
-          : isAdmitted
-            ? request.method === "OPTIONS"
-              ? preflighted(request)
-              : recovered
-            : refuse("forbidden")
+        const answer = isAdmitted
+          ? request.method === "OPTIONS"
+            ? preflighted(request)
+            : recovered
+          : refuse("forbidden")
         const requestId = randomUUID()
         const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.
@@ -109,8 +105,8 @@ export const Front = HttpRouter.middleware(
               "cache-control": response.headers["cache-control"] ?? "no-store",
               "x-request-id": requestId,
               "x-content-type-options": "nosniff",
-              // An open connection would keep the shutdown waiting for a next request that we would refuse.
-              ...(Deferred.isDoneUnsafe(draining) ? CLOSE : {})
+              // So that the next request goes to a server that stays.
+              ...(draining.isBegun() ? CLOSE : {})
             })
           ),
           References.CurrentLogAnnotations,

@@ -1,12 +1,13 @@
 /** The one Node server that listens, and how it ends. */
 
-import { createServer, type Server as HttpServer, ServerResponse } from "node:http"
+import { Server as HttpServer, type IncomingMessage, ServerResponse } from "node:http"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Deferred, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import { makeAdmission, refuse } from "./admission.ts"
 import { isTrustedProxy } from "./clientAddress.ts"
-import { capsOf, openFilesLimit, watchConnections } from "./connections.ts"
+import { type Connections, capsOf, openFilesLimit, watchConnections } from "./connections.ts"
 import { Draining } from "./Draining.ts"
 
 /** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
@@ -19,8 +20,25 @@ const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDu
 class Response extends ServerResponse {}
 Object.defineProperty(Response.prototype, "strictContentLength", { get: () => false, set: () => undefined })
 
+/** Requests come to the door before they come to anybody else. */
+class Server extends HttpServer<typeof IncomingMessage, typeof Response> {
+  door: ((request: IncomingMessage, response: ServerResponse, begin: () => void) => void) | undefined
+
+  override emit(event: string, ...values: ReadonlyArray<unknown>): boolean {
+    // The overloads of the types name each event apart.
+    const emit = super.emit as (event: string, ...values: ReadonlyArray<unknown>) => boolean
+    if (this.door === undefined || (event !== "request" && event !== "checkContinue")) {
+      return emit.call(this, event, ...values)
+    }
+    // What Node hands to the listeners of these two.
+    const [request, response] = values as readonly [IncomingMessage, ServerResponse]
+    this.door(request, response, () => void emit.call(this, event, request, response))
+    return true
+  }
+}
+
 const nodeServer = () =>
-  createServer({
+  new Server({
     ServerResponse: Response,
     // Slow senders are cut early: Node's own defaults are a minute and five.
     headersTimeout: 10_000,
@@ -35,23 +53,34 @@ const nodeServer = () =>
   })
 
 /**
- * Runs before the listener closes: requests in flight finish, new ones on open connections are turned away, and nobody
- * waits for connections that have nothing to say. Node itself would wait for two kinds of them: those that browsers
- * open in advance, and those whose last response ends after the close.
+ * How many connections may wait to be accepted: as many as Linux allows. Of Node's own 511 the rest of a crowd is dropped without a
+ * word, and is heard when it tries again, seconds later.
  */
-const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (
-  server: HttpServer,
-  connections: ReturnType<typeof watchConnections>
-) {
+const BACKLOG = 4096
+
+/** To a connection that is open a request may be on its way, which nobody would answer once it is closed. */
+const LINGER_MS = 250
+
+/**
+ * Runs before the listener closes: whoever watches `/readyz` is told, and whoever talks to us hears with the next answer that it was
+ * the last of this connection. Then nobody waits for connections that have nothing to say. Node itself would wait for two
+ * kinds of them: those that browsers open in advance, and those whose last response ends after the close.
+ */
+const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServer, connections: Connections) {
   const draining = yield* Draining
   connections.onAnswered(() => {
-    if (Deferred.isDoneUnsafe(draining)) setImmediate(() => server.closeIdleConnections())
+    if (draining.isBegun()) setImmediate(() => server.closeIdleConnections())
   })
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
-      yield* Deferred.succeed(draining, undefined)
-      for (const socket of connections.unused()) socket.destroy()
-      yield* Effect.logInfo("shutting down: requests in flight may finish, new ones are refused")
+      yield* Deferred.succeed(draining.begun, undefined)
+      yield* Effect.logInfo("shutting down: what is asked is answered, and connections end with their answer")
+      yield* draining.told
+      if (connections.isAny()) yield* Effect.sleep(LINGER_MS)
+      // The last that were let in have their time too.
+      setTimeout(() => {
+        for (const socket of connections.unused()) socket.destroy()
+      }, LINGER_MS)
     })
   )
 })
@@ -85,8 +114,44 @@ const makeTell = Effect.gen(function* () {
   }
 })
 
-/** Serves these routes at the configured address, until the scope closes. */
-export const listener = <E, R>(routes: Layer.Layer<never, E, R>) =>
+/** One line when refusing begins, and one when it is over. */
+const keepDoor = Effect.fn("listener.keepDoor")(function* (
+  server: Server,
+  connections: Connections,
+  queueMs: (now: number) => number
+) {
+  const { maxDelayMs } = yield* ServerConfig
+  const draining = yield* Draining
+  const run = Effect.runForkWith(yield* Effect.context<never>())
+  const { ask, accepted, counts } = makeAdmission({
+    mostMs: maxDelayMs,
+    queueMs,
+    onBegin: (facts) =>
+      run(
+        Effect.annotateLogs(
+          Effect.logWarning("more is asked than can be answered in time: requests are refused"),
+          facts
+        )
+      ),
+    onEnd: (facts) => run(Effect.annotateLogs(Effect.logInfo("requests are let in again"), facts))
+  })
+  server.on("connection", accepted)
+  server.door = (request, response, begin) => {
+    connections.came(request, response)
+    const [path = ""] = (request.url ?? "").split("?", 1)
+    ask(path, {
+      begin,
+      refuse: () => refuse(request, response, counts.refused, draining.isBegun()),
+      isGone: () => response.destroyed
+    })
+  }
+})
+
+/**
+ * Serves these routes at the configured address, until the scope closes. `queueMs` is how long who comes now waits for what
+ * the routes stand on.
+ */
+export const listener = <E, R>(routes: Layer.Layer<never, E, R>, queueMs: (now: number) => number = () => 0) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const { host, port, trustedProxies, database } = yield* ServerConfig
@@ -98,8 +163,19 @@ export const listener = <E, R>(routes: Layer.Layer<never, E, R>) =>
         (address) => isTrustedProxy(trustedProxies, address),
         yield* makeTell
       )
-      const address = NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: "10 seconds" })
-      return Layer.effectDiscard(Effect.andThen(ignoreUpgrades(server), drainOnShutdown(server, connections))).pipe(
+      const address = NodeHttpServer.layer(() => server, {
+        host,
+        port,
+        backlog: BACKLOG,
+        gracefulShutdownTimeout: "10 seconds"
+      })
+      return Layer.effectDiscard(
+        Effect.all([
+          ignoreUpgrades(server),
+          keepDoor(server, connections, queueMs),
+          drainOnShutdown(server, connections)
+        ])
+      ).pipe(
         Layer.provide(HttpRouter.serve(routes, { routerConfig, disableLogger: true, disableListenLog: true })),
         Layer.provide(address),
         Layer.provide(Draining.layer)

@@ -1431,5 +1431,75 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "where task = ${task} and holder = ${holder}",
     replace: "where task = ${task}",
     tests: ["test/database/maintenance.test.ts"]
+  },
+  {
+    name: "overload: nobody is turned away",
+    file: "web/admission.ts",
+    find: "?? Number.POSITIVE_INFINITY) <= now",
+    replace: "?? Number.POSITIVE_INFINITY) < 0",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: a turn begins all that it read",
+    file: "web/admission.ts",
+    find: "Math.max(1, Math.floor(TURN_MS / cost))",
+    replace: "1_000_000",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: newcomers have no turns of their own",
+    file: "web/admission.ts",
+    find: "isNewcomer && at - workedAt < TURN_MS",
+    replace: "false",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: probes wait like everybody else",
+    file: "web/admission.ts",
+    find: "if (PROBES.has(path)) return visit.begin()",
+    replace: "",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: pages come before grants and calls",
+    file: "web/admission.ts",
+    find: "?.find((line) => line.length > 0",
+    replace: "?.toReversed().find((line) => line.length > 0",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: the database's queue has no end",
+    file: "database/queue.ts",
+    find: "if (delay(now) > 2 * mostMs) {",
+    replace: "if (delay(now) < 0) {",
+    tests: ["test/database/queue.test.ts"]
+  },
+  {
+    name: "overload: whoever is done still counts as waiting",
+    file: "database/queue.ts",
+    find: "      underWay--\n",
+    replace: "",
+    tests: ["test/database/queue.test.ts"]
+  },
+  {
+    name: "shutdown: connections stay open",
+    file: "web/front.ts",
+    find: "...(draining.isBegun() ? CLOSE : {})",
+    replace: "",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "shutdown: the listener closes before anybody heard of it",
+    file: "web/listener.ts",
+    find: "if (connections.isAny()) yield* Effect.sleep(LINGER_MS)",
+    replace: "",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "shutdown: /readyz says yes until the end",
+    file: "app/health.ts",
+    find: "draining.isBegun() ? leaving : answers",
+    replace: "answers",
+    tests: ["test/app/shutdown.test.ts"]
   }
 ]

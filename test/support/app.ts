@@ -31,8 +31,14 @@ export class TestApp extends Context.Service<
 /** A port that was free a moment ago. */
 export const freePort = Effect.promise(RealPostgres.freePort)
 
-/** Quiet, unlimited and without cleanup, unless a suite says otherwise. */
-const DEFAULTS = { LOG_LEVEL: "none", ENABLE_CLEANUP_JOB: "false", RATE_LIMIT_ENABLED: "false" }
+/** Quiet, unlimited, in no hurry and without cleanup, unless a suite says otherwise. */
+const DEFAULTS = {
+  LOG_LEVEL: "none",
+  ENABLE_CLEANUP_JOB: "false",
+  RATE_LIMIT_ENABLED: "false",
+  // However slow the machine: the loop is that of the test, too.
+  MAX_DELAY_MS: "60000"
+}
 
 /** With `TEST_DATABASE=postgres`, suites over the embedded Postgres are over a database of their own in the real one. */
 const chosen = <E>(database: Layer.Layer<SqlClient.SqlClient, E>) =>

@@ -47,12 +47,13 @@ const watched = Effect.fn("test.watched")(function* (isExempt = false) {
       )
     )
   })
-  watchConnections(
+  const { came } = watchConnections(
     server,
     { most: undefined, ofAddress: 2 },
     () => isExempt,
     (what) => told.push(what)
   )
+  server.prependListener("request", came)
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
     () => Effect.sync(() => void server.close())

@@ -3,7 +3,7 @@
 import { Effect } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import type { StoreUnavailable } from "../../database/query.ts"
+import { report, type StoreUnavailable } from "../../database/query.ts"
 import { goTo, problem } from "../../html/page.ts"
 import type { PayloadTooLarge } from "../../web/body.ts"
 import { endpoint } from "../../web/endpoint.ts"
@@ -80,7 +80,7 @@ const render = Effect.fnUntraced(function* (error: PageError) {
         headers: { "retry-after": String(error.retryAfterSeconds) }
       })
     case "StoreUnavailable":
-      yield* Effect.logError("the database did not answer", error)
+      yield* report(error)
       return yield* problem({
         status: 503,
         title: "Not available",

@@ -2,7 +2,7 @@
 
 import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import type { StoreUnavailable } from "../../database/query.ts"
+import { report, type StoreUnavailable } from "../../database/query.ts"
 import { endpoint } from "../../web/endpoint.ts"
 import { errorBody, json, unavailable } from "../../web/respond.ts"
 import { type BearerError, InvalidToken } from "../errors.ts"
@@ -38,9 +38,7 @@ const answered = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, BearerError | StoreUnavailable, R>
 ) =>
   Effect.catch(handler, (error) =>
-    error._tag === "StoreUnavailable"
-      ? Effect.as(Effect.logError("the database did not answer", error), unavailable)
-      : Effect.succeed(refused(error))
+    error._tag === "StoreUnavailable" ? Effect.as(report(error), unavailable) : Effect.succeed(refused(error))
   )
 
 export const OpenidRoutes = HttpRouter.use(
