@@ -621,21 +621,23 @@ create table if not exists mcp.schema_migrations (
   name text not null,
   applied_at timestamptz not null default clock_timestamp()
 );
+alter table mcp.schema_migrations add column if not exists since text;
 comment on table mcp.schema_migrations is 'The migrations that have been applied. Written by db:init and by schema.sql.';
+comment on column mcp.schema_migrations.since is 'Programs that do not know this version must not work on what the migration left.';
 alter table mcp.schema_migrations enable row level security;
-insert into mcp.schema_migrations (version, name) values
-  ('20261124000000', 'gatehouse'),
-  ('20261124130000', 'client_identity'),
-  ('20261124140000', 'revocations'),
-  ('20261124150000', 'growth'),
-  ('20261125090000', 'last_use'),
-  ('20261125210000', 'answers'),
-  ('20261126000000', 'people'),
-  ('20261126001000', 'openid'),
-  ('20261126002000', 'idle_browsers'),
-  ('20261126100000', 'servers'),
-  ('20261126101000', 'server_sign_in'),
-  ('20261126120000', 'redemptions'),
-  ('20261126121000', 'maintenance_claims');
+insert into mcp.schema_migrations (version, name, since) values
+  ('20261124000000', 'gatehouse', null),
+  ('20261124130000', 'client_identity', null),
+  ('20261124140000', 'revocations', null),
+  ('20261124150000', 'growth', null),
+  ('20261125090000', 'last_use', null),
+  ('20261125210000', 'answers', null),
+  ('20261126000000', 'people', null),
+  ('20261126001000', 'openid', null),
+  ('20261126002000', 'idle_browsers', null),
+  ('20261126100000', 'servers', null),
+  ('20261126101000', 'server_sign_in', null),
+  ('20261126120000', 'redemptions', null),
+  ('20261126121000', 'maintenance_claims', null);
 
 commit;

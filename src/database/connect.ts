@@ -175,7 +175,8 @@ const feed = Layer.effect(
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     const { database } = yield* ServerConfig
-    yield* database._tag === "Embedded" ? migrate : verify
+    if (database._tag === "Embedded") yield* migrate
+    yield* verify
   })
 ).pipe(Layer.provideMerge(feed), Layer.provideMerge(layerUnmigrated))
 

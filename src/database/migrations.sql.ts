@@ -1,8 +1,14 @@
-/** Applies `supabase/migrations` in order, each once, also when several instances start together. */
+/**
+ * Applies `supabase/migrations` in order, each once, also when several instances start together.
+ *
+ * While a new version is rolled out the old one goes on, on the new schema. So a migration expands: what the version before it uses stays
+ * as it is. What nobody uses any more is taken away by a later one that says so in a line of its own, `-- contracts: since <version>, <why>`:
+ * only programs that know that version may work on it.
+ */
 
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Effect, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { ifLost, rows, whyOf } from "./query.ts"
@@ -16,12 +22,14 @@ export interface Migration {
   readonly version: string
   readonly name: string
   readonly text: string
+  /** For one that contracts: the migration that programs must know which work on what it leaves. */
+  readonly since: string | undefined
 }
 
-/** The database has been migrated by a newer program. */
+/** The database lacks what this program needs: a newer one has taken it away. */
 export class SchemaTooNew extends Schema.TaggedError<SchemaTooNew>()("SchemaTooNew", { version: Schema.String }) {
   override get message() {
-    return `the database has migration ${this.version}, which this version of Gatehouse does not know. Use a newer one.`
+    return `the database has migration ${this.version}, which takes away what this version of Gatehouse needs. Use a newer one.`
   }
 }
 
@@ -34,15 +42,24 @@ export class SchemaTooOld extends Schema.TaggedError<SchemaTooOld>()("SchemaTooO
 
 /** The schema could not be brought up to date; it is as it was. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
-  message: Schema.String
+  message: Schema.String,
+  /** By somebody else, who may have let go by now. */
+  isHeld: Schema.Boolean
 }) {}
+
+const CONTRACTS = /^-- contracts: since (\d{14}), \S/m
+
+/** The line of a migration that says since when nobody uses what it takes away. */
+export const sinceOf = (text: string): string | undefined => CONTRACTS.exec(text)?.[1]
 
 /** All migrations that this program knows, oldest first. */
 export const known: ReadonlyArray<Migration> = readdirSync(FOLDER)
   .sort()
   .flatMap((file) => {
     const [, version = "", name = ""] = /^(\d{14})_(\w+)\.sql$/.exec(file) ?? []
-    return version === "" ? [] : [{ version, name, text: readFileSync(join(FOLDER, file), "utf8") }]
+    if (version === "") return []
+    const text = readFileSync(join(FOLDER, file), "utf8")
+    return [{ version, name, text, since: sinceOf(text) }]
   })
 
 const LEDGER = `create table if not exists mcp.schema_migrations (
@@ -50,15 +67,17 @@ const LEDGER = `create table if not exists mcp.schema_migrations (
   name text not null,
   applied_at timestamptz not null default clock_timestamp()
 );
+alter table mcp.schema_migrations add column if not exists since text;
 comment on table mcp.schema_migrations is 'The migrations that have been applied. Written by db:init and by schema.sql.';
+comment on column mcp.schema_migrations.since is 'Programs that do not know this version must not work on what the migration left.';
 alter table mcp.schema_migrations enable row level security;`
 
 // The wire protocol takes one statement at a time; a block makes one of many, and is all or nothing.
 const asBlock = (text: string) => `do $migration$ begin\n${text}\nend $migration$`
 
-const decodeVersions = rows(Schema.Struct({ version: Schema.String }))
+const decodeApplied = rows(Schema.Struct({ version: Schema.String, since: Schema.NullOr(Schema.String) }))
 
-/** The versions that the database has, oldest first; none when it has never been migrated. */
+/** What the database has, oldest first; nothing when it has never been migrated. */
 export const applied = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   // Read from the tables of the catalog: `to_regclass` answers from what this connection believed before it waited.
@@ -66,49 +85,66 @@ export const applied = Effect.gen(function* () {
     select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
     where n.nspname = 'mcp' and c.relname = 'schema_migrations'`
   if (ledger.length === 0) return []
-  return (yield* decodeVersions(sql`select version from mcp.schema_migrations order by version`)).map(
-    ({ version }) => version
+  // An older list has no such column.
+  return yield* decodeApplied(
+    sql`select version, to_jsonb(m) ->> 'since' as since from mcp.schema_migrations m order by version`
   )
 }).pipe(Effect.catchTag("SchemaError", Effect.die))
 
-/** The migrations that the database lacks. */
-export const pending = Effect.gen(function* () {
+/** The migrations that the database lacks, and those that this program does not know, which a newer one has applied. */
+export const compared = Effect.gen(function* () {
   const present = yield* applied
-  const unknown = present.find((version) => !known.some((migration) => migration.version === version))
-  if (unknown !== undefined) return yield* new SchemaTooNew({ version: unknown })
-  return known.filter(({ version }) => !present.includes(version))
+  const newer = present.filter(({ version }) => !known.some((migration) => migration.version === version))
+  const tooNew = newer.find(({ since }) => since !== null && !known.some(({ version }) => version === since))
+  if (tooNew !== undefined) return yield* new SchemaTooNew({ version: tooNew.version })
+  const missing = known.filter(({ version }) => !present.some((migration) => migration.version === version))
+  return { missing, newer: newer.map(({ version }) => version) }
 })
 
-/** Fails unless the schema is the one that this program was written for. */
-export const verify = Effect.flatMap(pending, ({ length }) =>
-  length === 0 ? Effect.void : Effect.fail(new SchemaTooOld({ missing: length }))
-)
+export const pending = Effect.map(compared, ({ missing }) => missing)
 
-/** How long to wait for another run to end, and for the tables that a migration changes: the server waits behind it. */
-const PATIENCE = { run: "10min", tables: "30s" }
+/** Fails unless this program can work on the schema; says so where a newer one has been here. */
+export const verify = Effect.gen(function* () {
+  const { missing, newer } = yield* compared
+  if (missing.length > 0) return yield* new SchemaTooOld({ missing: missing.length })
+  if (newer.length === 0) return
+  yield* Effect.logWarning(
+    "the database has migrations that this version does not know: a newer version has been here, and this one goes on"
+  ).pipe(Effect.annotateLogs({ migrations: newer.join(", ") }))
+})
+
+/**
+ * How long to wait for another run to end. For tables that somebody holds a migration waits a moment only, since everybody else waits
+ * behind it; then it lets go of all, and tries again.
+ */
+const PATIENCE = { run: "10min", tables: "500ms" }
+const TRIES = 20
+const AGAIN = Schedule.jittered(Schedule.spaced("500 millis"))
 
 /** A migration takes as long as it takes: the server's own limits (`pooler.sql.ts`) are not for it. */
 const limits = (sql: SqlClient.SqlClient, lockWait: string) => sql`
   select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
          set_config('lock_timeout', ${lockWait}, true)`
 
-const failedAt = (step: string, lockWait: string, holder: string) => (error: SqlError) =>
+/** What it waited for was held, or would have waited for us. */
+const isHeld = ({ reason }: SqlError) => reason._tag === "LockTimeoutError" || reason._tag === "DeadlockError"
+
+const failedAt = (step: string, held: string) => (error: SqlError) =>
   new MigrationFailed({
     message: `${step} failed, and nothing was changed: ${
-      error.reason._tag === "LockTimeoutError"
-        ? `${holder} for ${lockWait}; see pg_stat_activity, and run this again when it has ended`
-        : whyOf(error)
-    }`
+      isHeld(error) ? `${held}; see pg_stat_activity, and run this again when it has ended` : whyOf(error)
+    }`,
+    isHeld: isHeld(error)
   })
 
 /** Brings the schema up to date and answers what it applied. */
 export const migrate = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const changing = (step: string) =>
-    Effect.mapError(failedAt(step, PATIENCE.tables, "something else has been holding what it changes"))
+    Effect.mapError(failedAt(step, `something else held what it changes, each of ${TRIES} times`))
   const run = Effect.gen(function* () {
     yield* Effect.andThen(limits(sql, PATIENCE.run), sql`select pg_advisory_xact_lock(${LOCK})`).pipe(
-      Effect.mapError(failedAt("waiting for its turn", PATIENCE.run, "another run of db:init has been at work"))
+      Effect.mapError(failedAt("waiting for its turn", `another run of db:init has been at work for ${PATIENCE.run}`))
     )
     const missing = yield* pending
     if (missing.length === 0) return missing
@@ -116,23 +152,32 @@ export const migrate = Effect.gen(function* () {
       Effect.andThen(sql.unsafe(asBlock(LEDGER))),
       changing("the list of migrations")
     )
-    for (const { version, name, text } of missing) {
+    for (const { version, name, text, since = null } of missing) {
       yield* sql
         .unsafe(asBlock(text))
         .pipe(
-          Effect.andThen(sql`insert into mcp.schema_migrations (version, name) values (${version}, ${name})`),
+          Effect.andThen(
+            sql`insert into mcp.schema_migrations (version, name, since) values (${version}, ${name}, ${since})`
+          ),
           changing(`migration ${version}_${name}`)
         )
     }
     return missing
   })
-  return yield* sql
-    .withTransaction(run)
-    .pipe(
-      ifLost(
-        (error) => new MigrationFailed({ message: `the database was lost, and nothing was changed: ${whyOf(error)}` })
-      )
-    )
+  return yield* sql.withTransaction(run).pipe(
+    ifLost(
+      (error) =>
+        new MigrationFailed({
+          message: `the database was lost, and nothing was changed: ${whyOf(error)}`,
+          isHeld: false
+        })
+    ),
+    Effect.retry({
+      schedule: AGAIN,
+      times: TRIES - 1,
+      while: (error) => error._tag === "MigrationFailed" && error.isHeld
+    })
+  )
 })
 
 /** `supabase/schema.sql`: the whole schema in one file, for Supabase's SQL editor. */
@@ -146,8 +191,8 @@ export const renderSchema = (): string =>
     ...known.map(({ text }) => text.trimEnd()),
     "",
     LEDGER,
-    "insert into mcp.schema_migrations (version, name) values",
-    `${known.map(({ version, name }) => `  ('${version}', '${name}')`).join(",\n")};`,
+    "insert into mcp.schema_migrations (version, name, since) values",
+    `${known.map(({ version, name, since }) => `  ('${version}', '${name}', ${since === undefined ? "null" : `'${since}'`})`).join(",\n")};`,
     "",
     "commit;",
     ""

@@ -4,7 +4,7 @@ import { Console, Effect, Layer, Redacted, Schema } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import * as Inspection from "../../database/inspection.sql.ts"
-import { known, pending } from "../../database/migrations.sql.ts"
+import { compared, known } from "../../database/migrations.sql.ts"
 import { tlsRequest, verifies } from "../../database/tls.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 
@@ -52,13 +52,16 @@ const program = Effect.gen(function* () {
     yield* say("pooler", yield* pooler(database.pooler))
     yield* say("limits", yield* limits)
   }
-  const missing = (yield* pending).length
+  const { missing, newer } = yield* compared
   const version = known.at(-1)?.version
-  if (missing > 0)
+  if (missing.length > 0)
     return yield* new NotReady({
-      message: `schema         ${missing} of ${known.length} migrations missing. Run: npm run db:init`
+      message: `schema         ${missing.length} of ${known.length} migrations missing. Run: npm run db:init`
     })
-  yield* say("schema", `up to date (${version})`)
+  yield* say(
+    "schema",
+    newer.length === 0 ? `up to date (${version})` : `newer than this version, which works on it (${newer.at(-1)})`
+  )
 })
 
 program.pipe(Effect.provide(Database.layerUnmigrated.pipe(Layer.provideMerge(Settings))), runProgram)
