@@ -43,8 +43,8 @@ export class SchemaTooOld extends Schema.TaggedError<SchemaTooOld>()("SchemaTooO
 /** The schema could not be brought up to date; it is as it was. */
 export class MigrationFailed extends Schema.TaggedError<MigrationFailed>()("MigrationFailed", {
   message: Schema.String,
-  /** By somebody else, who may have let go by now. */
-  isHeld: Schema.Boolean
+  /** Whether what was held by somebody else may be free a moment later. */
+  isTriedAgain: Schema.Boolean
 }) {}
 
 const CONTRACTS = /^-- contracts: since (\d{14}), \S/m
@@ -126,15 +126,15 @@ const limits = (sql: SqlClient.SqlClient, lockWait: string) => sql`
   select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
          set_config('lock_timeout', ${lockWait}, true)`
 
-/** What it waited for was held, or would have waited for us. */
+/** What it waited for was held by somebody, or they waited for each other. */
 const isHeld = ({ reason }: SqlError) => reason._tag === "LockTimeoutError" || reason._tag === "DeadlockError"
 
-const failedAt = (step: string, held: string) => (error: SqlError) =>
+const failedAt = (step: string, held: string, patience?: "patient") => (error: SqlError) =>
   new MigrationFailed({
     message: `${step} failed, and nothing was changed: ${
       isHeld(error) ? `${held}; see pg_stat_activity, and run this again when it has ended` : whyOf(error)
     }`,
-    isHeld: isHeld(error)
+    isTriedAgain: isHeld(error) && patience === undefined
   })
 
 /** Brings the schema up to date and answers what it applied. */
@@ -144,7 +144,9 @@ export const migrate = Effect.gen(function* () {
     Effect.mapError(failedAt(step, `something else held what it changes, each of ${TRIES} times`))
   const run = Effect.gen(function* () {
     yield* Effect.andThen(limits(sql, PATIENCE.run), sql`select pg_advisory_xact_lock(${LOCK})`).pipe(
-      Effect.mapError(failedAt("waiting for its turn", `another run of db:init has been at work for ${PATIENCE.run}`))
+      Effect.mapError(
+        failedAt("waiting for its turn", `another run of db:init has been at work for ${PATIENCE.run}`, "patient")
+      )
     )
     const missing = yield* pending
     if (missing.length === 0) return missing
@@ -169,13 +171,13 @@ export const migrate = Effect.gen(function* () {
       (error) =>
         new MigrationFailed({
           message: `the database was lost, and nothing was changed: ${whyOf(error)}`,
-          isHeld: false
+          isTriedAgain: false
         })
     ),
     Effect.retry({
       schedule: AGAIN,
       times: TRIES - 1,
-      while: (error) => error._tag === "MigrationFailed" && error.isHeld
+      while: (error) => error._tag === "MigrationFailed" && error.isTriedAgain
     })
   )
 })

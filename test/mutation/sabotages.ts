@@ -1505,7 +1505,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "migrations: one that finds a table held gives up at once",
     file: "database/migrations.sql.ts",
-    find: 'error._tag === "MigrationFailed" && error.isHeld',
+    find: 'error._tag === "MigrationFailed" && error.isTriedAgain',
     replace: "false",
     tests: ["test/database/migrations.test.ts"]
   },
