@@ -1,17 +1,19 @@
 /**
  * What a flood of sign-ins takes from everybody else: `/mcp` and `/token` alone, and beside tries with wrong passwords, each by another
- * name from another address, so that no limit of an address helps and every one that is let in is hashed.
+ * name from another address, so that no limit of an address helps and every one that is let in is hashed. And what a thousand
+ * connections get that ask again as soon as they are answered or turned away.
  */
 
 import { Agent, request } from "node:http"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { type Gatehouse, migrate, startGatehouse } from "./gatehouse.ts"
 import { CONNECTIONS, refresh } from "./grants.ts"
-import { load } from "./load.ts"
+import { type Answer, load } from "./load.ts"
 import { isRight, requestOf } from "./mcp.ts"
 import type { Plan } from "./plan.ts"
 import { ALL_CORES, sleep } from "./process.ts"
 import { Samples } from "./statistics.ts"
+import { calculate } from "./tools.ts"
 
 export const MCP = "`tools/call`"
 export const TOKEN = "refresh"
@@ -133,11 +135,74 @@ const round = async (postgres: RealPostgres, plan: Plan, samples: Samples) => {
   await server.stop()
 }
 
+// --- More than it can do -------------------------------------------------------------------------------------------
+
+export const OVERLOAD = "a thousand connections"
+export const [SATURATION, ACCEPTED, REFUSED, P99, AGAIN, FIRST, SECOND] = [
+  "saturation",
+  "accepted",
+  "refused",
+  "p99, ms",
+  "a moment later",
+  "memory, once",
+  "memory, twice"
+] as const
+const THOUSAND = 1000
+/** A token has as many connections as an app would make, and not all of them. */
+const TOKENS = 100
+/** Takes about two milliseconds, so that the load hardly needs a core of its own. */
+const LONG = "asin(0.7) + asin(0.6) + asin(0.5)"
+
+/** Whole seconds of saturation, of a crowd, of saturation again; and all of that once more, for what stays of it. */
+const overload = async (postgres: RealPostgres, plan: Plan, samples: Samples) => {
+  const server = await startGatehouse(postgres.url, {}, ALL_CORES)
+  const tokens = await server.tokens(TOKENS)
+  const requests = tokens.map(({ access_token }) => requestOf(OPERATION, access_token, LONG))
+  const { result } = calculate({ expression: LONG })
+  const measure = async (connections: number, seconds: number) => {
+    const measured = await load({
+      port: server.port,
+      connections,
+      request: (connection) => () => requests[connection % TOKENS],
+      isRight: ({ status, body }: Answer) =>
+        status === 200 && JSON.parse(body).result.structuredContent.result === result,
+      isRefused: ({ status }) => status === 503,
+      seconds
+    })
+    if (measured.wrong > 0) throw new Error(`${measured.wrong} answers are wrong, such as\n${measured.sample}`)
+    return measured
+  }
+  await measure(CONNECTIONS, plan.warmUp)
+  for (const memory of [FIRST, SECOND] as const) {
+    const alone = await measure(CONNECTIONS, plan.seconds)
+    const crowd = await measure(THOUSAND, 2 * plan.seconds)
+    const after = await measure(CONNECTIONS, plan.seconds)
+    if (alone.refused + after.refused > 0) throw new Error("some were turned away though there was no crowd")
+    await sleep(2000)
+    samples.add(OVERLOAD, memory, server.memory() / 2 ** 20)
+    if (memory === FIRST) continue
+    samples.add(OVERLOAD, SATURATION, alone.perSecond)
+    samples.add(OVERLOAD, ACCEPTED, crowd.perSecond)
+    samples.add(OVERLOAD, REFUSED, crowd.refused / (crowd.refused + crowd.requests))
+    samples.add(OVERLOAD, P99, crowd.p99)
+    samples.add(OVERLOAD, AGAIN, after.perSecond)
+    console.log(
+      `${OVERLOAD}: ${Math.round(alone.perSecond)}/s by ${CONNECTIONS}, ${Math.round(crowd.perSecond)}/s of ${THOUSAND} accepted ` +
+        `with a p99 of ${Math.round(crowd.p99)} ms and ${crowd.refused} turned away, ${Math.round(after.perSecond)}/s a moment later; ` +
+        `${Math.round(server.memory() / 2 ** 20)} MiB`
+    )
+  }
+  await server.stop()
+}
+
 export const benchFlood = async (plan: Plan): Promise<Samples> => {
   const samples = new Samples()
   const postgres = await startPostgres({ durable: true })
   migrate(postgres.url)
-  for (let n = 0; n < plan.rounds; n++) await round(postgres, plan, samples)
+  for (let n = 0; n < plan.rounds; n++) {
+    await round(postgres, plan, samples)
+    await overload(postgres, plan, samples)
+  }
   await postgres.stop()
   return samples
 }

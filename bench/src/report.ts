@@ -10,7 +10,7 @@ import * as Mcp from "./mcp.ts"
 import type { Plan } from "./plan.ts"
 import { isPinned, root } from "./process.ts"
 import * as Sizing from "./sizing.ts"
-import { type Samples, type Summary, summarize } from "./statistics.ts"
+import { Samples, type Summary, summarize } from "./statistics.ts"
 import { type Results, TARGETS } from "./targets.ts"
 
 const shown = (value: number): string => {
@@ -24,6 +24,12 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
   [head, head.map((_, column) => (column === 0 ? "---" : "--:")), ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
     .join("\n")
+
+/** Some of what was measured. */
+const only = (samples: Samples, ...names: ReadonlyArray<string>): Samples =>
+  Object.assign(new Samples(), {
+    measured: Object.fromEntries(Object.entries(samples.measured).filter(([name]) => names.includes(name)))
+  })
 
 const tableOf = (first: string, samples: Samples, operations: ReadonlyArray<string>) =>
   table(
@@ -205,7 +211,14 @@ Latency counts from the moment at which a request was due, at a constant rate ov
 ${Flood.TRIES_PER_SECOND} tries a second to sign in, each by another name from another address, all with a wrong password. Two at a time are
 hashed, on threads of their own; the server, its hashes, the load and the database share the two cores.
 
-${tableOf("what", results.flood, [Flood.ALONE, Flood.BESIDE, "hashed", "turned away"])}
+${tableOf("what", only(results.flood, Flood.MCP, Flood.TOKEN), [Flood.ALONE, Flood.BESIDE, "hashed", "turned away"])}
+
+## With more to do than it can
+
+Calls of some two milliseconds, by a thousand connections that ask again as soon as they are answered or turned away (503), beside what
+sixteen connections get before and a moment later: requests a second, the share of those turned away, and MiB after one such crowd and two.
+
+${tableOf("what", only(results.flood, Flood.OVERLOAD), [Flood.SATURATION, Flood.ACCEPTED, Flood.REFUSED, Flood.P99, Flood.AGAIN, Flood.FIRST, Flood.SECOND])}
 
 ## Servers behind this one
 

@@ -137,6 +137,27 @@ export const TARGETS: ReadonlyArray<Target> = [
   },
   { ...besideFlood(Flood.MCP), ...atLeast(0.5) },
   { ...besideFlood(Flood.TOKEN), ...atLeast(0.5) },
+  {
+    what: "calls accepted of a thousand busy connections ÷ of sixteen",
+    ...atLeast(0.7),
+    measured: ({ flood }) =>
+      ratios(flood.of(Flood.OVERLOAD, Flood.ACCEPTED), flood.of(Flood.OVERLOAD, Flood.SATURATION))
+  },
+  {
+    what: "p99 of what is accepted of them",
+    ...below(1000, " ms"),
+    measured: ({ flood }) => summarize(flood.of(Flood.OVERLOAD, Flood.P99))
+  },
+  {
+    what: "the rate of sixteen a moment later ÷ before",
+    ...atLeast(0.9),
+    measured: ({ flood }) => ratios(flood.of(Flood.OVERLOAD, Flood.AGAIN), flood.of(Flood.OVERLOAD, Flood.SATURATION))
+  },
+  {
+    what: "resident memory after the second such crowd ÷ after the first",
+    ...below(1.2, " ×"),
+    measured: ({ flood }) => ratios(flood.of(Flood.OVERLOAD, Flood.SECOND), flood.of(Flood.OVERLOAD, Flood.FIRST))
+  },
   { ...behind(Gateway.DIRECT), ...atLeast(0.7) },
   {
     what: `the same in the 2026 era, ÷ ${Gateway.DIRECT}`,
