@@ -18,6 +18,8 @@ export const PROBES: ReadonlySet<string> = new Set(["/healthz", "/readyz"])
 const TURN_MS = 2
 /** What a request is believed to take before any did, and at most, since sometimes it is the machine that rests. */
 const [FIRST_COST_MS, MOST_COST_MS] = [0.1, 20]
+/** What a turn counts for at most where the time is counted for which somebody waits. */
+const MOST_TURN_MS = 50
 /** Of eight turns, about, the mean is kept. */
 const WEIGHT = 1 / 8
 /** More would only wait to be turned away; and a connection may ask again and again without waiting for answers. */
@@ -53,8 +55,8 @@ class Line {
     this.visits.push({ visit, until })
   }
 
-  isOverdue(now: number) {
-    return (this.visits[this.first]?.until ?? Number.POSITIVE_INFINITY) <= now
+  isOverdue(time: number) {
+    return (this.visits[this.first]?.until ?? Number.POSITIVE_INFINITY) <= time
   }
 
   take(): Visit | undefined {
@@ -164,7 +166,7 @@ export const makeAdmission = ({
   /** Turns away whoever has waited too long, and begins what a turn has time for; whether more could have begun. */
   const serve = (came: number): boolean => {
     for (let at = came; at - came < TURN_MS / 2; at = now()) {
-      const visit = lines.find((line) => line.isOverdue(at))?.take()
+      const visit = lines.find((line) => line.isOverdue(time))?.take()
       if (visit === undefined) break
       if (!visit.isGone()) turnAway(visit, at)
     }
@@ -177,6 +179,14 @@ export const makeAdmission = ({
     return true
   }
 
+  /** Time as those who wait have it: that the machine, or one request, holds everybody up for once is no reason to turn them away. */
+  let time = 0
+  let looked = 0
+  const pass = (at: number) => {
+    time += Math.min(at - looked, MOST_TURN_MS)
+    looked = at
+  }
+
   /** When the loop last came round; unknown while it is at rest. */
   let turnBegan: number | undefined
   /** When what had begun in a turn was over. */
@@ -187,6 +197,7 @@ export const makeAdmission = ({
   // While an immediate waits, the loop does not sleep, so that from one to the next only work is measured.
   const comeRound = () => {
     const at = now()
+    pass(at)
     if (begun > 0) {
       cost += (Math.min((at - (turnBegan ?? at)) / begun, MOST_COST_MS) - cost) * WEIGHT
       workedAt = at
@@ -206,6 +217,7 @@ export const makeAdmission = ({
   const wake = () => {
     if (turnBegan !== undefined) return
     turnBegan = workedAt = now()
+    pass(turnBegan)
     nextTurn(comeRound)
   }
 
@@ -217,7 +229,7 @@ export const makeAdmission = ({
     const line = lineOf.get(path) ?? pages
     if (line.length === 0 && !isCrowded && begun < mostBegun() && mayBegin(line, at)) return begin(visit)
     if (waiting() >= MOST_WAITING) return turnAway(visit, at)
-    line.add(visit, at + mostMs)
+    line.add(visit, time + mostMs)
   }
   return {
     ask,

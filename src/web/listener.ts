@@ -61,6 +61,9 @@ const BACKLOG = 4096
 /** To a connection that is open a request may be on its way, which nobody would answer once it is closed. */
 const LINGER_MS = 250
 
+/** Once round the loop: whatever has come by now is read, which a timer that is late does not wait for. */
+const aTurn = Effect.callback<void>((resume) => void setImmediate(() => setImmediate(() => resume(Effect.void))))
+
 /**
  * Runs before the listener closes: whoever watches `/readyz` is told, and whoever talks to us hears with the next answer that it was
  * the last of this connection. Then nobody waits for connections that have nothing to say. Node itself would wait for two
@@ -76,7 +79,7 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServ
       yield* Deferred.succeed(draining.begun, undefined)
       yield* Effect.logInfo("shutting down: what is asked is answered, and connections end with their answer")
       yield* draining.told
-      if (connections.isAny()) yield* Effect.sleep(LINGER_MS)
+      if (connections.isAny()) yield* Effect.andThen(Effect.sleep(LINGER_MS), aTurn)
       // The last that were let in have their time too.
       setTimeout(() => {
         for (const socket of connections.unused()) socket.destroy()

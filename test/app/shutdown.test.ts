@@ -11,7 +11,7 @@ const options = { timeout: 300_000 }
 /** Ends a server that has much to do, and holds what its clients saw of it to what was promised. */
 const endedUnderLoad = Effect.fnUntraced(function* (settings: Readonly<Record<string, string>>) {
   const port = yield* freePort
-  const program = yield* start("main.ts", { ...settings, PORT: String(port), LOG_LEVEL: "warn" })
+  const program = yield* start("main.ts", { ...settings, PORT: String(port), LOG_LEVEL: "warn", MAX_DELAY_MS: "60000" })
   yield* ready(`http://127.0.0.1:${port}`, program)
   const { result, over } = yield* hammer({ port, kept: 12, fresh: 6, path: "/.well-known/oauth-authorization-server" })
   const { heard, over: told } = yield* prober(port)

@@ -1435,7 +1435,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "overload: nobody is turned away",
     file: "web/admission.ts",
-    find: "?? Number.POSITIVE_INFINITY) <= now",
+    find: "?? Number.POSITIVE_INFINITY) <= time",
     replace: "?? Number.POSITIVE_INFINITY) < 0",
     tests: ["test/web/admission.test.ts"]
   },
@@ -1451,6 +1451,13 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     file: "web/admission.ts",
     find: "isNewcomer && at - workedAt < TURN_MS",
     replace: "false",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: one long turn turns everybody away",
+    file: "web/admission.ts",
+    find: "Math.min(at - looked, MOST_TURN_MS)",
+    replace: "at - looked",
     tests: ["test/web/admission.test.ts"]
   },
   {
@@ -1519,7 +1526,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "shutdown: the listener closes before anybody heard of it",
     file: "web/listener.ts",
-    find: "if (connections.isAny()) yield* Effect.sleep(LINGER_MS)",
+    find: "if (connections.isAny()) yield* Effect.andThen(Effect.sleep(LINGER_MS), aTurn)",
     replace: "",
     tests: ["test/app/shutdown.test.ts"]
   },

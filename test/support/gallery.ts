@@ -322,7 +322,7 @@ export const gallery = Layer.unwrap(
     Layer.succeed(Gallery, { baseUrl: `http://localhost:${port}` }).pipe(
       Layer.provideMerge(listener(Layer.mergeAll(AssetRoutes, GalleryRoutes, Layer.provide(Front, HtmlRefusals)))),
       Layer.provideMerge(Logging),
-      Layer.provideMerge(ServerConfig.layerOf({ PORT: String(port), LOG_LEVEL: "none" }))
+      Layer.provideMerge(ServerConfig.layerOf({ PORT: String(port), LOG_LEVEL: "none", MAX_DELAY_MS: "60000" }))
     )
   )
 )

@@ -18,7 +18,7 @@ export const shutdowns: Chapter = {
       Effect.promise(() => startPostgres()),
       ({ stop }) => Effect.promise(stop)
     )
-    const settings = { DATABASE_URL: postgres.url, LOG_LEVEL: "warn" }
+    const settings = { DATABASE_URL: postgres.url, LOG_LEVEL: "warn", MAX_DELAY_MS: "60000" }
     yield* run("app/programs/dbInit.ts", settings)
     const figures = { shutdowns: 0, answered: 0, last: 0, refused: 0, lost: 0 }
     while (figures.shutdowns < SHUTDOWNS && !(figures.shutdowns > 0 && isOver())) {

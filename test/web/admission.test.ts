@@ -116,6 +116,15 @@ describe("admission", () => {
     assert.lengthOf(it.told, 2)
   })
 
+  it("turns nobody away because everybody was held up for once", () => {
+    const it = learnt()
+    for (let n = 0; n < 20; n++) it.ask("call")
+    it.turn()
+    it.wait(10 * MOST_MS)
+    for (let n = 0; n < 20; n++) it.turn()
+    assert.deepStrictEqual([it.events.length, it.counts.refused], [20, 0])
+  })
+
   it("probes never wait, and those who hung up take nobody's turn", () => {
     const it = learnt()
     it.ask("first")
