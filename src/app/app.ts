@@ -27,6 +27,7 @@ import { RateLimits } from "../oauth/RateLimits.ts"
 import { catalogueOf, ScopeCatalogue } from "../oauth/scope.ts"
 import { AccessTokens } from "../oauth/tokens/AccessTokens.ts"
 import { orTell } from "../oauth/tokens/background.ts"
+import { markOf } from "../oauth/tokens/mark.ts"
 import { Revocations } from "../oauth/tokens/Revocations.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { AccountRoutes } from "../pages/account.ts"
@@ -59,6 +60,7 @@ import { type Given, Tools } from "../toolsets/own/own.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
 import { Front } from "../web/front.ts"
+import { SharedCounts } from "../web/Limiter.ts"
 import { listener } from "../web/listener.ts"
 import { RefuseDemo, setupUrl, tellOfPasskeys, tellOfSignUp } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
@@ -121,6 +123,18 @@ const Scopes = Layer.effect(
   )
 )
 
+/** Where limits are counted by all instances together. Marks of a key that they share, so that nobody reads there who came. */
+const Counts = Layer.effect(
+  SharedCounts,
+  Effect.gen(function* () {
+    const { redisUrl, rateLimit } = yield* ServerConfig
+    if (redisUrl === undefined || rateLimit === undefined) return undefined
+    const keys = yield* ServerKeys
+    const { countTogether } = yield* Effect.promise(() => import("../web/redis.ts"))
+    return yield* countTogether(redisUrl, (key) => markOf(keys, "counted", key))
+  })
+)
+
 /** Everything that runs, over a database, tools and a way out to the web. The clients of ours are there before the first request. */
 export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup).pipe(
   Layer.provide([SeedClient, CheckClient]),
@@ -136,6 +150,7 @@ export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanu
     )
   ),
   Layer.provide(Scopes),
+  Layer.provide(Counts),
   Layer.provideMerge(Stores)
 )
 

@@ -63,6 +63,8 @@ export interface ServerConfigShape {
   readonly resource: string
   readonly isLocal: boolean
   readonly database: DatabaseConfig
+  /** Where several instances count together. */
+  readonly redisUrl: Redacted.Redacted | undefined
   /**
    * Browser origins that may call the endpoints where bearer tokens count, and read what they answer. One list: to call
    * without reading is no use to a page, and a preflight that says one thing of an origin must not be followed by another.
@@ -186,6 +188,7 @@ const resolve = (
     resource: `${issuer}/mcp`,
     isLocal,
     database: databaseOf(env),
+    redisUrl: env.REDIS_URL,
     corsOrigins: [...new Set([issuer, ...(env.CORS_ORIGINS ?? implied), ...(env.MCP_ALLOWED_ORIGINS ?? implied)])],
     allowedHosts: (env.MCP_ALLOWED_HOSTS ?? (isLocal ? LOOPBACK : [baseUrl.host])).map((host) => host.toLowerCase()),
     trustedProxies: proxiesOf(env.TRUST_PROXY ?? "0"),

@@ -123,6 +123,11 @@ export const Environment = Schema.Struct({
   DATABASE_CA_FILE: Schema.optionalKey(Schema.String),
   DATABASE_POOL_SIZE: integer(1, 500, 10),
   DATA_DIR: withDefault(Schema.String, ".data"),
+  REDIS_URL: Schema.optionalKey(
+    Schema.RedactedFromValue(
+      text((value) => /^rediss?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a redis:// or rediss:// URL")
+    )
+  ),
 
   BUILT_IN_TOOLS: Schema.optionalKey(
     listOf((name) => /^[a-z_]+$/.test(name), "must list tools, separated by commas; or none")

@@ -2,12 +2,10 @@
  * How often somebody may try to sign in (ASVS 6.3.1). Nobody is ever locked out by what others try: an address has so many
  * tries, for each name and in all, and a name that many try takes longer from browsers that never signed in with it. A
  * browser that has is counted by itself. Names that nobody has are treated like all others.
- *
- * In this process's memory: several processes count apart, and a restart forgets.
  */
 
 import { randomBytes } from "node:crypto"
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Context, Duration, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { SlowDown } from "../oauth/errors.ts"
 import { isMarkOf, markOf } from "../oauth/tokens/mark.ts"
@@ -23,8 +21,8 @@ const OF_CODES: Allowance = { limit: 20, window: "10 minutes" }
 /** Accounts that are made, or would be: this bounds both how many there can be, and how many addresses are asked after. */
 const OF_SIGN_UPS: Allowance = { limit: 5, window: "1 hour" }
 
-/** For how long failures of a name are remembered, of how many names, and how many are free. */
-const [MEMORY_MS, NAMES, FREE] = [15 * 60_000, 10_000, 3] as const
+/** For how long failures of a name are remembered, and how many are free. */
+const [MEMORY, FREE] = ["15 minutes", 3] as const
 const LONGEST_MS = 5000
 
 /** What a name that failed so often takes longer, in milliseconds. */
@@ -32,6 +30,7 @@ export const delayOf = (failures: number): number =>
   failures < FREE ? 0 : Math.min(LONGEST_MS, 250 * 2 ** Math.min(failures - FREE, 10))
 
 const KNOWN_MARK = "known"
+const FAILED = "sign-in failed"
 
 /** Somebody who tries: the name they typed, from where, and the mark that their browser has of earlier, if any. */
 export interface Try {
@@ -65,7 +64,6 @@ export class Throttle extends Context.Service<
       const { rateLimit } = yield* ServerConfig
       const limiter = yield* Limiter
       const keys = yield* ServerKeys
-      const failures = new Map<string, { count: number; until: number }>()
 
       const charge = (kind: string, key: string, allowance: Allowance) =>
         rateLimit === undefined
@@ -83,11 +81,6 @@ export class Throttle extends Context.Service<
 
       const nameOf = ({ name }: Try) => name.toLowerCase().slice(0, 254)
 
-      const failuresOf = (name: string, now: number) => {
-        const known = failures.get(name)
-        return known === undefined || known.until < now ? 0 : known.count
-      }
-
       return Throttle.of({
         admit: Effect.fn("Throttle.admit")(function* (attempt) {
           const browser = browserOf(attempt)
@@ -95,18 +88,10 @@ export class Throttle extends Context.Service<
           const network = networkOf(attempt.address)
           yield* charge("sign-in address", network, OF_AN_ADDRESS)
           yield* charge("sign-in name", `${network} ${nameOf(attempt)}`, OF_A_NAME)
-          const delay = delayOf(failuresOf(nameOf(attempt), yield* Clock.currentTimeMillis))
+          const delay = delayOf(yield* limiter.noted(FAILED, nameOf(attempt)))
           if (rateLimit !== undefined && delay > 0) yield* Effect.sleep(Duration.millis(delay))
         }),
-        failed: Effect.fnUntraced(function* (attempt) {
-          const now = yield* Clock.currentTimeMillis
-          const name = nameOf(attempt)
-          const count = failuresOf(name, now) + 1
-          failures.delete(name)
-          const [oldest] = failures.size >= NAMES ? failures.keys() : []
-          if (oldest !== undefined) failures.delete(oldest)
-          failures.set(name, { count, until: now + MEMORY_MS })
-        }),
+        failed: (attempt) => limiter.note(FAILED, nameOf(attempt), MEMORY),
         code: (address) => charge("sign-in code", networkOf(address), OF_CODES),
         signUp: (address) => charge("sign-up", networkOf(address), OF_SIGN_UPS),
         upstream: (address) => charge("sign-in upstream", networkOf(address), OF_AN_ADDRESS),

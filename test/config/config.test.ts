@@ -47,6 +47,7 @@ describe("configuration", () => {
         PORT: "canary-1",
         BASE_URL: "canary-2",
         DATABASE_URL: "canary-3",
+        REDIS_URL: "https://canary-8",
         ENABLE_CLEANUP_JOB: "canary-4",
         CORS_ORIGINS: "*",
         MCP_ALLOWED_HOSTS: "*",

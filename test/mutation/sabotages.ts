@@ -1536,5 +1536,47 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "draining.isBegun() ? leaving : answers",
     replace: "answers",
     tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "redis: whoever finds it silent tells nobody, so that everybody waits for it",
+    file: "web/redis.ts",
+    find: "        Deferred.doneUnsafe(connection.lost, Effect.fail(trouble))\n",
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: while it is away nothing is counted",
+    file: "web/Limiter.ts",
+    find: '"CountsAway", () => here.take(kind, key, allowance)',
+    replace: '"CountsAway", () => Effect.void',
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: it is waited for without end",
+    file: "web/redis.ts",
+    find: "Effect.catch(inTime(asked), (trouble)",
+    replace: "Effect.catch(asked, (trouble)",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: addresses and names stand there as they are",
+    file: "app/app.ts",
+    find: '(key) => markOf(keys, "counted", key)',
+    replace: "(key) => key",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: what is noted stays for ever",
+    file: "web/redis.ts",
+    find: 'redis.call("PEXPIRE", KEYS[1], ARGV[1])\n',
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: one that cannot be written to is taken for one that can count",
+    file: "web/redis.ts",
+    find: '        await client.sendCommand(["EVAL", noteScript.lua, "1", `${PREFIX}here`, "1000"])\n',
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
   }
 ]

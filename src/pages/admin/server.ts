@@ -13,6 +13,7 @@ import { SigningKeys } from "../../oauth/openid/SigningKeys.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
 import { People } from "../../people/People.ts"
 import { Passkeys } from "../../people/passkeys/Passkeys.ts"
+import { SharedCounts } from "../../web/Limiter.ts"
 import { Refused } from "../errors.ts"
 import { form, frameOf, route } from "../route.ts"
 import { actorOf, freshOwner, isFresh, loginPath, owner, sentBy } from "../visitor.ts"
@@ -28,9 +29,16 @@ const numbersOf = (detail: unknown) =>
         .join(", ")
     : ""
 
+/** Where limits are counted, if there are any. */
+const counted = Effect.map(SharedCounts, (counts) => {
+  if (counts === undefined) return "by this process alone"
+  if (counts.isThere()) return "by all instances together, in Redis"
+  return `by this process alone: Redis does not answer (${counts.countedHere()} counted here since the start)`
+})
+
 const show = Effect.gen(function* () {
   const visit = yield* owner
-  const { issuer, resource, database, cleanup } = yield* ServerConfig
+  const { issuer, resource, database, cleanup, rateLimit } = yield* ServerConfig
   const runs = yield* (yield* MaintenanceStore).runs
   const key = (yield* ServerKeys).signing()
   const foreign = yield* (yield* Passkeys).foreignHosts
@@ -46,7 +54,8 @@ const show = Effect.gen(function* () {
       html`${definitions([
         ["Address", issuer],
         ["MCP", resource],
-        ["Database", database._tag === "Embedded" ? `embedded, in ${database.dataDir}` : "Postgres"]
+        ["Database", database._tag === "Embedded" ? `embedded, in ${database.dataDir}` : "Postgres"],
+        ["Limits are counted", rateLimit === undefined ? "not at all" : yield* counted]
       ])}${
         foreign.length > 0 &&
         notice(
