@@ -47,8 +47,8 @@ const ready = (postgres: ChildProcess) =>
 export interface RealPostgres {
   /** Of the superuser, on the database `postgres`. */
   readonly url: string
-  /** Ends it as a crash would (`pg_ctl stop -m immediate`): nothing is written any more, and everybody is cut off. */
-  readonly crash: () => Promise<void>
+  /** Ends it, as `pg_ctl stop -m` does: in order, or as a crash would, with nothing written any more. */
+  readonly halt: (mode: "fast" | "immediate") => Promise<void>
   /** Starts it again, over what it left. */
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
@@ -93,10 +93,10 @@ export const startPostgres = async ({
     )
     await ready(postgres)
   }
-  const end = async (signal: "SIGINT" | "SIGQUIT") => {
+  const halt = async (mode: "fast" | "immediate") => {
     if (postgres === undefined || postgres.exitCode !== null || postgres.signalCode !== null) return
     const exited = new Promise((resolve) => postgres?.once("exit", resolve))
-    postgres.kill(signal)
+    postgres.kill(mode === "fast" ? "SIGINT" : "SIGQUIT")
     await exited
   }
   const kill = () => postgres?.kill("SIGKILL")
@@ -107,10 +107,10 @@ export const startPostgres = async ({
   })
   return {
     url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
-    crash: () => end("SIGQUIT"),
+    halt,
     start,
     stop: async () => {
-      await end("SIGINT")
+      await halt("fast")
       process.off("exit", kill)
       rmSync(home, { recursive: true, force: true })
     }

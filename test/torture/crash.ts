@@ -50,20 +50,25 @@ const pass = (network: PostgresProxy) => {
   network.mend()
 }
 
-/** What happens to the database and the ways to it, again and again. */
-const FAULTS: Readonly<Record<string, (fleet: Fleet) => Effect.Effect<void>>> = {
-  "servers are killed, and nothing else": () => Effect.sleep("1 second"),
-  "Postgres crashes": ({ postgres, trouble }) =>
+const restart =
+  (mode: "fast" | "immediate") =>
+  ({ postgres, trouble }: Fleet) =>
     Effect.gen(function* () {
       yield* pause(200, 2000)
       trouble.isOn = true
-      yield* Effect.promise(postgres.crash)
+      yield* Effect.promise(() => postgres.halt(mode))
       yield* pause(0, 1500)
       yield* Effect.promise(postgres.start)
       trouble.isOn = false
       trouble.endedAt = performance.now()
       yield* pause(500, 2000)
-    }).pipe(Effect.uninterruptible),
+    }).pipe(Effect.uninterruptible)
+
+/** What happens to the database and the ways to it, again and again. */
+const FAULTS: Readonly<Record<string, (fleet: Fleet) => Effect.Effect<void>>> = {
+  "servers are killed, and nothing else": () => Effect.sleep("1 second"),
+  "Postgres crashes": restart("immediate"),
+  "Postgres is restarted": restart("fast"),
   "a backend is ended": ({ sql, trouble }) =>
     Effect.gen(function* () {
       yield* sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'gatehouse'
