@@ -6,7 +6,8 @@
  * the scopes of a refresh, that they are among the granted ones.
  *
  * Every change to a session happens under that session's row lock, in one transaction that is not interrupted: a caller
- * who hangs up must not undo a rotation, and even less a compromise.
+ * who hangs up must not undo a rotation, and even less a compromise. Between two transactions it ends: what was given up,
+ * since the database was silent, must not judge later by what the same client has done since.
  */
 
 import { Context, Effect, Layer, type Redacted } from "effect"
@@ -99,7 +100,7 @@ export class TokenStore extends Context.Service<
         redeem: (request) =>
           operation(redemptions.redeem(request)).pipe(
             Effect.tap(({ _tag }) => (_tag === "Replayed" ? ended(request.code) : Effect.void)),
-            Effect.onError(() => Effect.sync(() => redemptions.failed(request.code)))
+            Effect.onError(() => Effect.sync(() => redemptions.failed(request)))
           ),
         answered: (code, wasGiven) => operation(redemptions.answered(code, wasGiven)),
         refresh: (request) =>

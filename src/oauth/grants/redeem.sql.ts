@@ -46,7 +46,8 @@ export type Redemption =
 
 /** Longer than a request that redeems can take, so that it has been answered then, or never will be. */
 const SETTLED_SECONDS = 10
-type Fate = "given" | "lost"
+/** An answer is given by one request, or was lost. */
+type Fate = RedeemRequest | "lost"
 
 /** Some hundred bytes each; whose fate was forgotten here is unsettled for a while. */
 const MOST_FATES = 10_000
@@ -81,11 +82,6 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     if (oldest !== undefined) fates.delete(oldest)
     fates.set(sessionId, fate)
   }
-  /** Until more is known. */
-  const presume = (sessionId: string, fate: Fate) => {
-    if (!fates.has(sessionId)) settle(sessionId, fate)
-  }
-
   /** The conditions on a row of codes, or on the session that a code began. */
   const isPresenters = ({ by, redirectUri, codeChallenge }: RedeemRequest) => sql`
     client_id = ${by.clientId} and code_challenge = ${codeChallenge}
@@ -125,8 +121,8 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
       )
       select subject, scopes, nonce, auth_time from code`)
     if (redeemed === undefined) return undefined
-    // Whoever shows it again while the answer is on its way is another one.
-    if (sealed !== null) presume(code.sessionId, "given")
+    // Whoever shows it again while the answer is on its way is another one. Nobody waits for it if it was lost by now.
+    if (sealed !== null && !fates.has(code.sessionId)) settle(code.sessionId, request)
     const { subject, scopes, nonce, auth_time } = redeemed
     return {
       _tag: "Redeemed",
@@ -141,7 +137,8 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
 
   /** What was issued and not answered, as long as nobody has used it. The caller holds the session's lock. */
   const unanswered = Effect.fnUntraced(function* ({ code, by }: RedeemRequest) {
-    if (lifetimes.refreshReuseGrace === 0 || fates.get(code.sessionId) === "given") return undefined
+    const fate = fates.get(code.sessionId)
+    if (lifetimes.refreshReuseGrace === 0 || (fate !== undefined && fate !== "lost")) return undefined
     const kept = yield* decodeKept(sql`
       select r.sealed_answer, s.subject, s.scopes, r.nonce, r.auth_time,
              floor(extract(epoch from a.expires_at - clock_timestamp()))::integer as expires_in,
@@ -153,7 +150,7 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
         and a.revoked_at is null and s.status = 'active' and s.expires_at > clock_timestamp()
         and s.head_generation = 0 and s.confirmed_at is null and s.auth_method = ${by.method}`)
     if (kept === undefined) return undefined
-    if (!kept.is_settled && fates.get(code.sessionId) !== "lost") return { _tag: "Unsettled" } satisfies Redemption
+    if (!kept.is_settled && fate !== "lost") return { _tag: "Unsettled" } satisfies Redemption
     const answer = Option.getOrUndefined(openAnswer(code.secret, kept.sealed_answer))
     if (answer === undefined) return undefined
     return {
@@ -183,12 +180,14 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   }, sql.withTransaction)
 
   const redeem = Effect.fnUntraced(function* (request: RedeemRequest) {
-    const redeemed = yield* redeemNow(request)
+    const redeemed = yield* Effect.uninterruptible(redeemNow(request))
     if (redeemed !== undefined) return redeemed
-    const examined = yield* examine(request)
-    if (examined._tag === "Redeemed") settle(request.code.sessionId, "given")
+    // Whoever was given up while that took its time ends here: the code may have been answered elsewhere since, to the
+    // same client, which would lose what it got.
+    const examined = yield* Effect.uninterruptible(examine(request))
+    if (examined._tag === "Redeemed") settle(request.code.sessionId, request)
     return examined
-  }, Effect.uninterruptible)
+  })
 
   /** An answer that was given is not given again. */
   const answered = Effect.fn("TokenStore.answered")(function* ({ sessionId }: PresentedToken, wasGiven: boolean) {
@@ -201,7 +200,10 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   return {
     redeem,
     answered,
-    /** A redemption has failed, as far as its caller knows. */
-    failed: ({ sessionId }: PresentedToken) => presume(sessionId, "lost")
+    /** A redemption has failed, as far as its caller knows: its answer is lost, if it was the one to have one. */
+    failed: (request: RedeemRequest) => {
+      const { sessionId } = request.code
+      if ((fates.get(sessionId) ?? request) === request) settle(sessionId, "lost")
+    }
   }
 }

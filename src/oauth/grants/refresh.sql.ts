@@ -235,8 +235,11 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   }, sql.withTransaction)
 
   const refresh = Effect.fnUntraced(function* (request: RefreshRequest) {
-    return (yield* rotate(request)) ?? (yield* examine(request))
-  }, Effect.uninterruptible)
+    const rotated = yield* Effect.uninterruptible(rotate(request))
+    // Whoever was given up while that took its time ends here: the same client may have refreshed elsewhere since, and
+    // what it did then must not look like a theft.
+    return rotated ?? (yield* Effect.uninterruptible(examine(request)))
+  })
 
   return (request: RefreshRequest) => laneOf(request.token.sessionId).withPermits(1)(refresh(request))
 }

@@ -76,28 +76,23 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
   // At hand before the code is spent: it cannot be shown again when there is none.
   const sign = yield* (yield* SigningKeys).signer(client.openid?.idTokenAlg ?? "RS256")
   const store = yield* TokenStore
-  const redemption = yield* store
-    .redeem({
-      code,
-      by,
-      redirectUri: parameters.get("redirect_uri"),
-      codeChallenge: Pkce.challengeOf(verifier),
-      access,
-      refresh
-    })
-    .pipe(
-      // The request's scope closes when its answer was sent, or when there is nobody left to send it to.
-      Effect.tap(({ _tag }) =>
-        _tag === "Redeemed"
-          ? Effect.addFinalizer((exit) =>
-              store
-                .answered(code, Exit.isSuccess(exit))
-                .pipe(orTell("that an exchange was answered is not written; the code may be answered once more"))
-            )
-          : Effect.void
-      ),
-      Effect.uninterruptible
-    )
+  const request = {
+    code,
+    by,
+    redirectUri: parameters.get("redirect_uri"),
+    codeChallenge: Pkce.challengeOf(verifier),
+    access,
+    refresh
+  }
+  // The request's scope closes when its answer was sent, or when there is nobody left to send it to.
+  const whenAnswered = Effect.addFinalizer((exit) =>
+    store
+      .answered(code, Exit.isSuccess(exit))
+      .pipe(orTell("that an exchange was answered is not written; the code may be answered once more"))
+  )
+  const redemption = yield* Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(store.redeem(request)), ({ _tag }) => (_tag === "Redeemed" ? whenAnswered : Effect.void))
+  )
   switch (redemption._tag) {
     case "Redeemed": {
       const { accessToken, subject, scopes, nonce, authTime } = redemption

@@ -200,6 +200,28 @@ describe("several instances on one database", () => {
     }).pipe(Effect.scoped)
   )
 
+  describe("a caller who was given up before it was its turn, and may have been answered elsewhere since, ends nothing", () => {
+    const giveUp = <A>(fiber: Fiber.Fiber<A>) => Effect.sync(() => fiber.interruptUnsafe())
+
+    it.live("T8 TK10 with its code", () =>
+      Effect.gen(function* () {
+        const both = yield* instances(3, 120)
+        const code = yield* both.one(newCode("one"))
+        yield* contend(both, tokens("one", code), tokens("one", code), giveUp)
+        assert.deepStrictEqual(yield* both.one(session), [{ status: "active", head_generation: 0 }])
+      }).pipe(Effect.scoped)
+    )
+
+    it.live("T8 RF4 with its refresh token", () =>
+      Effect.gen(function* () {
+        const both = yield* instances(3, 0)
+        const { refreshToken } = yield* both.one(login)
+        yield* contend(both, refreshed(refreshToken), refreshed(refreshToken), giveUp)
+        assert.deepStrictEqual(yield* both.one(session), [{ status: "active", head_generation: 1 }])
+      }).pipe(Effect.scoped)
+    )
+  })
+
   describe("a code whose redemption was answered by nobody, as when its process was killed", () => {
     /** Redeems and does not answer, as long as the test lives. */
     const redeemed = Effect.gen(function* () {
