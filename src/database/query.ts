@@ -1,6 +1,6 @@
 /** How the stores speak to the database. */
 
-import { Cause, type Context, Effect, Fiber, Schema } from "effect"
+import { Cause, Context, Effect, Fiber, Schema } from "effect"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { queue } from "./queue.ts"
 
@@ -27,6 +27,17 @@ export const whyOf = (error: Error): string => {
 /** Longer than the database itself lets a statement take (5 s), so that its own answer comes first where it gives one. */
 const DEADLINE_MS = 8000
 
+/** Whether the caller of what is at work was told that there is no answer. */
+class GivenUp extends Context.Reference<() => boolean>("gatehouse/database/GivenUp", {
+  defaultValue: () => () => false
+}) {}
+
+/**
+ * Ends here what was given up. It was stuck on its way, and has found out late what its caller has done since: that must not be
+ * held against them.
+ */
+export const unlessGivenUp = Effect.flatMap(GivenUp, (isGivenUp) => (isGivenUp() ? Effect.interrupt : Effect.void))
+
 /**
  * The database's answer within so many milliseconds, also where the caller may not be interrupted, and where the
  * connection gives no sign of life. What was only waiting for a connection is never sent after that; what was sent is
@@ -37,9 +48,13 @@ export const within =
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E | StoreUnavailable, R> =>
     Effect.contextWith((context: Context.Context<R>) =>
       Effect.callback<A, E | StoreUnavailable>((resume) => {
+        const isGivenUpAbove = Context.get(context, GivenUp)
+        let isGivenUp = false
+        const known = Context.add(context, GivenUp, () => isGivenUp || isGivenUpAbove())
         // A fiber of its own: one that was told to end would be waited for, and that takes a silent connection seconds.
-        const fiber = Effect.runForkWith(context)(effect)
+        const fiber = Effect.runForkWith(known)(effect)
         const timer = setTimeout(() => {
+          isGivenUp = true
           resume(Effect.fail(new StoreUnavailable({ cause: new Error(`no answer within ${milliseconds} ms`) })))
           fiber.interruptUnsafe()
         }, milliseconds)

@@ -94,14 +94,14 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "codes: an answer is given again while it is on its way",
     file: "oauth/grants/redeem.sql.ts",
-    find: 'if (sealed !== null) presume(code.sessionId, "given")',
+    find: "if (sealed !== null && !fates.has(code.sessionId)) settle(code.sessionId, request)",
     replace: "",
     tests: ["test/oauth/grants/instances.test.ts"]
   },
   {
     name: "codes: an answer is given again while another process may give it",
     file: "oauth/grants/redeem.sql.ts",
-    find: 'if (!kept.is_settled && fates.get(code.sessionId) !== "lost")',
+    find: 'if (!kept.is_settled && fate !== "lost")',
     replace: "if (false)",
     tests: ["test/oauth/grants/instances.test.ts"]
   },
@@ -129,7 +129,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   {
     name: "codes: a redemption that failed may have been answered",
     file: "oauth/grants/TokenStore.ts",
-    find: "Effect.onError(() => Effect.sync(() => redemptions.failed(request.code)))",
+    find: "Effect.onError(() => Effect.sync(() => redemptions.failed(request)))",
     replace: "(redeemed) => redeemed",
     tests: ["test/oauth/grants/commitUnknown.test.ts"]
   },
@@ -191,6 +191,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     tests: ["test/app/server.test.ts"]
   },
   {
+<<<<<<< HEAD
     name: "database: what a transaction inside another was to fail with is a defect where the connection is lost",
     file: "database/query.ts",
     find: " || defect instanceof StoreUnavailable",
@@ -231,6 +232,34 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "begin exclusive",
     replace: "begin",
     tests: ["test/database/embedded.test.ts"]
+=======
+    name: "rotation: whoever was given up before its turn goes on",
+    file: "oauth/grants/refresh.sql.ts",
+    find: "return rotated ?? (yield* Effect.uninterruptible(examine(request)))\n  })",
+    replace: "return rotated ?? (yield* Effect.uninterruptible(examine(request)))\n  }, Effect.uninterruptible)",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: whoever was given up before its turn goes on",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "settle(request.code.sessionId, request)\n    return examined\n  })",
+    replace: "settle(request.code.sessionId, request)\n    return examined\n  }, Effect.uninterruptible)",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "rotation: what was given up condemns",
+    file: "oauth/grants/refresh.sql.ts",
+    find: "        yield* unlessGivenUp\n",
+    replace: "",
+    tests: ["test/oauth/grants/instances.test.ts"]
+  },
+  {
+    name: "codes: what was given up condemns",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "    yield* unlessGivenUp\n",
+    replace: "",
+    tests: ["test/oauth/grants/instances.test.ts"]
+>>>>>>> c39db11 (Nor does it condemn when it was stuck in the middle of it)
   },
   {
     name: "access: a revoked token is let in",

@@ -10,7 +10,7 @@
 import { Effect, Option, type Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
-import { firstRow } from "../../database/query.ts"
+import { firstRow, unlessGivenUp } from "../../database/query.ts"
 import type { MintedToken, PresentedToken } from "../tokens/opaqueToken.ts"
 import { openAnswer, sealAnswer } from "./seal.ts"
 import { endSession, type Presenter } from "./sessions.sql.ts"
@@ -174,6 +174,7 @@ export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
     if (spent?.is_presenters !== true) return { _tag: "Refused" } satisfies Redemption
     const repeated = yield* unanswered(request)
     if (repeated !== undefined) return repeated
+    yield* unlessGivenUp
     const end = { status: "revoked", reason: "authorization code redeemed again" } as const
     yield* endSession(sql, code.sessionId, end, { by })
     return { _tag: "Replayed" } satisfies Redemption

@@ -6,7 +6,7 @@
 import { Array as Arr, Effect, Redacted, Schema, Semaphore } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
-import { firstRow, rows } from "../../database/query.ts"
+import { firstRow, rows, unlessGivenUp } from "../../database/query.ts"
 import { AUTH_METHODS, type TokenEndpointAuthMethod } from "../clients/client.ts"
 import * as Scope from "../scope.ts"
 import { type MintedToken, type PresentedToken, sha256 } from "../tokens/opaqueToken.ts"
@@ -224,6 +224,7 @@ export const makeRefresh = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
       case "Replay":
         return yield* replay(request, session, chain, scopes, row.resource)
       case "Compromise": {
+        yield* unlessGivenUp
         const end = { status: "compromised", reason: "a retired refresh token was presented again" } as const
         const detail = { by, presented_generation: token.generation, head_generation: session.headGeneration }
         yield* endSession(sql, token.sessionId, end, detail)

@@ -9,6 +9,7 @@ import { Context, Deferred, Effect, Fiber, Layer, Schedule, Scope } from "effect
 import { SqlClient } from "effect/sql"
 import { Stores } from "../../../src/app/app.ts"
 import { ServerConfig } from "../../../src/config/ServerConfig.ts"
+import { within } from "../../../src/database/query.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import { revoke } from "../../../src/oauth/grants/revoke.ts"
 import type { TokenResponse } from "../../../src/oauth/grants/token.ts"
@@ -67,6 +68,16 @@ const lockSession = query((sql) => sql`select id from mcp.mcp_sessions for updat
 const isLockAwaited = Effect.map(
   query((sql) => sql`select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`),
   (waiting) => waiting.length > 0
+)
+
+/** Somebody else is in the middle of a statement or a transaction on this database. */
+const isAnybodyAtWork = Effect.map(
+  query(
+    (sql) => sql`
+      select pid from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend' and state <> 'idle'`
+  ),
+  (busy) => busy.length > 0
 )
 
 type Instances = Effect.Success<ReturnType<typeof instances>>
@@ -221,6 +232,26 @@ describe("several instances on one database", () => {
       }).pipe(Effect.scoped)
     )
   })
+
+  for (const [what, spend] of [
+    ["RF4 its refresh token", refreshed],
+    ["TK10 its code", (_: string, code: ReadonlyMap<string, string>) => tokens("one", code)]
+  ] as const) {
+    it.live(`T9 ${what} ends nothing for a caller who was told meanwhile that there is no answer`, () =>
+      Effect.gen(function* () {
+        const both = yield* instances(3, 0)
+        const { code, refreshToken } = yield* both.one(login)
+        yield* both.one(refreshed(refreshToken))
+        const soon = within(300)(spend(refreshToken, code)).pipe(Effect.catchCause(() => Effect.void))
+        yield* contend(both, lockSession, soon, Fiber.await)
+        yield* Effect.repeat(both.one(isAnybodyAtWork), {
+          until: (isBusy) => !isBusy,
+          schedule: Schedule.spaced("20 millis")
+        })
+        assert.deepStrictEqual(yield* both.one(session), [{ status: "active", head_generation: 1 }])
+      }).pipe(Effect.scoped)
+    )
+  }
 
   describe("a code whose redemption was answered by nobody, as when its process was killed", () => {
     /** Redeems and does not answer, as long as the test lives. */
