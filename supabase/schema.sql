@@ -570,6 +570,26 @@ begin
     execute format('revoke all on all tables in schema mcp from %I', api_role);
   end loop;
 end $$;
+-- Which task of maintenance an instance is at, so that no other begins it too. A row and not a lock of the session, which
+-- nobody has behind a transaction pooler.
+
+create table mcp.maintenance_claims (
+  task text primary key,
+  holder uuid not null,
+  expires_at timestamptz not null
+);
+comment on table mcp.maintenance_claims is
+  'Held while a task runs, renewed as long as it does, and free again a minute after its holder was killed.';
+
+alter table mcp.maintenance_claims enable row level security;
+
+do $$
+declare api_role text;
+begin
+  for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on all tables in schema mcp from %I', api_role);
+  end loop;
+end $$;
 -- A client whose exchange was not answered may ask once more: what was issued is kept for that until it was answered.
 
 create table mcp.oauth_redemptions (
@@ -587,26 +607,6 @@ comment on column mcp.oauth_redemptions.sealed_answer is
 create index on mcp.oauth_redemptions (expires_at);
 
 alter table mcp.oauth_redemptions enable row level security;
-
-do $$
-declare api_role text;
-begin
-  for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
-    execute format('revoke all on all tables in schema mcp from %I', api_role);
-  end loop;
-end $$;
--- Which task of maintenance an instance is at, so that no other begins it too. A row and not a lock of the session, which
--- nobody has behind a transaction pooler.
-
-create table mcp.maintenance_claims (
-  task text primary key,
-  holder uuid not null,
-  expires_at timestamptz not null
-);
-comment on table mcp.maintenance_claims is
-  'Held while a task runs, renewed as long as it does, and free again a minute after its holder was killed.';
-
-alter table mcp.maintenance_claims enable row level security;
 
 do $$
 declare api_role text;
@@ -637,7 +637,7 @@ insert into mcp.schema_migrations (version, name, since) values
   ('20261126002000', 'idle_browsers', null),
   ('20261126100000', 'servers', null),
   ('20261126101000', 'server_sign_in', null),
-  ('20261126120000', 'redemptions', null),
-  ('20261126121000', 'maintenance_claims', null);
+  ('20261126121000', 'maintenance_claims', null),
+  ('20261126122000', 'redemptions', null);
 
 commit;

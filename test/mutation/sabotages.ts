@@ -191,7 +191,6 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     tests: ["test/app/server.test.ts"]
   },
   {
-<<<<<<< HEAD
     name: "database: what a transaction inside another was to fail with is a defect where the connection is lost",
     file: "database/query.ts",
     find: " || defect instanceof StoreUnavailable",
@@ -232,7 +231,8 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "begin exclusive",
     replace: "begin",
     tests: ["test/database/embedded.test.ts"]
-=======
+  },
+  {
     name: "rotation: whoever was given up before its turn goes on",
     file: "oauth/grants/refresh.sql.ts",
     find: "return rotated ?? (yield* Effect.uninterruptible(examine(request)))\n  })",
@@ -259,7 +259,6 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: "    yield* unlessGivenUp\n",
     replace: "",
     tests: ["test/oauth/grants/instances.test.ts"]
->>>>>>> c39db11 (Nor does it condemn when it was stuck in the middle of it)
   },
   {
     name: "access: a revoked token is let in",
