@@ -24,6 +24,8 @@ const MOST_TURN_MS = 50
 const WEIGHT = 1 / 8
 /** More would only wait to be turned away; and a connection may ask again and again without waiting for answers. */
 const MOST_WAITING = 20_000
+/** So many are no crowd, however slow the machine: they may wait so many times as long. */
+const [FEW, LONGER] = [64, 8]
 /** How soon it is looked again whether the database has time. */
 const LOOK_AGAIN_MS = 5
 /** So long without a refusal, and it is over. */
@@ -166,7 +168,8 @@ export const makeAdmission = ({
   /** Turns away whoever has waited too long, and begins what a turn has time for; whether more could have begun. */
   const serve = (came: number): boolean => {
     for (let at = came; at - came < TURN_MS / 2; at = now()) {
-      const visit = lines.find((line) => line.isOverdue(time))?.take()
+      const grace = waiting() > FEW ? 0 : (LONGER - 1) * mostMs
+      const visit = lines.find((line) => line.isOverdue(time - grace))?.take()
       if (visit === undefined) break
       if (!visit.isGone()) turnAway(visit, at)
     }
