@@ -177,7 +177,6 @@ const overload = async (postgres: RealPostgres, plan: Plan, samples: Samples) =>
     const alone = await measure(CONNECTIONS, plan.seconds)
     const crowd = await measure(THOUSAND, 2 * plan.seconds)
     const after = await measure(CONNECTIONS, plan.seconds)
-    if (alone.refused + after.refused > 0) throw new Error("some were turned away though there was no crowd")
     await sleep(2000)
     samples.add(OVERLOAD, memory, server.memory() / 2 ** 20)
     if (memory === FIRST) continue
