@@ -9,12 +9,13 @@ import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
 import { embedded } from "./embedded.ts"
 import { floods } from "./floods.ts"
+import { fuzz } from "./fuzz.ts"
 import { histories } from "./history.ts"
 import { mounts } from "./mounts.ts"
 import { people } from "./people.ts"
 import { shutdowns } from "./shutdowns.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people, mounts, floods, shutdowns]
+const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people, mounts, floods, shutdowns, fuzz]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
