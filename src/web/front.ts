@@ -86,13 +86,17 @@ export const Front = HttpRouter.middleware(
         Effect.map(recovered, (response) => (isRefusedPreflight(request, response) ? forbidden : response))
       return HttpServerRequest.HttpServerRequest.use((request) => {
         const [path = ""] = request.url.split("?", 1)
+        // The router takes any first character for the slash: `*admin` would be `/admin`, past whoever guards that in front.
+        const isPath = path.startsWith("/")
         const isProbe = PROBES.has(path)
         const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
-        const answer = isAdmitted
-          ? request.method === "OPTIONS"
-            ? preflighted(request)
-            : recovered
-          : refuse("forbidden")
+        const answer = !isAdmitted
+          ? refuse("forbidden")
+          : !isPath
+            ? refuse("notFound")
+            : request.method === "OPTIONS"
+              ? preflighted(request)
+              : recovered
         const requestId = randomUUID()
         const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.

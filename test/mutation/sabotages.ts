@@ -1606,5 +1606,12 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: '        await client.sendCommand(["EVAL", noteScript.lua, "1", `${PREFIX}here`, "1000"])\n',
     replace: "",
     tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "front: a target that is no path is routed as one",
+    file: "web/front.ts",
+    find: 'const isPath = path.startsWith("/")',
+    replace: "const isPath = true",
+    tests: ["test/web/smuggling.test.ts"]
   }
 ]

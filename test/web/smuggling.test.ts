@@ -226,12 +226,19 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
     Effect.gen(function* () {
       const asked = (target: string, host: string) =>
         statusesOf(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
-      assert.deepStrictEqual(yield* asked("http://evil.example/jwks", "localhost"), [403])
-      assert.deepStrictEqual(yield* asked("http://localhost/jwks", "localhost"), [200])
-      assert.deepStrictEqual(yield* asked("http://localhost@evil.example/jwks", "localhost"), [403])
-      assert.deepStrictEqual(yield* asked("//evil.example/jwks", "localhost"), [404])
-      assert.deepStrictEqual(yield* asked("evil.example:443", "localhost"), [400])
-      assert.deepStrictEqual(yield* asked("*", "localhost"), [404])
+      assert.deepStrictEqual(yield* asked("http://evil.example/jwks", "localhost"), [403], "http://evil.example/jwks")
+      assert.deepStrictEqual(yield* asked("http://localhost/jwks", "localhost"), [200], "http://localhost/jwks")
+      assert.deepStrictEqual(
+        yield* asked("http://localhost@evil.example/jwks", "localhost"),
+        [403],
+        "http://localhost@evil.example/jwks"
+      )
+      assert.deepStrictEqual(yield* asked("//evil.example/jwks", "localhost"), [404], "//evil.example/jwks")
+      assert.deepStrictEqual(yield* asked("evil.example:443", "localhost"), [400], "evil.example:443")
+      // The router would take any first character for the slash.
+      for (const target of ["*", "*jwks", "*healthz", "*/jwks"]) {
+        assert.deepStrictEqual(yield* asked(target, "localhost"), [404], target)
+      }
     })
   )
 })
