@@ -1,6 +1,6 @@
 /** The layer graph: the routes behind one front, what they stand on, and the cleanup. */
 
-import { Console, Effect, Layer } from "effect"
+import { Console, Context, Effect, Layer } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
@@ -182,11 +182,13 @@ export const Server = (given: Given = {}) =>
     Layer.provide(Mounted),
     Layer.provide(Tools(given)),
     Layer.provide(PublicWeb.layer),
-    Layer.provide(Database.layer)
+    Layer.provideMerge(Database.layer)
   )
 
 /** The server, in as many processes as `WORKERS` says. */
 export const program = Effect.gen(function* () {
   const { workers } = yield* ServerConfig
-  return yield* workers > 1 && !isWorker ? supervise(workers) : Layer.launch(Layer.merge(Server(), HeedStrays))
-})
+  if (workers > 1 && !isWorker) return yield* supervise(workers)
+  const served = yield* Layer.build(Layer.merge(Server(), HeedStrays))
+  return yield* Context.get(served, Database.Ended)
+}).pipe(Effect.scoped)

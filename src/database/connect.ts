@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import type { PGlite } from "@electric-sql/pglite"
-import { Context, Effect, Layer, type Queue, Redacted, Schema, type Scope } from "effect"
+import { Context, Deferred, Effect, Layer, type Queue, Redacted, Schema, type Scope } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
@@ -44,6 +44,18 @@ export class DatabaseDamaged extends Schema.TaggedError<DatabaseDamaged>()("Data
     )
   }
 }
+
+/** The embedded database ended by itself: the disk is full, or does not answer as it should. */
+export class DatabaseEnded extends Schema.TaggedError<DatabaseEnded>()("DatabaseEnded", { why: Schema.String }) {
+  override get message() {
+    return `the embedded database ended: ${this.why}. Nothing that was answered is lost; start again when that is mended.`
+  }
+}
+
+/** Fails when the database has ended for this process, which is then of no use; never where it is a server of its own. */
+export class Ended extends Context.Reference<Effect.Effect<never, DatabaseEnded>>("gatehouse/database/Ended", {
+  defaultValue: () => Effect.never
+}) {}
 
 /** Host, port and database of a URL, for people. */
 export const whereOf = (url: URL): string =>
@@ -103,15 +115,22 @@ const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>
   )
 
 const embedded = Effect.fn("Database.embedded")(function* <E>(
-  open: () => Promise<PGlite>,
+  open: (onPanic: (why: string) => void) => Promise<PGlite>,
   refusal: (why: string) => E
 ) {
+  const ended = yield* Deferred.make<never, DatabaseEnded>()
+  const onPanic = (why: string) => void Deferred.doneUnsafe(ended, Effect.fail(new DatabaseEnded({ why })))
   const db = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: open, catch: (cause) => refusal(cause instanceof Error ? cause.message : String(cause)) }),
-    (db) => Effect.promise(() => db.close())
+    Effect.tryPromise({
+      try: () => open(onPanic),
+      catch: (cause) => refusal(cause instanceof Error ? cause.message : String(cause))
+    }),
+    // One that has ended would not answer to that either.
+    (db) =>
+      Effect.flatMap(Deferred.isDone(ended), (isOver) => (isOver ? Effect.void : Effect.promise(() => db.close())))
   )
   // PGlite has one session, so the pool has one connection, and opens it anew if it was lost.
-  return yield* PgClient.make({
+  const client = yield* PgClient.make({
     stream: () => connect(db),
     username: "postgres",
     database: "postgres",
@@ -119,6 +138,7 @@ const embedded = Effect.fn("Database.embedded")(function* <E>(
     applicationName: "gatehouse",
     maxConnections: 1
   }).pipe(Effect.mapError((error) => refusal(whyOf(error))))
+  return { client, ended: Deferred.await(ended) }
 })
 
 const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) {
@@ -128,7 +148,7 @@ const embeddedIn = Effect.fn("Database.embeddedIn")(function* (dataDir: string) 
   const home = join(dataDir, "postgres")
   yield* Effect.tryPromise({ try: () => provide(home), catch: unusable })
   return yield* embedded(
-    () => openPGlite(home),
+    (onPanic) => openPGlite(home, onPanic),
     (why) => new DatabaseDamaged({ home, why })
   )
 })
@@ -140,14 +160,15 @@ export const layerUnmigrated = Layer.effectContext(
   Effect.gen(function* () {
     const { database, maxDelayMs } = yield* ServerConfig
     queue.open(database._tag === "Postgres" ? database.poolSize : 1, maxDelayMs)
-    const { client, met } =
+    const { client, met, ended } =
       database._tag === "Postgres"
-        ? yield* postgres(database)
-        : { client: yield* embeddedIn(database.dataDir), met: EMBEDDED }
+        ? { ...(yield* postgres(database)), ended: Effect.never }
+        : { ...(yield* embeddedIn(database.dataDir)), met: EMBEDDED }
     return Context.make(PgClient.PgClient, client).pipe(
       Context.add(SqlClient.SqlClient, client),
       Context.add(Pooler, met.pooler),
-      Context.add(Limited, met.isLimited)
+      Context.add(Limited, met.isLimited),
+      Context.add(Ended, ended)
     )
   })
 ).pipe(Layer.provide(Reactivity.layer))
@@ -184,9 +205,12 @@ export const layer = Layer.effectDiscard(
 export const layerMemory = Layer.effectDiscard(migrate).pipe(
   Layer.provideMerge(
     PgClient.layerFrom(
-      embedded(
-        () => openPGlite(),
-        (why) => new DatabaseUnreachable({ where: "memory", why })
+      Effect.map(
+        embedded(
+          () => openPGlite(),
+          (why) => new DatabaseUnreachable({ where: "memory", why })
+        ),
+        ({ client }) => client
       )
     )
   )

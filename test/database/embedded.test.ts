@@ -2,7 +2,8 @@ import fs, { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateS
 import { syncBuiltinESMExports } from "node:module"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import * as Database from "../../src/database/connect.ts"
 import { makeTemplate, openPGlite, provide } from "../../src/database/embedded.ts"
@@ -117,6 +118,64 @@ describe("the embedded database and the disk", () => {
         assert.isAbove(waits, before)
       }
     })
+  )
+})
+
+/** From when it is told to, no byte reaches the log of a database; it knows the log's files by having seen them opened. */
+const brokenLog = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const { openSync, writeSync } = fs
+      const logs = new Set<number>()
+      const state = { isFull: false }
+      fs.openSync = (...given) => {
+        const file = openSync(...given)
+        if (String(given[0]).includes("pg_wal")) logs.add(file)
+        else logs.delete(file)
+        return file
+      }
+      fs.writeSync = ((file: number, ...rest: [Uint8Array]) => {
+        if (state.isFull && logs.has(file)) throw Object.assign(new Error("no space"), { code: "ENOSPC" })
+        return writeSync(file, ...rest)
+      }) as typeof writeSync
+      return { state, restore: () => Object.assign(fs, { openSync, writeSync }) }
+    }),
+    ({ restore }) => Effect.sync(restore)
+  ),
+  ({ state }) => state
+)
+
+describe("the embedded database on a disk that is full", () => {
+  it.live(
+    "ends with a word and is not waited for; what was answered is there at the next start",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* temporaryFolder
+        const log = yield* brokenLog
+        const open = Layer.build(Database.layerUnmigrated).pipe(
+          Effect.provide(ServerConfig.layerOf({ DATA_DIR: folder }))
+        )
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const database = yield* open
+            const sql = Context.get(database, SqlClient.SqlClient)
+            yield* sql`create table kept (n int)`
+            yield* sql`insert into kept values (1)`
+            log.isFull = true
+            yield* Effect.forkScoped(Effect.ignore(sql`insert into kept values (2)`))
+            const { message } = yield* Effect.flip(Context.get(database, Database.Ended))
+            assert.match(message, /ended: could not write to log file .*No space left/)
+            log.isFull = false
+          })
+        )
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const sql = Context.get(yield* open, SqlClient.SqlClient)
+            assert.deepStrictEqual(yield* sql`select n from kept`, [{ n: 1 }])
+          })
+        )
+      }),
+    options
   )
 })
 
