@@ -137,7 +137,8 @@ export const histories: Chapter = {
         return { ...fleet, size }
       })
     )
-    while (!ordeal.isOver()) {
+    // Once at least, however slow the machine.
+    do {
       for (const { size, ask, up, inspect } of fleets) {
         const figures = yield* episode(ordeal, ask, size === 1 ? 0 : HEARD_WITHIN_MS)
         for (const [what, n] of Object.entries(figures)) {
@@ -146,7 +147,7 @@ export const histories: Chapter = {
         }
         up.forEach(inspect)
       }
-    }
+    } while (!ordeal.isOver())
     return total
   })
 }
