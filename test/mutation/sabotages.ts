@@ -1627,5 +1627,19 @@ export const sabotages: ReadonlyArray<Sabotage> = [
     find: 'const isPath = path.startsWith("/")',
     replace: "const isPath = true",
     tests: ["test/web/smuggling.test.ts"]
+  },
+  {
+    name: "clock: access tokens end when this process says",
+    file: "oauth/tokens/access.sql.ts",
+    find: "a.revoked_at is null and a.expires_at > clock_timestamp()",
+    replace: "a.revoked_at is null and a.expires_at > ${new Date()}",
+    tests: ["test/app/clock.test.ts"]
+  },
+  {
+    name: "clock: codes end when this process says",
+    file: "oauth/grants/redeem.sql.ts",
+    find: "where code_hash = ${code.hash} and expires_at > clock_timestamp()",
+    replace: "where code_hash = ${code.hash} and expires_at > ${new Date()}",
+    tests: ["test/app/clock.test.ts"]
   }
 ]

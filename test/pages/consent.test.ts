@@ -132,7 +132,7 @@ describe("consent of a person", () => {
       }).pipe(withApp())
   )
 
-  it.live("UI1 to UI3 a form of another person, of another browser or with another token passes nothing", () =>
+  it.live("UI1 UI2 UI3 a form of another person, of another browser or with another token passes nothing", () =>
     Effect.gen(function* () {
       const [ada, bob] = [yield* somebody("Ada"), yield* somebody("Bob", "member")]
       const [hers, other, his] = [yield* browserOf(ada.id), yield* browserOf(ada.id), yield* browserOf(bob.id)]

@@ -24,7 +24,7 @@ const [SEEDS, REQUESTS] = [16, 150]
 
 layer(server, { excludeTestServices: true, timeout: "60 seconds" })("hostile requests", (it) => {
   it.effect(
-    "whatever is sent to any route, every answer keeps the promises, and a refused request writes nothing",
+    "OP10 whatever is sent to any route, every answer keeps the promises, and a refused request writes nothing",
     () =>
       Effect.gen(function* () {
         const { port, baseUrl } = yield* TestApp

@@ -363,7 +363,7 @@ layer(testApp(TestDatabase.pglite), { excludeTestServices: true, timeout: "60 se
     })
   )
 
-  it.effect("UI1 to UI4 a decision from elsewhere is refused and makes no code", () =>
+  it.effect("UI1 UI2 UI3 UI4 a decision from elsewhere is refused and makes no code", () =>
     Effect.gen(function* () {
       const form = formOf(yield* ask())
       const other = formOf(yield* ask())

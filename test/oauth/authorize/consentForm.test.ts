@@ -45,7 +45,7 @@ describe("consent forms", () => {
     assert.deepStrictEqual(Option.getOrUndefined(read), transaction)
   })
 
-  it("UI1 to UI3 another browser, another token or another transaction does not pass", () => {
+  it("UI1 UI2 UI3 another browser, another token or another transaction does not pass", () => {
     const [mine, theirs] = [ConsentForm.newBrowserId(), ConsentForm.newBrowserId()]
     const one = ConsentForm.fieldsOf(ConsentForm.begin(request, key, 0), key, mine)
     const other = ConsentForm.fieldsOf(ConsentForm.begin(request, key, 0), key, mine)

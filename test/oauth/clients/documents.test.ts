@@ -58,7 +58,7 @@ const isRefused = (answer: Answer) => {
 
 describe("client id metadata documents", () => {
   it.live(
-    "a client that is known by its document alone goes through the whole flow; its document is fetched once",
+    "CM10 a client that is known by its document alone goes through the whole flow; its document is fetched once",
     () =>
       Effect.gen(function* () {
         const web = yield* testWeb({})
