@@ -28,6 +28,7 @@ import {
   seedClientOf,
   type TrustedProxies
 } from "./parts.ts"
+import { addressOf, withFiles } from "./platform.ts"
 import { open, type ProviderConfig, providersOf } from "./providers.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
@@ -144,7 +145,12 @@ const readDotEnv = () =>
 const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
   variables: Readonly<Record<string, string | undefined>>
 ) {
-  const present = Object.fromEntries(Object.entries(variables).filter(([, value]) => value?.trim()))
+  const given = Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) => (value?.trim() ? [[name, value]] : []))
+  )
+  const { variables: said, problems: ofFiles } = withFiles(given)
+  const address = addressOf(said)
+  const present = address === undefined ? said : { BASE_URL: address, ...said }
   const { providers, problems: ofProviders } = providersOf(present)
   const decoded = decode(present)
   if (Result.isFailure(decoded)) {
@@ -157,11 +163,12 @@ const fromEnvironment = Effect.fn("ServerConfig.fromEnvironment")(function* (
       problems: [
         ...Array.from(wrong, ([name, message]) => `${name} ${message}`),
         ...others.filter((problem) => !wrong.has(problem.split(" ")[0] ?? "")),
-        ...ofProviders
+        ...ofProviders,
+        ...ofFiles
       ]
     })
   }
-  const problems = [...contradictions(decoded.success), ...ofProviders]
+  const problems = [...contradictions(decoded.success), ...ofProviders, ...ofFiles]
   if (problems.length > 0) return yield* new ConfigInvalid({ problems })
   return {
     ...resolve(decoded.success, providers),

@@ -130,7 +130,7 @@ const snapshot = Effect.gen(function* () {
   return row
 })
 
-layer(server)("who may see and do what", (it) => {
+layer(server, { excludeTestServices: true, timeout: "60 seconds" })("who may see and do what", (it) => {
   it.effect("every route of the pages has a row", () =>
     Effect.sync(() => {
       const pages = [...registered].filter((path) => !ELSEWHERE.test(path))

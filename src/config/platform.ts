@@ -1,0 +1,52 @@
+/** What a platform says in its own way: secrets as files, and the address at which it has put us. */
+
+import { readFileSync } from "node:fs"
+import { Result } from "effect"
+
+type Variables = Readonly<Record<string, string>>
+
+/** Each may be said by a file instead, as Docker, Kubernetes and systemd hand secrets in: `SEALING_KEY_FILE`. */
+const SECRETS = new Set([
+  "DATABASE_URL",
+  "REDIS_URL",
+  "SEALING_KEY",
+  "REGISTRATION_TOKEN",
+  "AUTO_SEED_CLIENT_SECRET",
+  "BRAVE_API_KEY",
+  "TAVILY_API_KEY",
+  "EXA_API_KEY",
+  "KAGI_API_KEY"
+])
+const isSecret = (name: string) => SECRETS.has(name) || /^OIDC_\w+_CLIENT_SECRET$/.test(name)
+
+/** The secret that a variable names a file of. */
+const secretOfFile = (variable: string): string | undefined => {
+  const [, name = ""] = /^(\w+)_FILE$/.exec(variable) ?? []
+  return isSecret(name) ? name : undefined
+}
+
+/** What stands in files in the place of the variables that name them, and what is wrong with those. */
+export const withFiles = (given: Variables) => {
+  const variables: Record<string, string> = {}
+  const problems: Array<string> = []
+  for (const [variable, path] of Object.entries(given)) {
+    const name = secretOfFile(variable)
+    if (name === undefined) {
+      variables[variable] = path
+      continue
+    }
+    const text = Result.try(() => readFileSync(path, "utf8").trim())
+    if (given[name] !== undefined) problems.push(`${variable} must not be set beside ${name}`)
+    else if (Result.isFailure(text)) problems.push(`${variable} must name a file that this user may read`)
+    else if (text.success === "") problems.push(`${variable} names a file that is empty`)
+    else variables[name] = text.success
+  }
+  return { variables, problems }
+}
+
+/** Where the platforms say that we are, each in a variable of its own; `BASE_URL` goes before all. */
+export const addressOf = ({ RENDER_EXTERNAL_URL, RAILWAY_PUBLIC_DOMAIN, FLY_APP_NAME }: Variables) => {
+  if (RENDER_EXTERNAL_URL !== undefined) return RENDER_EXTERNAL_URL
+  if (RAILWAY_PUBLIC_DOMAIN !== undefined) return `https://${RAILWAY_PUBLIC_DOMAIN}`
+  return FLY_APP_NAME === undefined ? undefined : `https://${FLY_APP_NAME}.fly.dev`
+}
