@@ -25,7 +25,8 @@ COPY supabase/migrations supabase/migrations
 RUN node dist/app/programs/dbTemplate.js \
   && { DATA_DIR=/tmp/once LOG_LEVEL=none node --import ./dist/boot.js dist/main.js > /dev/null & } \
   && until node -e "fetch('http://127.0.0.1:3000/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"; do sleep 1; done \
-  && kill $! && wait $! && rm -r /tmp/once
+  && kill $! && wait $! && rm -r /tmp/once \
+  && chmod -R a+rX node_modules/.cache
 
 FROM ${NODE_IMAGE} AS slim
 RUN apt-get update \
