@@ -14,9 +14,9 @@ import { Samples } from "./statistics.ts"
 const LIVE = 2000
 const EXPIRED = 100_000
 /** Longer than any token is kept in memory. */
-const FORGOTTEN_MS = 6000
+export const FORGOTTEN_MS = 6000
 
-const sqlAt = (postgres: RealPostgres, ...statements: ReadonlyArray<string>) =>
+export const sqlAt = (postgres: RealPostgres, ...statements: ReadonlyArray<string>) =>
   Effect.runPromise(
     SqlClient.SqlClient.use((sql) => Effect.forEach(statements, (statement) => sql.unsafe(statement))).pipe(
       Effect.provide(PgClient.layer({ url: Redacted.make(postgres.url), maxConnections: 1 }))
@@ -42,7 +42,7 @@ const fill = (postgres: RealPostgres, clientId: string, tokens: number) =>
   )
 
 const PING = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" })
-const ping = (token: string) =>
+export const ping = (token: string) =>
   post("/mcp", PING, {
     "Content-Type": "application/json",
     Accept: "application/json, text/event-stream",
@@ -73,11 +73,14 @@ const all = async (
   return perSecond
 }
 
-/** How much Postgres has written ahead, in all its life. */
-const walMegabytes = async (postgres: RealPostgres) => {
-  const [[row] = []] = await sqlAt(postgres, "select (pg_current_wal_lsn() - '0/0') / 1e6 as megabytes")
-  return Number((row as { readonly megabytes: string } | undefined)?.megabytes)
+/** What an expression is there. */
+export const numberAt = async (postgres: RealPostgres, expression: string) => {
+  const [[row] = []] = await sqlAt(postgres, `select (${expression})::float8 as value`)
+  return Number((row as { readonly value: number } | undefined)?.value)
 }
+
+/** How many bytes Postgres has written ahead, in all its life. */
+export const walBytes = (postgres: RealPostgres) => numberAt(postgres, "pg_current_wal_lsn() - '0/0'")
 
 const cleanup = async (postgres: RealPostgres) => {
   await sqlAt(
@@ -88,7 +91,7 @@ const cleanup = async (postgres: RealPostgres) => {
      join (select row_number() over () - 1 as row, * from (select * from mcp.mcp_sessions limit 1000) s) s on s.row = n % 1000`,
     "analyze mcp.oauth_access_tokens"
   )
-  const before = await walMegabytes(postgres)
+  const before = await walBytes(postgres)
   const log = run("src/app/programs/cleanupRun.ts", {
     DATABASE_URL: postgres.url,
     LOG_LEVEL: "info",
@@ -97,7 +100,7 @@ const cleanup = async (postgres: RealPostgres) => {
   const [, removed] = /(\d+) access tokens/.exec(log) ?? []
   const [, ms] = /"?ms"?[:=] ?(\d+)/.exec(log) ?? []
   if (Number(removed) !== EXPIRED || ms === undefined) throw new Error(`the cleanup says:\n${log}`)
-  return { ms: Number(ms), wal: (await walMegabytes(postgres)) - before }
+  return { ms: Number(ms), wal: ((await walBytes(postgres)) - before) / 1e6 }
 }
 
 const bodyOf = (clientId: string, token: string) =>

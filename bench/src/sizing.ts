@@ -2,21 +2,17 @@
 
 import { argon2Sync, randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { PgClient } from "@effect/sql-pg"
-import { Effect, Redacted } from "effect"
-import { SqlClient } from "effect/sql"
 import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { migrate, startGatehouse } from "./gatehouse.ts"
 import { refresh } from "./grants.ts"
-import { load, post } from "./load.ts"
+import { FORGOTTEN_MS, numberAt, ping, sqlAt, walBytes } from "./growth.ts"
+import { load } from "./load.ts"
 import type { Plan } from "./plan.ts"
 import { ALL_CORES, sleep } from "./process.ts"
 import { Samples } from "./statistics.ts"
 
 /** How a linked account is used: what the arithmetic supposes. Times a day. */
 export const USE = { refreshes: 8, calls: 50, signIns: 1 / 30, links: 1 / 90 } as const
-/** Longer than any token is kept in memory. */
-const FORGOTTEN_MS = 6000
 /** The busiest hour's rate beside that of the whole day. */
 export const PEAK = 4
 
@@ -44,19 +40,8 @@ export const [LINK, REFRESH, CALL, CHECK, SIGN_IN] = [
 ] as const
 export const rowOf = (name: string) => `a row of \`${name}\``
 
-const query = (postgres: RealPostgres, statement: string) =>
-  Effect.runPromise(
-    SqlClient.SqlClient.use((sql) => sql.unsafe<Record<string, unknown>>(statement)).pipe(
-      Effect.provide(PgClient.layer({ url: Redacted.make(postgres.url), maxConnections: 1 }))
-    )
-  )
-const number = async (postgres: RealPostgres, expression: string) => {
-  const [row] = await query(postgres, `select (${expression})::float8 as value`)
-  return Number(row?.value)
-}
-
 /** proc_pid_stat(5), from the third field on; the second may hold spaces. */
-const statOf = (pid: number | string) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? []
+const statOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? []
 
 /** One argon2id as passwords have it; the rest of a sign-in is a call or two. */
 const hashing = (samples: Samples) => {
@@ -78,15 +63,16 @@ const hashing = (samples: Samples) => {
 
 /** Processor time of Postgres so far, in seconds: of the postmaster, its processes, and those that have ended. */
 const databaseCpu = async (postgres: RealPostgres) => {
-  const processes = await query(postgres, "select pid from pg_stat_activity")
-  const postmaster = Number(statOf(Number(processes[0]?.pid))[1])
+  const [rows = []] = await sqlAt(postgres, "select pid from pg_stat_activity")
+  const processes = rows.flatMap((row) => Object.values(row).map(Number))
+  const postmaster = Number(statOf(processes[0] ?? 0)[1])
   const ticks = (pid: number, fields: ReadonlyArray<number>) => {
     const stat = statOf(pid)
     return fields.reduce((sum, field) => sum + Number(stat[field - 3]), 0)
   }
-  const alive = processes.map(({ pid }) => {
+  const alive = processes.map((pid) => {
     try {
-      return ticks(Number(pid), [14, 15])
+      return ticks(pid, [14, 15])
     } catch {
       // Ended in between, and is its parent's by now.
       return 0
@@ -95,16 +81,9 @@ const databaseCpu = async (postgres: RealPostgres) => {
   return (ticks(postmaster, [14, 15, 16, 17]) + alive.reduce((sum, time) => sum + time, 0)) / 100
 }
 
-const HEADERS = { "Content-Type": "application/json", Accept: "application/json, text/event-stream" }
-const ping = ({ access_token }: { readonly access_token: string }) =>
-  post("/mcp", JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" }), {
-    ...HEADERS,
-    Authorization: `Bearer ${access_token}`
-  })
-
 /** Rows as the flows do not leave them here: people, their browsers and consents, as long as such rows are. */
 const fillPeople = (postgres: RealPostgres, clientId: string, count: number) =>
-  query(
+  sqlAt(
     postgres,
     `with added as (
        insert into mcp.people (email, name, role, password, webauthn_id)
@@ -127,13 +106,12 @@ export const benchSizing = async (plan: Plan): Promise<Samples> => {
   const postgres = await startPostgres({ durable: true })
   migrate(postgres.url)
   const server = await startGatehouse(postgres.url, {}, ALL_CORES)
-  const walBytes = () => number(postgres, "pg_current_wal_lsn() - '0/0'")
 
   /** What each of so many operations took of the server, of Postgres, and of its log. */
   const costing = async (what: string, work: () => Promise<number>) => {
-    const before = [server.cpu(), await databaseCpu(postgres), await walBytes()] as const
+    const before = [server.cpu(), await databaseCpu(postgres), await walBytes(postgres)] as const
     const count = await work()
-    const after = [server.cpu(), await databaseCpu(postgres), await walBytes()] as const
+    const after = [server.cpu(), await databaseCpu(postgres), await walBytes(postgres)] as const
     samples.add(what, SERVER_CPU, ((after[0] - before[0]) / count) * 1e6)
     samples.add(what, DATABASE_CPU, ((after[1] - before[1]) / count) * 1e6)
     samples.add(what, WAL, (after[2] - before[2]) / count)
@@ -157,7 +135,7 @@ export const benchSizing = async (plan: Plan): Promise<Samples> => {
       tokens = await server.tokens(plan.accounts)
       return tokens.length
     })
-    const calls = tokens.map(ping)
+    const calls = tokens.map(({ access_token }) => ping(access_token))
     // As many tokens at a time as memory holds, so that the second call of each finds it there.
     const some = calls.slice(0, 1000)
     await calling(some, some.length)
@@ -165,7 +143,7 @@ export const benchSizing = async (plan: Plan): Promise<Samples> => {
     await sleep(FORGOTTEN_MS)
     await costing(CHECK, () => calling(calls, calls.length))
     const chains = tokens.map(({ refresh_token: head }) => ({ clientId: server.clientId, head }))
-    const generations = () => number(postgres, "select sum(head_generation) from mcp.mcp_sessions")
+    const generations = () => numberAt(postgres, "select sum(head_generation) from mcp.mcp_sessions")
     await costing(REFRESH, async () => {
       const before = await generations()
       await refresh({ port: server.port, path: "/token" }, chains, 5 * plan.seconds)
@@ -175,10 +153,10 @@ export const benchSizing = async (plan: Plan): Promise<Samples> => {
     console.log(`round ${round + 1}`, JSON.stringify(samples.measured))
   }
   await fillPeople(postgres, server.clientId, plan.accounts)
-  await query(postgres, "vacuum analyze")
+  await sqlAt(postgres, "vacuum analyze")
   for (const name of Object.keys(ROWS)) {
-    const rows = await number(postgres, `select count(*) from mcp.${name}`)
-    samples.add(rowOf(name), BYTES, (await number(postgres, `pg_total_relation_size('mcp.${name}')`)) / rows)
+    const rows = await numberAt(postgres, `select count(*) from mcp.${name}`)
+    samples.add(rowOf(name), BYTES, (await numberAt(postgres, `pg_total_relation_size('mcp.${name}')`)) / rows)
   }
   await server.stop()
   await postgres.stop()

@@ -98,7 +98,33 @@ const FORBIDDEN_SCHEMES = [
   "wss"
 ]
 
+/** Each may stand in a file instead (`platform.ts`). */
+const secrets = {
+  DATABASE_URL: Schema.optionalKey(
+    Schema.RedactedFromValue(
+      text((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a postgresql:// URL")
+    )
+  ),
+  REDIS_URL: Schema.optionalKey(
+    Schema.RedactedFromValue(
+      text((value) => /^rediss?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a redis:// or rediss:// URL")
+    )
+  ),
+  SEALING_KEY: Schema.optionalKey(
+    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
+  ),
+  REGISTRATION_TOKEN: Schema.optionalKey(
+    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
+  ),
+  AUTO_SEED_CLIENT_SECRET: Schema.optionalKey(secret),
+  BRAVE_API_KEY: Schema.optionalKey(secret),
+  TAVILY_API_KEY: Schema.optionalKey(secret),
+  EXA_API_KEY: Schema.optionalKey(secret),
+  KAGI_API_KEY: Schema.optionalKey(secret)
+}
+
 export const Environment = Schema.Struct({
+  ...secrets,
   PORT: integer(1, 65_535, 3000),
   HOST: withDefault(Schema.String, "127.0.0.1"),
   BASE_URL: Schema.optionalKey(
@@ -114,20 +140,10 @@ export const Environment = Schema.Struct({
   /** The folder of the sockets that they speak to each other through: `workers.ts` sets it as well. */
   WORKER_SOCKETS: Schema.optionalKey(Schema.String),
 
-  DATABASE_URL: Schema.optionalKey(
-    Schema.RedactedFromValue(
-      text((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a postgresql:// URL")
-    )
-  ),
   DATABASE_POOLER: Schema.optionalKey(oneOf("session", "transaction")),
   DATABASE_CA_FILE: Schema.optionalKey(Schema.String),
   DATABASE_POOL_SIZE: integer(1, 500, 10),
   DATA_DIR: withDefault(Schema.String, ".data"),
-  REDIS_URL: Schema.optionalKey(
-    Schema.RedactedFromValue(
-      text((value) => /^rediss?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a redis:// or rediss:// URL")
-    )
-  ),
 
   BUILT_IN_TOOLS: Schema.optionalKey(
     listOf((name) => /^[a-z_]+$/.test(name), "must list tools, separated by commas; or none")
@@ -152,7 +168,6 @@ export const Environment = Schema.Struct({
     text((value) => /^[\x21-\x7e]{1,128}$/.test(value), "must be printable ASCII")
   ),
   AUTO_SEED_CLIENT_NAME: Schema.optionalKey(Schema.String),
-  AUTO_SEED_CLIENT_SECRET: Schema.optionalKey(secret),
   AUTO_SEED_REDIRECT_URIS: Schema.optionalKey(listOf(() => true, "")),
   AUTO_APPROVE: withDefault(flag, false),
   DEMO_CONSENT: Schema.optionalKey(flag),
@@ -171,12 +186,6 @@ export const Environment = Schema.Struct({
   RATE_LIMIT_REGISTRATIONS_PER_HOUR: integer(1, 1_000_000, 10),
 
   DYNAMIC_REGISTRATION: withDefault(oneOf("open", "token", "off"), "open"),
-  REGISTRATION_TOKEN: Schema.optionalKey(
-    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
-  ),
-  SEALING_KEY: Schema.optionalKey(
-    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
-  ),
   CLIENT_ID_METADATA_DOCUMENTS: withDefault(flag, true),
   REDIRECT_SCHEMES: withDefault(
     listOf(
@@ -198,10 +207,6 @@ export const Environment = Schema.Struct({
   WEATHER_FORECAST_URL: withDefault(httpUrl, "https://api.open-meteo.com/v1/forecast"),
   SEARCH_PROVIDER: Schema.optionalKey(oneOf("brave", "tavily", "exa", "kagi", "searxng", "wikipedia")),
   SEARCH_BASE_URL: Schema.optionalKey(httpUrl),
-  BRAVE_API_KEY: Schema.optionalKey(secret),
-  TAVILY_API_KEY: Schema.optionalKey(secret),
-  EXA_API_KEY: Schema.optionalKey(secret),
-  KAGI_API_KEY: Schema.optionalKey(secret),
   SEARXNG_URL: Schema.optionalKey(httpUrl)
 })
 export type Environment = typeof Environment.Type
@@ -218,6 +223,9 @@ export const forChildren = (
       return value === undefined ? [] : [[name, value]]
     })
   )
+
+/** Whether a variable is a secret of this server's own. */
+export const isSecret = (name: string): boolean => Object.hasOwn(secrets, name) || /^OIDC_\w+_CLIENT_SECRET$/.test(name)
 
 /** Whether a variable is this server's own: nobody else's to read. */
 export const isOurs = (name: string): boolean => name in Environment.fields || name.startsWith("OIDC_")

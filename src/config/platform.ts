@@ -2,24 +2,11 @@
 
 import { readFileSync } from "node:fs"
 import { Result } from "effect"
+import { isSecret } from "./environment.ts"
 
 type Variables = Readonly<Record<string, string>>
 
-/** Each may be said by a file instead, as Docker, Kubernetes and systemd hand secrets in: `SEALING_KEY_FILE`. */
-const SECRETS = new Set([
-  "DATABASE_URL",
-  "REDIS_URL",
-  "SEALING_KEY",
-  "REGISTRATION_TOKEN",
-  "AUTO_SEED_CLIENT_SECRET",
-  "BRAVE_API_KEY",
-  "TAVILY_API_KEY",
-  "EXA_API_KEY",
-  "KAGI_API_KEY"
-])
-const isSecret = (name: string) => SECRETS.has(name) || /^OIDC_\w+_CLIENT_SECRET$/.test(name)
-
-/** The secret that a variable names a file of. */
+/** The secret that a variable names a file of, as Docker, Kubernetes and systemd hand them in: `SEALING_KEY_FILE`. */
 const secretOfFile = (variable: string): string | undefined => {
   const [, name = ""] = /^(\w+)_FILE$/.exec(variable) ?? []
   return isSecret(name) ? name : undefined

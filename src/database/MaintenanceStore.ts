@@ -1,7 +1,7 @@
 /** Tasks of maintenance: one instance at a time, and when each last ran and what it did, for whoever looks after the server. */
 
 import { randomUUID } from "node:crypto"
-import { Context, Effect, Layer, type Option, Schedule, Schema } from "effect"
+import { Context, Effect, Layer, type Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { operation, rows, type StoreUnavailable } from "./query.ts"
 
@@ -44,15 +44,11 @@ export class MaintenanceStore extends Context.Service<
       return MaintenanceStore.of({
         alone: <A, E, R>(task: string, run: Effect.Effect<A, E, R>) => {
           const holder = randomUUID()
-          // Whoever could not renew or release it is told by the next try of its own; the claim ends by itself.
-          const renew = Effect.ignore(claim(task, holder)).pipe(
-            Effect.repeat(Schedule.spaced(RENEWED)),
-            Effect.delay(RENEWED)
-          )
+          // What could not be renewed, or released, ends by itself.
+          const renew = Effect.ignore(claim(task, holder)).pipe(Effect.delay(RENEWED), Effect.forever)
           return Effect.acquireUseRelease(
             claim(task, holder),
-            (isHeld) =>
-              isHeld ? Effect.asSome(Effect.raceFirst(run, Effect.andThen(renew, Effect.never))) : Effect.succeedNone,
+            (isHeld) => (isHeld ? Effect.asSome(Effect.raceFirst(run, renew)) : Effect.succeedNone),
             (isHeld) => (isHeld ? Effect.ignore(release(task, holder)) : Effect.void)
           )
         },

@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import { RateLimiter } from "effect/persistence"
+import { putNewest } from "./newest.ts"
 
 /** The store keeps a counter per key for ever, so keys are folded into this many. */
 const BUCKETS = 65_536
@@ -80,12 +81,8 @@ const inMemory = Effect.gen(function* () {
     note: Effect.fnUntraced(function* (kind, key, forgotten) {
       const now = yield* Clock.currentTimeMillis
       const name = `${kind}:${key}`
-      const count = countOf(name, now) + 1
-      // The last that anything happened to is the last to go.
-      all.delete(name)
-      const [oldest] = all.size >= NOTED ? all.keys() : []
-      if (oldest !== undefined) all.delete(oldest)
-      all.set(name, { count, until: now + Duration.toMillis(Duration.fromInputUnsafe(forgotten)) })
+      const until = now + Duration.toMillis(Duration.fromInputUnsafe(forgotten))
+      putNewest(all, NOTED, name, { count: countOf(name, now) + 1, until })
     }),
     noted: (kind, key) => Effect.map(Clock.currentTimeMillis, (now) => countOf(`${kind}:${key}`, now))
   }

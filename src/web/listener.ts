@@ -5,10 +5,11 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Deferred, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
-import { makeAdmission, refuse } from "./admission.ts"
+import { makeAdmission } from "./admission.ts"
 import { isTrustedProxy } from "./clientAddress.ts"
 import { type Connections, capsOf, openFilesLimit, watchConnections } from "./connections.ts"
 import { Draining } from "./Draining.ts"
+import { turnAway } from "./turnAway.ts"
 
 /** One spelling of each path: a lenient router would let caches and allow-lists in front of us be walked around. */
 const routerConfig = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
@@ -144,7 +145,7 @@ const keepDoor = Effect.fn("listener.keepDoor")(function* (
     const [path = ""] = (request.url ?? "").split("?", 1)
     ask(path, {
       begin,
-      refuse: () => refuse(request, response, counts.refused, draining.isBegun()),
+      refuse: () => turnAway(request, response, counts.refused, draining.isBegun()),
       isGone: () => response.destroyed
     })
   }

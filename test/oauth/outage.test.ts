@@ -21,12 +21,12 @@ import {
 } from "../support/client.ts"
 import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
 import { freshDatabaseUrl } from "../support/postgres.ts"
-import { cuttableProxy } from "../support/proxy.ts"
+import { postgresProxy } from "../support/postgresProxy.ts"
 
 /** A real Postgres behind a network that can be cut. */
 const distantPostgres = Effect.gen(function* () {
   const url = new URL(yield* freshDatabaseUrl)
-  const network = yield* cuttableProxy(url.hostname, Number(url.port))
+  const network = yield* postgresProxy(url.hostname, Number(url.port))
   url.port = String(network.port)
   const client = PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5, connectTimeout: "2 seconds" })
   return { network, database: Layer.provideMerge(Layer.effectDiscard(migrate), client) }

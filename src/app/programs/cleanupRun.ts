@@ -12,7 +12,7 @@ import { runProgram, Settings } from "./runProgram.ts"
 
 const program = Effect.gen(function* () {
   const pass = yield* cleanUpAlone
-  if (Option.isNone(pass)) return yield* Console.log("another instance is cleaning up: nothing was left to do")
+  if (Option.isNone(pass)) return yield* Console.log("another instance is cleaning up: nothing was done here")
   const swept = pass.value
   yield* Console.log(
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +

@@ -5,6 +5,7 @@
 
 import { createHmac, randomBytes, scrypt } from "node:crypto"
 import { Clock, Effect, Redacted, Semaphore } from "effect"
+import { putNewest } from "../../web/newest.ts"
 import { SlowDown } from "../errors.ts"
 
 // OWASP Password Storage Cheat Sheet: N=2^16, r=8, p=2 needs 64 MiB and about 0.2 s.
@@ -55,12 +56,7 @@ const key = randomBytes(32)
 const markOf = (secret: Redacted.Redacted, { hash, salt }: SlowHash) =>
   createHmac("sha256", key).update(hash).update(salt).update(Redacted.value(secret)).digest("base64")
 
-const remember = (mark: string, now: number) => {
-  known.delete(mark)
-  const [oldest] = known.size >= KNOWN ? known.keys() : []
-  if (oldest !== undefined) known.delete(oldest)
-  known.set(mark, now + KNOWN_MS)
-}
+const remember = (mark: string, now: number) => putNewest(known, KNOWN, mark, now + KNOWN_MS)
 
 /** Whether this secret was found to be right a moment ago. */
 export const isKnown = Effect.fnUntraced(function* (secret: Redacted.Redacted, stored: SlowHash) {

@@ -11,6 +11,7 @@ import { Effect, Option, type Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Lifetimes } from "../../config/ServerConfig.ts"
 import { firstRow, unlessGivenUp } from "../../database/query.ts"
+import { putNewest } from "../../web/newest.ts"
 import type { MintedToken, PresentedToken } from "../tokens/opaqueToken.ts"
 import { openAnswer, sealAnswer } from "./seal.ts"
 import { endSession, type Presenter } from "./sessions.sql.ts"
@@ -76,12 +77,8 @@ const decodeKept = firstRow(
 export const makeRedeem = (sql: SqlClient.SqlClient, lifetimes: Lifetimes) => {
   /** What became of answers that were this process's to give, by session. */
   const fates = new Map<string, Fate>()
-  const settle = (sessionId: string, fate: Fate) => {
-    fates.delete(sessionId)
-    const [oldest] = fates.size >= MOST_FATES ? fates.keys() : []
-    if (oldest !== undefined) fates.delete(oldest)
-    fates.set(sessionId, fate)
-  }
+  const settle = (sessionId: string, fate: Fate) => putNewest(fates, MOST_FATES, sessionId, fate)
+
   /** The conditions on a row of codes, or on the session that a code began. */
   const isPresenters = ({ by, redirectUri, codeChallenge }: RedeemRequest) => sql`
     client_id = ${by.clientId} and code_challenge = ${codeChallenge}

@@ -7,7 +7,7 @@ import { migrate } from "../../../src/database/migrations.sql.ts"
 import { freePort, TestApp, testApp } from "../../support/app.ts"
 import { admitted, obtainTokens, refresh, revoke } from "../../support/client.ts"
 import { freshDatabaseUrl } from "../../support/postgres.ts"
-import { cuttableProxy } from "../../support/proxy.ts"
+import { postgresProxy } from "../../support/postgresProxy.ts"
 
 /** A Postgres at `url` whose revocations are listened for, as `Database.layer` does it. */
 const listening = (url: string) =>
@@ -117,7 +117,7 @@ describe("access tokens in memory", () => {
         yield* ended(short(admitted(brief.access_token)))
 
         const direct = new URL(url)
-        const network = yield* cuttableProxy(direct.hostname, Number(direct.port))
+        const network = yield* postgresProxy(direct.hostname, Number(direct.port))
         const distant = new URL(url)
         distant.port = String(network.port)
         const on = yield* instance(distant.href)

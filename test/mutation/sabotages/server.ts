@@ -1,0 +1,302 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what is replaced is code
+
+/** Changes of the database, HTTP, and what runs. */
+
+import type { Sabotage } from "../sabotages.ts"
+
+export const server: ReadonlyArray<Sabotage> = [
+  {
+    name: "database: a connection lost in a transaction is a defect",
+    file: "database/query.ts",
+    find: "isSqlError(defect) || ",
+    replace: "false && isSqlError(defect) || ",
+    tests: ["test/oauth/grants/commitUnknown.test.ts", "test/database/migrations.test.ts"]
+  },
+  {
+    name: "app: a server ends when its first words fail",
+    file: "app/app.ts",
+    find: '}).pipe(orTell("the first words need the database; a link to set the server up is made by: npm run owner:link"))',
+    replace: "})",
+    tests: ["test/app/server.test.ts"]
+  },
+  {
+    name: "database: what a transaction inside another was to fail with is a defect where the connection is lost",
+    file: "database/query.ts",
+    find: " || defect instanceof StoreUnavailable",
+    replace: "",
+    tests: ["test/people/faults.test.ts"]
+  },
+  {
+    name: "embedded: an answer does not wait for the disk",
+    file: "database/embedded.ts",
+    find: "if (nfd !== undefined) fsyncSync(nfd)",
+    replace: "",
+    tests: ["test/database/embedded.test.ts"]
+  },
+  {
+    name: "embedded: nobody hears that the database has ended",
+    file: "database/embedded.ts",
+    find: 'if (isOpen && how === "PANIC") onPanic(complaint)',
+    replace: "",
+    tests: ["test/database/embedded.test.ts"]
+  },
+  {
+    name: "servers: the command line approves what it did not show",
+    file: "app/programs/servers.ts",
+    find: "Option.getOrUndefined(shown) !== waitingDigest(all)",
+    replace: "false",
+    tests: ["test/app/servers.test.ts"]
+  },
+  {
+    name: "embedded: a database that lost its mark is made anew",
+    file: "database/embedded.ts",
+    find: "if (readdirSync(home).length > 0)",
+    replace: "if (readdirSync(home).length > 0) return\n    if (readdirSync(home).length > 0)",
+    tests: ["test/database/embedded.test.ts"]
+  },
+  {
+    name: "embedded: a copy that is not whole has the name of one that is",
+    file: "database/embedded.ts",
+    find: "const unfinished = `${home}.unfinished`",
+    replace: "const unfinished = home",
+    tests: ["test/database/embedded.test.ts"]
+  },
+  {
+    name: "embedded: the lock of a data directory is not exclusive",
+    file: "database/lock.ts",
+    find: "begin exclusive",
+    replace: "begin",
+    tests: ["test/database/embedded.test.ts"]
+  },
+  {
+    name: "origins: anything is a port",
+    file: "web/origins.ts",
+    find: 'origin.replace(/(:\\d{1,5})?$/, ":*"))',
+    replace: 'origin.replace(/(:[^/]*)?$/, ":*"))',
+    tests: ["test/web/origins.test.ts"]
+  },
+  {
+    name: "origins: any host of the list's letters",
+    file: "web/origins.ts",
+    find: 'entry === given || entry === given.replace(/:\\d{1,5}$/, "")',
+    replace: "given.startsWith(entry)",
+    tests: ["test/web/origins.test.ts"]
+  },
+  {
+    name: "origins: a form of any site",
+    file: "web/origins.ts",
+    find: "return isSameSite && (",
+    replace: "return (",
+    tests: ["test/web/origins.test.ts", "test/oauth/authorize/authorize.test.ts"]
+  },
+  {
+    name: "origins: a form of any origin",
+    file: "web/origins.ts",
+    find: "return isSameSite && (isOurs || origin === `${new URL(config.issuer).protocol}//${headers.host}`)",
+    replace: "return isSameSite",
+    tests: ["test/web/origins.test.ts", "test/oauth/authorize/authorize.test.ts"]
+  },
+  {
+    name: "json: as many values as there are",
+    file: "web/json.ts",
+    find: "if (++values > MAX_VALUES) return Number.NaN",
+    replace: "if (++values < 0) return Number.NaN",
+    tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
+  },
+  {
+    name: "upstream: redirects are followed",
+    file: "net/boundedFetch.ts",
+    find: 'redirect: "manual"',
+    replace: 'redirect: "follow"',
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "upstream: an answer may be of any size",
+    file: "net/boundedFetch.ts",
+    find: "size > MAX_BYTES",
+    replace: "size < 0",
+    tests: ["test/people/upstreamHostile.test.ts"]
+  },
+  {
+    name: "front: programs are told on a page",
+    file: "web/front.ts",
+    find: "isNavigation(request) ?",
+    replace: "request.url !== undefined ?",
+    tests: ["test/html/refusals.test.ts"]
+  },
+  {
+    name: "sign-up: a provider's own rule is forgotten",
+    file: "config/providers.ts",
+    find: 'provider.admits._tag === "Invited" ?',
+    replace: "true ?",
+    tests: ["test/people/upstream.test.ts"]
+  },
+  {
+    name: "maintenance: two instances at once",
+    file: "database/MaintenanceStore.ts",
+    find: "where c.expires_at < clock_timestamp() or c.holder = excluded.holder",
+    replace: "where true",
+    tests: ["test/database/maintenance.test.ts"]
+  },
+  {
+    name: "maintenance: whoever is late releases what is another's",
+    file: "database/MaintenanceStore.ts",
+    find: "where task = ${task} and holder = ${holder}",
+    replace: "where task = ${task}",
+    tests: ["test/database/maintenance.test.ts"]
+  },
+  {
+    name: "overload: nobody is turned away",
+    file: "web/admission.ts",
+    find: "?? Number.POSITIVE_INFINITY) <= time",
+    replace: "?? Number.POSITIVE_INFINITY) < 0",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: a turn begins all that it read",
+    file: "web/admission.ts",
+    find: "Math.max(1, Math.floor(TURN_MS / cost))",
+    replace: "1_000_000",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: newcomers have no turns of their own",
+    file: "web/admission.ts",
+    find: "isNewcomer && at - workedAt < TURN_MS",
+    replace: "false",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: one long turn turns everybody away",
+    file: "web/admission.ts",
+    find: "Math.min(at - looked, MOST_TURN_MS)",
+    replace: "at - looked",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: probes wait like everybody else",
+    file: "web/admission.ts",
+    find: "if (PROBES.has(path)) return visit.begin()",
+    replace: "",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: pages come before grants and calls",
+    file: "web/admission.ts",
+    find: "?.find((line) => line.length > 0",
+    replace: "?.toReversed().find((line) => line.length > 0",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
+    name: "overload: the database's queue has no end",
+    file: "database/queue.ts",
+    find: "if (delay(now) > 2 * mostMs) {",
+    replace: "if (delay(now) < 0) {",
+    tests: ["test/database/queue.test.ts"]
+  },
+  {
+    name: "overload: whoever is done still counts as waiting",
+    file: "database/queue.ts",
+    find: "      underWay--\n",
+    replace: "",
+    tests: ["test/database/queue.test.ts"]
+  },
+  {
+    name: "migrations: an older program refuses a newer schema",
+    file: "database/migrations.sql.ts",
+    find: "since !== null && !known.some",
+    replace: "!known.some",
+    tests: ["test/database/migrations.test.ts"]
+  },
+  {
+    name: "migrations: an older program works on what a newer one took away",
+    file: "database/migrations.sql.ts",
+    find: "if (tooNew !== undefined) return yield* new SchemaTooNew({ version: tooNew.version })",
+    replace: "",
+    tests: ["test/database/migrations.test.ts"]
+  },
+  {
+    name: "migrations: one that finds a table held keeps everybody waiting",
+    file: "database/migrations.sql.ts",
+    find: 'tables: "500ms"',
+    replace: 'tables: "10min"',
+    tests: ["test/database/migrations.test.ts"]
+  },
+  {
+    name: "migrations: one that finds a table held gives up at once",
+    file: "database/migrations.sql.ts",
+    find: 'error._tag === "MigrationFailed" && error.isTriedAgain',
+    replace: "false",
+    tests: ["test/database/migrations.test.ts"]
+  },
+  {
+    name: "shutdown: connections stay open",
+    file: "web/front.ts",
+    find: "...(draining.isBegun() ? CLOSE : {})",
+    replace: "",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "shutdown: the listener closes before anybody heard of it",
+    file: "web/listener.ts",
+    find: "if (connections.isAny()) yield* Effect.andThen(Effect.sleep(LINGER_MS), aTurn)",
+    replace: "",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "shutdown: /readyz says yes until the end",
+    file: "app/health.ts",
+    find: "draining.isBegun() ? leaving : answers",
+    replace: "answers",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
+    name: "redis: whoever finds it silent tells nobody, so that everybody waits for it",
+    file: "web/redis.ts",
+    find: "        Deferred.doneUnsafe(connection.lost, Effect.fail(trouble))\n",
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: while it is away nothing is counted",
+    file: "web/Limiter.ts",
+    find: '"CountsAway", () => here.take(kind, key, allowance)',
+    replace: '"CountsAway", () => Effect.void',
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: it is waited for without end",
+    file: "web/redis.ts",
+    find: "Effect.catch(inTime(asked), (trouble)",
+    replace: "Effect.catch(asked, (trouble)",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: addresses and names stand there as they are",
+    file: "app/app.ts",
+    find: '(key) => markOf(keys, "counted", key)',
+    replace: "(key) => key",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: what is noted stays for ever",
+    file: "web/redis.ts",
+    find: 'redis.call("PEXPIRE", KEYS[1], ARGV[1])\n',
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "redis: one that cannot be written to is taken for one that can count",
+    file: "web/redis.ts",
+    find: '        await client.sendCommand(["EVAL", noteScript.lua, "1", `${PREFIX}here`, "1000"])\n',
+    replace: "",
+    tests: ["test/web/redis.test.ts"]
+  },
+  {
+    name: "front: a target that is no path is routed as one",
+    file: "web/front.ts",
+    find: 'const isPath = path.startsWith("/")',
+    replace: "const isPath = true",
+    tests: ["test/web/smuggling.test.ts"]
+  }
+]
