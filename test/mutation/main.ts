@@ -17,14 +17,20 @@ process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
 for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
 symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"))
 
+/** Code that was broken may wait without end. No test file takes a tenth of this. */
+const ENDLESS_MS = 10 * 60_000
+
 /** The first test that fails; nothing when all pass. */
 const failureOf = (tests: ReadonlyArray<string>): string | undefined => {
   const run = spawnSync(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...tests], {
     cwd: copy,
     encoding: "utf8",
+    timeout: ENDLESS_MS,
+    killSignal: "SIGKILL",
     env: { ...process.env, NO_COLOR: "1" }
   })
   if (run.status === 0) return undefined
+  if (run.signal !== null) return "it waits for what does not come any more"
   return /FAIL .*? > (.+)/.exec(run.stdout + run.stderr)?.[1] ?? "the run itself"
 }
 
