@@ -72,8 +72,9 @@ const aTurn = Effect.callback<void>((resume) => void setImmediate(() => setImmed
  */
 const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServer, connections: Connections) {
   const draining = yield* Draining
+  let isWaitedFor = true
   connections.onAnswered(() => {
-    if (draining.isBegun()) setImmediate(() => server.closeIdleConnections())
+    if (!isWaitedFor) setImmediate(() => server.closeIdleConnections())
   })
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -81,6 +82,7 @@ const drainOnShutdown = Effect.fn("drainOnShutdown")(function* (server: HttpServ
       yield* Effect.logInfo("shutting down: what is asked is answered, and connections end with their answer")
       yield* draining.told
       if (connections.isAny()) yield* Effect.andThen(Effect.sleep(LINGER_MS), aTurn)
+      isWaitedFor = false
       // The last that were let in have their time too.
       setTimeout(() => {
         for (const socket of connections.unused()) socket.destroy()

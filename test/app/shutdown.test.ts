@@ -1,3 +1,4 @@
+import { connect } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { freePort } from "../support/app.ts"
@@ -23,6 +24,25 @@ const endedUnderLoad = Effect.fnUntraced(function* (settings: Readonly<Record<st
   yield* Fiber.join(probing)
   return { result, heard }
 })
+
+/** A connection that stays: asks on it, and gives what came until an answer is whole or the connection is over. */
+const keptConnection = (port: number) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const socket = connect({ port, host: "127.0.0.1" })
+      const closed = new Promise<void>((resolve) => void socket.on("error", () => {}).once("close", () => resolve()))
+      const ask = (path: string) =>
+        Effect.promise(async () => {
+          const answered = new Promise<string>((resolve) => {
+            socket.once("data", (chunk) => resolve(chunk.toString("latin1")))
+          })
+          socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+          return await Promise.race([answered, closed.then(() => "closed")])
+        })
+      return { socket, ask, closed: Effect.promise(() => closed) }
+    }),
+    ({ socket }) => Effect.sync(() => socket.destroy())
+  )
 
 describe("SIGTERM under load", () => {
   it.live(
@@ -50,6 +70,27 @@ describe("SIGTERM under load", () => {
         assert.deepStrictEqual(Object.keys(result.statuses), ["200"])
         assert.isAtLeast(result.last, 12)
         assert.include(heard, 503)
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
+    "OP8 keeps a connection that waits, when the last answer of another is given: what is on its way there is answered too",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* freePort
+        const program = yield* start("main.ts", { PORT: String(port), DATA_DIR: yield* temporaryFolder })
+        yield* ready(`http://127.0.0.1:${port}`, program)
+        const waiting = yield* keptConnection(port)
+        const other = yield* keptConnection(port)
+        // Who asks twice whether it is ready watches, and has its time.
+        for (const { ask } of [waiting, other]) assert.include(yield* ask("/readyz"), " 200 ")
+        program.process.kill("SIGTERM")
+        yield* said(program, /shutting down/)
+        assert.include(yield* other.ask("/healthz"), "connection: close")
+        yield* other.closed
+        assert.include(yield* waiting.ask("/healthz"), " 200 ")
+        assert.strictEqual(yield* program.exited, 0)
       }).pipe(Effect.scoped),
     options
   )

@@ -3,7 +3,7 @@
  * notice. A change that they all survive is printed, and ends the program with 1. Names or numbers select some of them.
  */
 
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -17,33 +17,46 @@ process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
 for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
 symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"))
 
-/** Code that was broken may wait without end. No test file takes a tenth of this. */
-const ENDLESS_MS = 10 * 60_000
+const ENDLESS = "it waits for what does not come any more"
 
-/** The first test that fails; nothing when all pass. */
-const failureOf = (tests: ReadonlyArray<string>): string | undefined => {
-  const run = spawnSync(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...tests], {
-    cwd: copy,
-    encoding: "utf8",
-    timeout: ENDLESS_MS,
-    killSignal: "SIGKILL",
-    env: { ...process.env, NO_COLOR: "1" }
+/** The first test that fails; nothing when all pass. It has so long, since code that was broken may wait without end. */
+const failureOf = (tests: ReadonlyArray<string>, milliseconds?: number) =>
+  new Promise<string | undefined>((resolve) => {
+    const run = spawn(process.execPath, [join(ROOT, "node_modules/vitest/vitest.mjs"), "run", ...tests], {
+      cwd: copy,
+      // A group of its own, so that what the tests have started ends with them.
+      detached: true,
+      env: { ...process.env, NO_COLOR: "1" }
+    })
+    const end = () => {
+      if (run.pid !== undefined && run.exitCode === null) process.kill(-run.pid, "SIGKILL")
+    }
+    process.once("exit", end)
+    const timer = milliseconds === undefined ? undefined : setTimeout(end, milliseconds)
+    let output = ""
+    for (const stream of [run.stdout, run.stderr]) stream.on("data", (chunk) => (output += chunk))
+    run.once("close", (code) => {
+      clearTimeout(timer)
+      process.off("exit", end)
+      if (code === 0) return resolve(undefined)
+      resolve(code === null ? ENDLESS : (/FAIL .*? > (.+)/.exec(output)?.[1] ?? "the run itself"))
+    })
   })
-  if (run.status === 0) return undefined
-  if (run.signal !== null) return "it waits for what does not come any more"
-  return /FAIL .*? > (.+)/.exec(run.stdout + run.stderr)?.[1] ?? "the run itself"
-}
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1))
 
 const selected = process.argv.slice(2)
-const sound = new Set<string>()
+/** How long tests took that passed, in milliseconds. */
+const sound = new Map<string, number>()
 const survivors: Array<string> = []
 for (const { name, file, find, replace, tests } of sabotages) {
   if (selected.length > 0 && !selected.some((word) => name.includes(word))) continue
   // Untouched they pass, so what fails afterwards has noticed something.
   if (!sound.has(tests.join())) {
-    const failure = failureOf(tests)
+    const began = performance.now()
+    const failure = await failureOf(tests)
     if (failure !== undefined) throw new Error(`${tests.join(", ")} fail untouched: ${failure}`)
-    sound.add(tests.join())
+    sound.set(tests.join(), performance.now() - began)
   }
   const path = join(copy, "src", file)
   const original = readFileSync(path, "utf8")
@@ -53,7 +66,7 @@ for (const { name, file, find, replace, tests } of sabotages) {
     path,
     original.replace(find, () => replace)
   )
-  const noticed = failureOf(tests)
+  const noticed = await failureOf(tests, 60_000 + 10 * (sound.get(tests.join()) ?? 0))
   writeFileSync(path, original)
   if (noticed === undefined) survivors.push(name)
   console.log(noticed === undefined ? `SURVIVED  ${name}` : `noticed   ${name}\n            by: ${noticed}`)

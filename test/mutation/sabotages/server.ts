@@ -244,6 +244,13 @@ export const server: ReadonlyArray<Sabotage> = [
     tests: ["test/app/shutdown.test.ts"]
   },
   {
+    name: "shutdown: a connection that waits is closed with the first answer of another",
+    file: "web/listener.ts",
+    find: "if (!isWaitedFor) setImmediate",
+    replace: "if (draining.isBegun()) setImmediate",
+    tests: ["test/app/shutdown.test.ts"]
+  },
+  {
     name: "shutdown: /readyz says yes until the end",
     file: "app/health.ts",
     find: "draining.isBegun() ? leaving : answers",
