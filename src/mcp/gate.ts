@@ -20,6 +20,7 @@ import type { Caller } from "../toolsets/tool.ts"
 import { type Accepted, acceptedBy } from "../web/accept.ts"
 import { type BodyUnreadable, isEncoded, mediaType, type PayloadTooLarge, readText } from "../web/body.ts"
 import { madeOnce } from "../web/derived.ts"
+import { everyMethod } from "../web/endpoint.ts"
 import * as StrictJson from "../web/json.ts"
 import { admitOrigin, originAllowed } from "../web/origins.ts"
 import { UNENCODED, unavailable } from "../web/respond.ts"
@@ -209,7 +210,7 @@ export const McpRoute = HttpRouter.use(
     const served = (request: Request) => Effect.catch(serve(request), (error) => answerError(request, error))
     const forPages = HttpServerRequest.HttpServerRequest.use(served).pipe(admitOrigin, withCors)
     for (const path of PATHS) {
-      yield* router.add("*", path, (request) =>
+      yield* everyMethod(router, path, (request) =>
         request.headers.origin === undefined && request.method !== "OPTIONS" ? served(request) : forPages
       )
     }

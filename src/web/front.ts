@@ -8,6 +8,7 @@ import { isNavigation } from "./accept.ts"
 import { PROBES } from "./admission.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
 import { Draining } from "./Draining.ts"
+import { routed } from "./endpoint.ts"
 import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError } from "./respond.ts"
@@ -89,6 +90,7 @@ export const Front = HttpRouter.middleware(
         // The router takes any first character for the slash: `*admin` would be `/admin`, past whoever guards that in front.
         const isPath = path.startsWith("/")
         const isProbe = PROBES.has(path)
+        const asked = routed(request)
         const isAdmitted = isProbe || hostAllowed(config.allowedHosts, request.headers.host)
         const answer = !isAdmitted
           ? refuse("forbidden")
@@ -96,7 +98,9 @@ export const Front = HttpRouter.middleware(
             ? refuse("notFound")
             : request.method === "OPTIONS"
               ? preflighted(request)
-              : recovered
+              : asked === request
+                ? recovered
+                : Effect.provideService(recovered, HttpServerRequest.HttpServerRequest, asked)
         const requestId = randomUUID()
         const isForwarded = !isProxyTold && request.headers["x-forwarded-for"] !== undefined
         // What nobody will read is not put together.

@@ -18,6 +18,20 @@ const isAboutProxy = ({ message }: { readonly message: unknown }) => String(mess
 
 describe("front", () => {
   layer(testApp(TestDatabase.quick, PUBLIC), options)("on a public host", (it) => {
+    it.effect("a method that no path has is answered with those that this path has", () =>
+      Effect.gen(function* () {
+        for (const method of ["PATCH", "PROPFIND", "PURGE", "QUERY"]) {
+          const token = yield* request("/token", { method })
+          assert.deepStrictEqual([token.status, token.headers.get("allow")], [405, "POST"], method)
+          const jwks = yield* request("/jwks", { method })
+          assert.deepStrictEqual([jwks.status, jwks.headers.get("allow")], [405, "GET, HEAD"], method)
+          const mcp = yield* request("/mcp", { method })
+          assert.strictEqual(mcp.status, 401, method)
+          assert.strictEqual((yield* request("/nowhere", { method })).status, 404, method)
+        }
+      })
+    )
+
     it.effect("F14 a proxy that is not trusted is told of once, loudly", () =>
       Effect.gen(function* () {
         const { lines } = yield* capturedLogs

@@ -3,15 +3,11 @@
  * is two factors. The relying party is the host of BASE_URL and never what a request says.
  */
 
-import {
-  type AuthenticationResponseJSON,
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON
 } from "@simplewebauthn/server"
 import { Context, Effect, Layer, Option, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
@@ -65,6 +61,9 @@ const Used = Schema.Struct({
   })
 })
 const ClientData = Schema.fromJsonString(Schema.Struct({ challenge: Schema.String }))
+
+/** With the first passkey: its 250 modules are a tenth of a start, and 20 MB that most processes never need. */
+const webauthn = Effect.promise(() => import("@simplewebauthn/server"))
 
 const challengeOf = (clientDataJSON: string) =>
   Schema.decodeOption(ClientData)(Buffer.from(clientDataJSON, "base64url").toString("utf8")).pipe(
@@ -154,6 +153,7 @@ export class Passkeys extends Context.Service<
         const webauthnId = Uint8Array.from(holder.webauthnId)
         const detail = { binding, webauthnId: Buffer.from(webauthnId).toString("base64url") }
         const challenge = yield* begin("passkey made", detail)
+        const { generateRegistrationOptions } = yield* webauthn
         return yield* Effect.promise(() =>
           generateRegistrationOptions({
             rpName: "Gatehouse",
@@ -178,6 +178,7 @@ export class Passkeys extends Context.Service<
         const { challenge, detail } = yield* answered("passkey made", response.clientDataJSON)
         const making = Schema.decodeUnknownOption(Making)(detail)
         if (Option.isNone(making) || making.value.binding !== binding) return yield* stale
+        const { verifyRegistrationResponse } = yield* webauthn
         const { verified, registrationInfo } = yield* judged(() =>
           verifyRegistrationResponse({
             ...here,
@@ -206,6 +207,7 @@ export class Passkeys extends Context.Service<
       const askToUse = Effect.gen(function* () {
         yield* possible
         const challenge = yield* begin("passkey used", {})
+        const { generateAuthenticationOptions } = yield* webauthn
         return yield* Effect.promise(() =>
           generateAuthenticationOptions({
             rpID: hostname,
@@ -225,6 +227,7 @@ export class Passkeys extends Context.Service<
         if (key === undefined) return yield* unknown
         // Nobody was named before, so the authenticator has to say whose it is (WebAuthn §7.2 step 6).
         if (response.userHandle !== Buffer.from(key.webauthn_id).toString("base64url")) return yield* unfit
+        const { verifyAuthenticationResponse } = yield* webauthn
         const { verified, authenticationInfo } = yield* judged(() =>
           verifyAuthenticationResponse({
             ...here,
