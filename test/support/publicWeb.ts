@@ -33,7 +33,7 @@ export const jsonPage =
     response.writeHead(200, { "content-type": "application/json", ...headers }).end(JSON.stringify(document))
 
 /** Serves pages by path, remembers what was asked for, and how often names were looked up. */
-export const testWeb = Effect.fn("test.testWeb")(function* (pages: Record<string, Page>) {
+export const testWeb = Effect.fn("test.testWeb")(function* (pages: Record<string, Page>, at = "127.0.0.1") {
   const asked: Array<{ readonly host: string | undefined; readonly path: string }> = []
   const lookups: Array<string> = []
   const server = createServer({ cert: CERTIFICATE, key: KEY }, (request, response) => {
@@ -45,7 +45,7 @@ export const testWeb = Effect.fn("test.testWeb")(function* (pages: Record<string
   })
   yield* Effect.acquireRelease(
     Effect.callback<void>((resume) => {
-      server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      server.listen(0, at, () => resume(Effect.void))
     }),
     () =>
       Effect.callback<void>((resume) => {
@@ -70,6 +70,7 @@ export const testWeb = Effect.fn("test.testWeb")(function* (pages: Record<string
   return {
     /** The address of a page under one of the names. */
     url: (path: string, host = "client.example") => `https://${host}:${port}${path}`,
+    port,
     pages,
     asked,
     lookups,

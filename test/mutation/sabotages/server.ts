@@ -104,6 +104,34 @@ export const server: ReadonlyArray<Sabotage> = [
     tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
   },
   {
+    name: "inside: a literal address is not judged",
+    file: "net/PublicWeb.ts",
+    find: "if (isIP(host) !== 0 && !options.isPublic(host)) {",
+    replace: "if (isIP(host) < 0) {",
+    tests: ["test/net/ssrf.test.ts"]
+  },
+  {
+    name: "inside: of the addresses of a name the first is judged",
+    file: "net/PublicWeb.ts",
+    find: "const special = addresses?.find(",
+    replace: "const special = addresses?.slice(0, 1).find(",
+    tests: ["test/net/ssrf.test.ts"]
+  },
+  {
+    name: "inside: a mount's redirect is followed",
+    file: "net/guardedFetch.ts",
+    find: 'redirect: "manual"',
+    replace: 'redirect: "follow"',
+    tests: ["test/net/ssrf.test.ts"]
+  },
+  {
+    name: "inside: a mount's literal address is not judged",
+    file: "net/guardedFetch.ts",
+    find: "if (!mayBePrivate && isIP(host) !== 0 && !options.isPublic(host)) {",
+    replace: "if (isIP(host) < 0) {",
+    tests: ["test/net/ssrf.test.ts"]
+  },
+  {
     name: "upstream: redirects are followed",
     file: "net/boundedFetch.ts",
     find: 'redirect: "manual"',
