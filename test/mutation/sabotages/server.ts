@@ -104,6 +104,13 @@ export const server: ReadonlyArray<Sabotage> = [
     tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
   },
   {
+    name: "canary: the log tells what was asked with a path",
+    file: "web/front.ts",
+    find: "path: path.slice(0, 200),",
+    replace: "path: request.url,",
+    tests: ["test/app/canary.test.ts"]
+  },
+  {
     name: "inside: a literal address is not judged",
     file: "net/PublicWeb.ts",
     find: "if (isIP(host) !== 0 && !options.isPublic(host)) {",
