@@ -141,7 +141,8 @@ const finish = Effect.gen(function* () {
 
 const disconnect = Effect.gen(function* () {
   const { visit, server } = yield* changing
-  if (!(yield* (yield* Vault).disconnect(server, visit.person.id))) return yield* new NotThere()
+  // Whoever asks again, because the answer was lost, finds it done.
+  if (!(yield* (yield* Vault).disconnect(server, visit.person.id))) return goTo(PAGE)
   const actor = yield* actorOf(visit)
   yield* (yield* People).record({
     event: "server_disconnected",

@@ -3,7 +3,6 @@
  * was done, when only its answer is missing. It was done then, or it was not, or as far as stands here; and they get on.
  */
 
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
@@ -23,15 +22,15 @@ import {
 } from "../support/client.ts"
 import { newCode, publicClient, tokens } from "../support/grants.ts"
 import { beginAt, begunBy, identityProvider, providerVariables } from "../support/identityProvider.ts"
+import { type Deed, isDone, loseEachStatement, losing } from "../support/losses.ts"
 import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
-import { clientOf, migratedDatabaseUrl } from "../support/postgres.ts"
-import { postgresProxy } from "../support/postgresProxy.ts"
 
 const NOBODY = { id: undefined, address: undefined }
 const PASSWORD = "correct horse battery"
 
 type Services = Layer.Success<ReturnType<typeof testApp<unknown, never>>>
 type Doing<A> = Effect.Effect<A, unknown, Services>
+type Deeds = Readonly<Record<string, Deed<Services>>>
 
 /** What there is of everything that people have: how many of each. */
 const state = Effect.gen(function* () {
@@ -54,70 +53,13 @@ const state = Effect.gen(function* () {
   return new Map(rows.map(({ what, count }) => [what, count]))
 })
 
-type State = Effect.Success<typeof state>
-
-/** What became more and less between two states. */
-const change = (before: State, after: State): string =>
-  [...new Set([...before.keys(), ...after.keys()])]
-    .map((what) => ({ what, by: (after.get(what) ?? 0) - (before.get(what) ?? 0) }))
-    .filter(({ by }) => by !== 0)
-    .map(({ what, by }) => `${by > 0 ? "+" : ""}${by} ${what}`)
-    .toSorted()
-    .join(", ")
-
-/** One thing that somebody does. */
-interface Deed {
-  /** What is there before it; then what they do, and how they get on when there was no answer. */
-  readonly begin: Doing<{
-    readonly act: Doing<Answer>
-    readonly again: (answer: Answer) => Doing<Answer>
-  }>
-  /** How far it may come, beside all and nothing, each a whole by itself: that is why. */
-  readonly between?: ReadonlyArray<string>
-}
-
-const isDone = ({ status, text }: Answer) => (status === 200 || status === 303) && !text.includes('role="alert"')
-
-const LOSSES = ["unsent", "unanswered"] as const
-
-const survives = ({ begin, between = [] }: Deed, variables: Readonly<Record<string, string>> = {}) =>
+const survives = (deed: Deed<Services>, variables: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
-    const url = new URL(yield* migratedDatabaseUrl)
-    const proxy = yield* postgresProxy(url.hostname, Number(url.port))
-    url.port = String(proxy.port)
-    const database = Layer.orDie(PgClient.layerFrom(clientOf(url.href, 4)))
-    const app = testApp(database, variables)
+    const { database, proxy } = yield* losing
     yield* Effect.gen(function* () {
       yield* somebody("Ada")
-      const whole = yield* Effect.gen(function* () {
-        const { act } = yield* begin
-        const before = yield* state
-        const answer = yield* act
-        assert.isTrue(isDone(answer), `without a fault: ${answer.status} ${answer.text}`)
-        return change(before, yield* state)
-      })
-      let faults = 0
-      for (const loss of LOSSES) {
-        for (let nth = 1; ; nth++) {
-          const { act, again } = yield* begin
-          const before = yield* state
-          let left = nth
-          proxy.decide(() => (--left === 0 ? loss : "passed"))
-          const answer = yield* act
-          proxy.decide(() => "passed")
-          if (left > 0) break
-          faults++
-          const at = `${loss} ${nth}`
-          const became = change(before, yield* state)
-          assert.isTrue(["", whole, ...between].includes(became), `${at}: ${became}`)
-          assert.isTrue(answer.status === 503 || (isDone(answer) && became === whole), `${at}: ${answer.status}`)
-          if (answer.status !== 503) continue
-          const finally_ = yield* again(answer)
-          assert.isTrue(isDone(finally_), `${at}: ${became}: ${finally_.status} ${finally_.text}`)
-        }
-      }
-      assert.isAbove(faults, 2)
-    }).pipe(Effect.provide(Layer.fresh(app)))
+      yield* loseEachStatement(deed, state, proxy)
+    }).pipe(Effect.provide(Layer.fresh(testApp(database, variables))))
   }).pipe(Effect.scoped)
 
 let hashed: Redacted.Redacted | undefined
@@ -197,7 +139,7 @@ const invited = Effect.gen(function* () {
   return { email, code, name: "Somebody" }
 })
 
-const deeds: Readonly<Record<string, Deed>> = {
+const deeds: Deeds = {
   "signs in with a password": {
     begin: Effect.gen(function* () {
       const { email } = yield* member
@@ -365,7 +307,7 @@ const comeBack = Effect.fnUntraced(function* (corp: Corp, { location, cookie }: 
   return request(back.pathname + back.search, { headers: { cookie } })
 })
 
-const upstreamDeeds = (corp: Corp): Readonly<Record<string, Deed>> => {
+const upstreamDeeds = (corp: Corp): Deeds => {
   const enter = Effect.flatMap(beginAt("/login/corp"), (begun) => comeBack(corp, begun))
   return {
     "comes in through a provider by an invitation": {

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Context, Effect, Layer } from "effect"
+import type { SqlClient } from "effect/sql"
 import { Catalogue } from "../../src/gateway/catalogue/Catalogue.ts"
 import { Gateway } from "../../src/gateway/offer/Gateway.ts"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
@@ -32,7 +33,8 @@ export class Mounting extends Context.Service<
 export const mountedApp = (
   servers: (folder: string) => object,
   variables: Readonly<Record<string, string>> = {},
-  web: Layer.Layer<PublicWeb> = PublicWeb.layer
+  web: Layer.Layer<PublicWeb> = PublicWeb.layer,
+  database: Layer.Layer<SqlClient.SqlClient, unknown> = TestDatabase.quick
 ) =>
   Layer.unwrap(
     Effect.gen(function* () {
@@ -43,7 +45,7 @@ export const mountedApp = (
       const gateway = Gateway.pipe(Layer.provide(ServerKeys.layer), Layer.provide(BuiltinToolset))
       return Layer.merge(
         Layer.succeed(Mounting, { folder, write }),
-        testApp(TestDatabase.quick, { GATEHOUSE_FILE, DATA_DIR: folder, ...variables }, web, gateway)
+        testApp(database, { GATEHOUSE_FILE, DATA_DIR: folder, ...variables }, web, gateway)
       )
     })
   )

@@ -4,7 +4,7 @@
  * others wait for what the one that has it writes.
  */
 
-import { Effect, Fiber, Option, Redacted, type Scope } from "effect"
+import { Effect, Fiber, Option, Redacted, Schedule, type Scope } from "effect"
 import { isUuid, operation, type StoreUnavailable } from "../../database/query.ts"
 import { SignInNeeded, UpstreamUnavailable } from "../failures.ts"
 import type { Mount } from "../mount.ts"
@@ -19,6 +19,8 @@ import type { LinkRow, Owner, VaultRows } from "./vault.sql.ts"
 const ENOUGH_SECONDS = 60
 /** Longer than the request to the authorization server and the writing of its answer take together. */
 const CLAIM_SECONDS = 30
+/** So long a database may be away when they are to be written; with the last try, what is left of a claim. */
+const WRITTEN = Schedule.upTo(Schedule.spaced("250 millis"), { duration: "10 seconds" })
 /** How often those that wait look, and how many times: longer than a claim that nobody honours. */
 const LOOK_EVERY = "250 millis"
 const LOOKS = 140
@@ -57,7 +59,9 @@ export const makeRenewal = ({ rows, links, exchange, sealing, identity, scope }:
       Effect.matchEffect({
         onSuccess: Effect.fnUntraced(function* (tokens) {
           const next = links.newTokens(owner, row.url, link, tokens)
-          if (yield* operation(rows.renewLink(owner, row.sealed, next))) return tokens.accessToken
+          // The one that was shown is spent, so what came for it is not given up with the first connection that is lost.
+          const isWritten = yield* Effect.retry(operation(rows.renewLink(owner, row.sealed, next)), WRITTEN)
+          if (isWritten) return tokens.accessToken
           // Disconnected meanwhile: what has just been given is given back.
           yield* links.revoke(mount, row.issuer, {
             ...link,

@@ -136,7 +136,7 @@ export const makeVaultRows = (sql: SqlClient.SqlClient) => {
       return claimed !== undefined
     }),
 
-    /** Whether the link was still the one that was claimed. */
+    /** Whether the link was still the one that was claimed; also where that is written already, and only the answer was lost. */
     renewLink: Effect.fn("vault.renewLink")(function* (
       { mount, personId }: Owner,
       before: Uint8Array,
@@ -146,7 +146,7 @@ export const makeVaultRows = (sql: SqlClient.SqlClient) => {
         update mcp.server_links
         set sealed = ${sealed}, scope = coalesce(${scope ?? null}, scope), expires_at = ${expiry(expiresIn)},
             refreshed_at = clock_timestamp(), refreshing_until = null
-        where mount = ${mount} and person_id = ${personId} and sealed = ${before} returning mount`)
+        where mount = ${mount} and person_id = ${personId} and sealed in (${before}, ${sealed}) returning mount`)
       return renewed !== undefined
     }),
 

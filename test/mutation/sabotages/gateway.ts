@@ -173,5 +173,19 @@ export const gateway: ReadonlyArray<Sabotage> = [
     find: "and (refreshing_until is null or refreshing_until <= clock_timestamp())",
     replace: "",
     tests: ["test/gateway/vault/signIn.test.ts"]
+  },
+  {
+    name: "vault: new tokens are given up with the first connection that is lost",
+    file: "gateway/vault/renewal.ts",
+    find: "Effect.retry(operation(rows.renewLink(owner, row.sealed, next)), WRITTEN)",
+    replace: "operation(rows.renewLink(owner, row.sealed, next))",
+    tests: ["test/gateway/vault/faults.test.ts"]
+  },
+  {
+    name: "vault: tokens that were written, without an answer, are taken for somebody else's",
+    file: "gateway/vault/vault.sql.ts",
+    find: "sealed in (${before}, ${sealed}) returning mount",
+    replace: "sealed = ${before} returning mount",
+    tests: ["test/gateway/vault/faults.test.ts"]
   }
 ]
