@@ -45,7 +45,8 @@ const nodeServer = () =>
     headersTimeout: 10_000,
     requestTimeout: 30_000,
     connectionsCheckingInterval: 5_000,
-    keepAliveTimeout: 15_000,
+    // Longer than proxies keep them, who would else send a request to a connection that is just being closed (docs/deploy.md).
+    keepAliveTimeout: 75_000,
     maxHeaderSize: 16 * 1024,
     // A second Authorization or Host header is joined to the first and then fits nothing, instead of being dropped.
     joinDuplicateHeaders: true,
