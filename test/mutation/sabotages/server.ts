@@ -104,6 +104,13 @@ export const server: ReadonlyArray<Sabotage> = [
     tests: ["test/web/json.test.ts", "test/web/heartbeat.test.ts"]
   },
   {
+    name: "fibers: one stays behind each request",
+    file: "web/front.ts",
+    find: "const seen = isForwarded ? Effect.andThen(tellOfProxy(request), reported) : reported",
+    replace: "const seen = Effect.andThen(Effect.forkDetach(Effect.never), reported)",
+    tests: ["test/app/fibers.test.ts"]
+  },
+  {
     name: "canary: the log tells what was asked with a path",
     file: "web/front.ts",
     find: "path: path.slice(0, 200),",
