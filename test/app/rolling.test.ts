@@ -18,7 +18,8 @@ import {
   postForm,
   refresh,
   request,
-  revoke
+  revoke,
+  Unconnected
 } from "../support/client.ts"
 import { cookieOf } from "../support/people.ts"
 import { clientOf, freshDatabaseUrl } from "../support/postgres.ts"
@@ -108,7 +109,10 @@ describe("two versions side by side", () => {
         const [balancer, oldPort, newPort] = [yield* freePort, yield* freePort, yield* freePort]
         const baseUrl = `http://localhost:${balancer}`
         const on = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-          Effect.provideService(effect, TestApp, { baseUrl, port: balancer } as TestApp["Service"])
+          effect.pipe(
+            Effect.provideService(TestApp, { baseUrl, port: balancer } as TestApp["Service"]),
+            Effect.provideService(Unconnected, true)
+          )
         const settings = {
           DATABASE_URL: yield* freshDatabaseUrl,
           BASE_URL: baseUrl,

@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { request as httpRequest } from "node:http"
 import { text as textOf } from "node:stream/consumers"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { TestApp } from "./app.ts"
 
 export const REDIRECT_URI = "http://127.0.0.1:4711/callback"
@@ -17,11 +17,16 @@ export interface Answer {
   readonly body: any
 }
 
+/** Whether each request has a connection of its own, so that a balancer may give it to the next server. */
+export class Unconnected extends Context.Reference<boolean>("test/Unconnected", { defaultValue: () => false }) {}
+
 /** One request to the running server; redirects are answers, not followed. */
 export const request = Effect.fn("test.request")(function* (path: string, init: RequestInit = {}) {
   const { baseUrl } = yield* TestApp
+  const headers = new Headers(init.headers)
+  if (yield* Unconnected) headers.set("connection", "close")
   return yield* Effect.promise(async (): Promise<Answer> => {
-    const response = await fetch(new URL(path, baseUrl), { redirect: "manual", ...init })
+    const response = await fetch(new URL(path, baseUrl), { redirect: "manual", ...init, headers })
     const text = await response.text()
     return { status: response.status, headers: response.headers, text, body: parseJson(text) }
   })

@@ -33,8 +33,11 @@ export interface PostgresProxy {
   /** Everything stays open and nothing passes, new connections too; and goes on. */
   readonly hush: () => void
   readonly speak: () => void
-  /** What is open stays so on our side alone, and what is said there is heard by nobody: half open. */
-  readonly halfOpen: () => void
+  /**
+   * What is open stays so on our side alone, and what is said there is heard by nobody: half open. All of it, or the connections
+   * whose latest statement is such a one.
+   */
+  readonly halfOpen: (isMeant?: (statement: string) => boolean) => void
   /** Resets what is open, once. */
   readonly reset: () => void
 }
@@ -95,6 +98,7 @@ export const postgresProxy = (host: string, port: number) =>
         readonly theirs: Socket
         /** What waits while nothing may pass. */
         readonly held: Array<() => void>
+        latest: string
         isHalf: boolean
       }
       const open = new Set<Link>()
@@ -113,7 +117,7 @@ export const postgresProxy = (host: string, port: number) =>
         ours.on("error", () => ours.destroy())
         if (isCut) return void ours.resetAndDestroy()
         const theirs = connect(port, host)
-        const link: Link = { ours, theirs, held: [], isHalf: false }
+        const link: Link = { ours, theirs, held: [], latest: "", isHalf: false }
         open.add(link)
         let isDoomed = false
         let isUnsent = false
@@ -130,6 +134,7 @@ export const postgresProxy = (host: string, port: number) =>
         }
         const read = makeReader((...asked) => {
           const fate = fateOf(...asked)
+          link.latest = asked[0]
           if (fate === "unanswered") isDoomed = true
           if (fate === "unsent") isUnsent = true
           if (fate === "unknown") setImmediate(() => destroy(link))
@@ -182,8 +187,9 @@ export const postgresProxy = (host: string, port: number) =>
               isSilent = false
               for (const { held } of open) for (const go of held.splice(0)) go()
             },
-            halfOpen: () => {
+            halfOpen: (isMeant = () => true) => {
               for (const link of open) {
+                if (!isMeant(link.latest)) continue
                 link.isHalf = true
                 link.theirs.destroy()
               }

@@ -41,6 +41,13 @@ export const tokens: ReadonlyArray<Sabotage> = [
     tests: ["test/oauth/tokens"]
   },
   {
+    name: "memory: what nobody tells of is remembered for hours",
+    file: "oauth/tokens/Revocations.ts",
+    find: "const LONGEST_MS = 5000",
+    replace: "const LONGEST_MS = 9_000_000",
+    tests: ["test/app/roundRobin.test.ts"]
+  },
+  {
     name: "memory: the epoch is ignored on keeping",
     file: "oauth/tokens/Revocations.ts",
     find: "if (!isHearing || asked !== epoch) return",
