@@ -1,7 +1,8 @@
 /** The environment's variables: text in, values out, and what may not stand together. */
 
-import { Effect, Redacted, Result, Schema, SchemaTransformation } from "effect"
+import { Effect, identity, Redacted, Result, Schema, SchemaTransformation } from "effect"
 import { IpNetwork } from "effect/net"
+import { serversOf } from "./databaseUrl.ts"
 
 const DAY = 86_400
 export const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
@@ -102,7 +103,11 @@ const FORBIDDEN_SCHEMES = [
 const secrets = {
   DATABASE_URL: Schema.optionalKey(
     Schema.RedactedFromValue(
-      text((value) => /^postgres(ql)?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a postgresql:// URL")
+      Schema.String.check(
+        Schema.makeFilter((value: string) =>
+          Result.match(serversOf(value), { onSuccess: () => true, onFailure: identity })
+        )
+      )
     )
   ),
   REDIS_URL: Schema.optionalKey(

@@ -1,7 +1,8 @@
 /** Parts of the configuration that are more than one variable each. */
 
-import { Redacted } from "effect"
+import { type Array as Arr, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
+import { isToBeFound, serversOf } from "./databaseUrl.ts"
 import { asNetwork, type Environment, split } from "./environment.ts"
 
 /** Which search API `search_web` asks. `baseUrl` replaces the provider's own address. */
@@ -15,7 +16,10 @@ export type DatabaseConfig =
   | { readonly _tag: "Embedded"; readonly dataDir: string }
   | {
       readonly _tag: "Postgres"
-      readonly url: Redacted.Redacted
+      /** Of each server, in the order in which they are named. */
+      readonly urls: Redacted.Redacted<Arr.NonEmptyReadonlyArray<URL>>
+      /** Whether one is followed that takes writes; where there are several, there is no other way. */
+      readonly isToBeFound: boolean
       /** Behind a transaction pooler, named prepared statements and LISTEN do not exist. */
       readonly pooler: "session" | "transaction"
       readonly caFile: string | undefined
@@ -38,10 +42,13 @@ export type TrustedProxies =
 export const databaseOf = (env: Environment): DatabaseConfig => {
   if (env.DATABASE_URL === undefined) return { _tag: "Embedded", dataDir: env.DATA_DIR }
   // Port 6543 is Supabase's transaction pooler; its session pooler and the direct connection answer on 5432.
-  const isTransactionPort = new URL(Redacted.value(env.DATABASE_URL)).port === "6543"
+  // The schema let no other pass.
+  const urls = Result.getOrThrow(serversOf(Redacted.value(env.DATABASE_URL)))
+  const isTransactionPort = urls.every(({ port }) => port === "6543")
   return {
     _tag: "Postgres",
-    url: env.DATABASE_URL,
+    urls: Redacted.make(urls),
+    isToBeFound: isToBeFound(urls),
     pooler: env.DATABASE_POOLER ?? (isTransactionPort ? "transaction" : "session"),
     caFile: env.DATABASE_CA_FILE,
     poolSize: env.DATABASE_POOL_SIZE

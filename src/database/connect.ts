@@ -8,15 +8,16 @@ import { Context, Deferred, Effect, Layer, type Queue, Redacted, Schema, type Sc
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
+import { whereOf } from "../config/databaseUrl.ts"
 import type { DatabaseConfig } from "../config/parts.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { connect, openPGlite, provide } from "./embedded.ts"
+import { by, followLeader, wayTo } from "./leader.ts"
 import { DataDirUnusable, lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
 import { type Met, meet } from "./pooler.sql.ts"
 import { whyOf } from "./query.ts"
 import { queue } from "./queue.ts"
-import { sslOption, tlsRequest } from "./tls.ts"
 
 /** The database did not answer at start. Names where it was looked for, never the password. */
 export class DatabaseUnreachable extends Schema.TaggedError<DatabaseUnreachable>()("DatabaseUnreachable", {
@@ -57,10 +58,6 @@ export class Ended extends Context.Reference<Effect.Effect<never, DatabaseEnded>
   defaultValue: () => Effect.never
 }) {}
 
-/** Host, port and database of a URL, for people. */
-export const whereOf = (url: URL): string =>
-  `${url.searchParams.get("host") ?? url.hostname}:${url.port || "5432"}${url.pathname}`
-
 /** How the database is connected to; nothing stands before an embedded one. */
 export class Pooler extends Context.Reference<Met["pooler"]>("gatehouse/database/Pooler", {
   defaultValue: () => "none"
@@ -84,35 +81,34 @@ const tell = Effect.fnUntraced(function* (configured: "session" | "transaction",
   }
 })
 
-const postgres = (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>) =>
-  Effect.gen(function* () {
-    const url = new URL(Redacted.value(config.url))
-    const host = url.searchParams.get("host") ?? decodeURIComponent(url.hostname)
-    const request = yield* tlsRequest(url, config.caFile)
-    const ssl = yield* sslOption(request, host, Number(url.port || 5432))
+const postgres = Effect.fn("Database.postgres")(
+  function* (config: Extract<DatabaseConfig, { readonly _tag: "Postgres" }>) {
     const options = {
-      url: config.url,
-      ssl,
       applicationName: "gatehouse",
       connectTimeout: "5 seconds",
       // A peer that is gone without a word is noticed, also where nothing is asked: on the connection that listens.
       keepAlive: "15 seconds"
     } as const
+    const urls = Redacted.value(config.urls)
+    const way = yield* config.isToBeFound ? followLeader(urls, config.caFile, options) : wayTo(urls[0], config.caFile)
     // The pool connects lazily; a wrong password has to be known now, not at the first request.
-    const met = yield* meet(options, config.pooler)
+    const met = yield* meet(by(way, options), config.pooler)
     yield* tell(config.pooler, met)
-    const client = yield* PgClient.make({
-      ...options,
-      maxConnections: config.poolSize,
-      prepare: met.pooler !== "transaction",
-      startupParameters: met.startupParameters
-    })
-    return { client, met }
-  }).pipe(
-    Effect.catchTag("SqlError", (error) =>
-      Effect.fail(new DatabaseUnreachable({ where: whereOf(new URL(Redacted.value(config.url))), why: whyOf(error) }))
+    const client = yield* PgClient.make(
+      by(way, {
+        ...options,
+        maxConnections: config.poolSize,
+        prepare: met.pooler !== "transaction",
+        startupParameters: met.startupParameters
+      })
     )
-  )
+    return { client, met }
+  },
+  (connecting, { urls }) =>
+    Effect.catchTag(connecting, ["SqlError", "NoLeader"], (error) =>
+      Effect.fail(new DatabaseUnreachable({ where: whereOf(Redacted.value(urls)), why: whyOf(error) }))
+    )
+)
 
 const embedded = Effect.fn("Database.embedded")(function* <E>(
   open: (onPanic: (why: string) => void) => Promise<PGlite>,

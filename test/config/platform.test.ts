@@ -34,7 +34,7 @@ describe("what a platform says", () => {
       })
       assert.strictEqual(config.sealingKey && Redacted.value(config.sealingKey), KEY)
       assert.strictEqual(
-        config.database._tag === "Postgres" && Redacted.value(config.database.url),
+        config.database._tag === "Postgres" && Redacted.value(config.database.urls)[0].href,
         "postgresql://a:b@db/c"
       )
       assert.strictEqual(config.redisUrl && Redacted.value(config.redisUrl), "redis://:secret@redis")

@@ -1,19 +1,17 @@
 import { readFileSync } from "node:fs"
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient, type Statement } from "effect/sql"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import * as Database from "../../src/database/connect.ts"
 import { applied, compared, known, migrate, pending, renderSchema, verify } from "../../src/database/migrations.sql.ts"
-import { freshDatabaseUrl, TestDatabase } from "../support/postgres.ts"
+import { clientOf, freshDatabaseUrl, TestDatabase } from "../support/postgres.ts"
 import { postgresProxy } from "../support/postgresProxy.ts"
 
-const emptyDatabase = Layer.fresh(
-  PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => PgClient.make({ url: Redacted.make(url) })))
-)
+const emptyDatabase = Layer.fresh(PgClient.layerFrom(Effect.flatMap(freshDatabaseUrl, (url) => clientOf(url))))
 /** As the programs connect, with the server's own limits on statements and locks. */
 const limited = (url: string) =>
   Layer.fresh(Database.layerUnmigrated).pipe(
@@ -42,7 +40,7 @@ it.live("a migration whose connection is lost says so in a sentence, and the nex
     const url = new URL(yield* freshDatabaseUrl)
     const network = yield* postgresProxy(url.hostname, Number(url.port))
     url.port = String(network.port)
-    const sql = yield* Effect.provide(PgClient.make({ url: Redacted.make(url.href) }), Reactivity.layer)
+    const sql = yield* Effect.provide(clientOf(url.href), Reactivity.layer)
     network.decide((statement) => (statement.includes("create table mcp.people") ? "unanswered" : "passed"))
     const failed = yield* Effect.flip(Effect.provideService(migrate, SqlClient.SqlClient, sql))
     assert.strictEqual(failed._tag, "MigrationFailed")
@@ -58,9 +56,9 @@ describe("a migration that had to wait for another run", () => {
     () =>
       Effect.gen(function* () {
         const url = yield* freshDatabaseUrl
-        const clientOf = (maxConnections: number) =>
-          Effect.provide(PgClient.make({ url: Redacted.make(url), maxConnections }), Reactivity.layer)
-        const [one, other] = [yield* clientOf(2), yield* clientOf(1)]
+        const [one, other] = yield* Effect.all([clientOf(url, 2), clientOf(url, 1)]).pipe(
+          Effect.provide(Reactivity.layer)
+        )
         const on = (sql: SqlClient.SqlClient) => Effect.provideService(SqlClient.SqlClient, sql)
         assert.deepStrictEqual(yield* on(other)(applied), [])
         const waiting = yield* one.withTransaction(
@@ -142,7 +140,7 @@ describe("migrations under the server's own limits", () => {
   it.live("B7 one that finds a table held lets others through in between, and is applied when it is let go", () =>
     Effect.gen(function* () {
       const url = yield* freshDatabaseUrl
-      const client = Effect.provide(PgClient.make({ url: Redacted.make(url), maxConnections: 1 }), Reactivity.layer)
+      const client = Effect.provide(clientOf(url, 1), Reactivity.layer)
       const [holder, reader] = [yield* client, yield* client]
       yield* holder`create table held (a integer)`
       yield* hindrance("CREATE INDEX", "lock table held in access exclusive mode;").pipe(Effect.provide(limited(url)))

@@ -4,7 +4,7 @@
  */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { chmodSync, chownSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
@@ -39,18 +39,24 @@ const ready = (postgres: ChildProcess) =>
     let log = ""
     postgres.stderr?.on("data", (chunk) => {
       log += chunk
-      if (log.includes("database system is ready to accept connections")) resolve()
+      if (/database system is ready to accept (read-only )?connections/.test(log)) resolve()
     })
     postgres.once("exit", () => reject(new Error(`postgres did not start:\n${log}`)))
   })
 
-export interface RealPostgres {
+export interface OnePostgres {
   /** Of the superuser, on the database `postgres`. */
   readonly url: string
   /** Ends it, as `pg_ctl stop -m` does: in order, or as a crash would, with nothing written any more. */
   readonly halt: (mode: "fast" | "immediate") => Promise<void>
   /** Starts it again, over what it left. */
   readonly start: () => Promise<void>
+  /** A standby of it, until that is promoted: a copy of its files, for which it is halted and started again. */
+  readonly standby: (name: string) => Promise<OnePostgres>
+}
+
+export interface RealPostgres extends OnePostgres {
+  /** Ends it, with its standbys, and nothing is left of them. */
   readonly stop: () => Promise<void>
 }
 
@@ -70,10 +76,9 @@ export const startPostgres = async ({
     chownSync(home, as.uid, as.gid)
     chmodSync(home, 0o755)
   }
-  const port = await freePort()
-  const data = join(home, "data")
   const options = { cwd: home, ...as, env: { PATH: process.env.PATH ?? "", LC_ALL: "C", TZ: "UTC" } }
-  execFileSync(join(native, "bin/initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], {
+  const first = join(home, "data")
+  execFileSync(join(native, "bin/initdb"), ["-D", first, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"], {
     ...options,
     stdio: "ignore"
   })
@@ -84,33 +89,54 @@ export const startPostgres = async ({
     `unix_socket_directories=${home}`,
     ...further
   ]
-  let postgres: ChildProcess | undefined
-  const start = async () => {
-    postgres = spawn(
-      join(native, "bin/postgres"),
-      ["-D", data, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
-      { ...options, stdio: ["ignore", "ignore", "pipe"] }
-    )
-    await ready(postgres)
+
+  const serve = async (data: string, more: ReadonlyArray<string> = []): Promise<OnePostgres> => {
+    const port = await freePort()
+    let postgres: ChildProcess | undefined
+    const start = async () => {
+      postgres = spawn(
+        join(native, "bin/postgres"),
+        ["-D", data, "-p", String(port), ...[...settings, ...more].flatMap((setting) => ["-c", setting])],
+        { ...options, stdio: ["ignore", "ignore", "pipe"] }
+      )
+      await ready(postgres)
+    }
+    const halt = async (mode: "fast" | "immediate") => {
+      if (postgres === undefined || postgres.exitCode !== null || postgres.signalCode !== null) return
+      const exited = new Promise((resolve) => postgres?.once("exit", resolve))
+      postgres.kill(mode === "fast" ? "SIGINT" : "SIGQUIT")
+      await exited
+    }
+    all.push({ halt, kill: () => postgres?.kill("SIGKILL") })
+    await start()
+    return {
+      url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
+      halt,
+      start,
+      standby: async (name) => {
+        const copy = join(home, name)
+        await halt("fast")
+        execFileSync("cp", ["-R", data, copy], options)
+        writeFileSync(join(copy, "standby.signal"), "")
+        await start()
+        return serve(copy, [`primary_conninfo=host=127.0.0.1 port=${port} user=postgres application_name=${name}`])
+      }
+    }
   }
-  const halt = async (mode: "fast" | "immediate") => {
-    if (postgres === undefined || postgres.exitCode !== null || postgres.signalCode !== null) return
-    const exited = new Promise((resolve) => postgres?.once("exit", resolve))
-    postgres.kill(mode === "fast" ? "SIGINT" : "SIGQUIT")
-    await exited
+  const all: Array<{ readonly halt: (mode: "fast") => Promise<void>; readonly kill: () => void }> = []
+  const kill = () => {
+    for (const one of all) one.kill()
   }
-  const kill = () => postgres?.kill("SIGKILL")
   process.once("exit", kill)
-  await start().catch((error) => {
+  const one = await serve(first).catch((error) => {
     rmSync(home, { recursive: true, force: true })
     throw error
   })
   return {
-    url: `postgresql://postgres@127.0.0.1:${port}/postgres?sslmode=disable`,
-    halt,
-    start,
+    ...one,
     stop: async () => {
-      await halt("fast")
+      // Those that were copied later first.
+      for (const { halt } of all.toReversed()) await halt("fast")
       process.off("exit", kill)
       rmSync(home, { recursive: true, force: true })
     }

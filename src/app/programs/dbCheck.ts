@@ -1,6 +1,7 @@
 /** `npm run db:check`: says in words whether the database can be used; exit code 0 or 1. */
 
 import { Console, Effect, Layer, Redacted, Schema } from "effect"
+import { whereOf } from "../../config/databaseUrl.ts"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import * as Database from "../../database/connect.ts"
 import * as Inspection from "../../database/inspection.sql.ts"
@@ -19,7 +20,8 @@ const protection = Effect.gen(function* () {
   const tls = yield* Inspection.tls
   if (tls === undefined) return "unknown: the pooler in between does not say"
   if (!tls.on) return "off: everything, the password included, travels in the clear; set sslmode=require or better"
-  const checked = verifies(yield* tlsRequest(new URL(Redacted.value(database.url)), database.caFile))
+  const [url] = Redacted.value(database.urls)
+  const checked = verifies(yield* tlsRequest(url, database.caFile))
   return `${tls.version}, certificate ${checked ? "checked" : "not checked (set sslmode=verify-full and DATABASE_CA_FILE)"}`
 })
 
@@ -41,9 +43,7 @@ const limits = Effect.map(Database.Limited, (isLimited) =>
 const program = Effect.gen(function* () {
   const { database } = yield* ServerConfig
   const where =
-    database._tag === "Embedded"
-      ? `embedded Postgres in ${database.dataDir}`
-      : Database.whereOf(new URL(Redacted.value(database.url)))
+    database._tag === "Embedded" ? `embedded Postgres in ${database.dataDir}` : whereOf(Redacted.value(database.urls))
   yield* say("database", where)
   yield* say("connection", "ok")
   yield* say("TLS", yield* protection)

@@ -347,5 +347,33 @@ export const server: ReadonlyArray<Sabotage> = [
     find: 'const isPath = path.startsWith("/")',
     replace: "const isPath = true",
     tests: ["test/web/smuggling.test.ts"]
+  },
+  {
+    name: "leader: a standby is taken for one",
+    file: "database/leader.ts",
+    find: 'if (rows[0]?.read_only !== "off")',
+    replace: "if (rows.length === 0)",
+    tests: ["test/database/leader.test.ts"]
+  },
+  {
+    name: "leader: connections to the one before stay open",
+    file: "database/leader.ts",
+    find: "for (const [socket, host] of open) if (host !== reached.url.host) socket.destroy()",
+    replace: "",
+    tests: ["test/database/leader.test.ts"]
+  },
+  {
+    name: "leader: the certificate is held against the first name",
+    file: "database/leader.ts",
+    find: "Redacted.make((leader?.url ?? urls[0]).href)",
+    replace: "Redacted.make(urls[0].href)",
+    tests: ["test/database/leader.test.ts"]
+  },
+  {
+    name: "leader: it is sought at the start alone",
+    file: "database/leader.ts",
+    find: "yield* Effect.forkScoped(follow(first))",
+    replace: "",
+    tests: ["test/database/leader.test.ts"]
   }
 ]
