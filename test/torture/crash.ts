@@ -3,23 +3,16 @@
  * that they were told may be untrue afterwards, and nothing may be left over.
  */
 
-import { createHash } from "node:crypto"
-import { Effect, Fiber, Random, Schedule } from "effect"
-import { SqlClient } from "effect/sql"
+import { Effect, Fiber, Random } from "effect"
 import type { Fate, FateOf, PostgresProxy } from "../support/postgresProxy.ts"
-import type { Chapter, Ordeal } from "./chapter.ts"
-import { type Fleet, makeFleet, POOL } from "./fleet.ts"
-import { formInit, honestLife, type Known, persist, rpcInit } from "./honest.ts"
-import { brokenInvariants } from "./invariants.ts"
+import type { Chapter } from "./chapter.ts"
+import { type Fleet, makeFleet } from "./fleet.ts"
+import { honestClients, type Known } from "./honest.ts"
+import { judge } from "./judge.ts"
 
 const SERVERS = 3
 const CLIENTS = 8
 const ROUND_MS = 12_000
-/** A token is kept in memory for five seconds where a revocation is not heard. */
-const HEARD_WITHIN_MS = 6000
-const RECOVERED_WITHIN_MS = 60_000
-const EVERY_MS = 200
-const EVERY = Schedule.spaced(EVERY_MS)
 
 const between = Random.nextIntBetween
 const pause = (least: number, most: number) => Effect.flatMap(between(least, most), (ms) => Effect.sleep(ms))
@@ -100,77 +93,6 @@ const FAULTS: Readonly<Record<string, (fleet: Fleet) => Effect.Effect<void>>> = 
   "the way is cut": forSome((network) => network.cut(), 50, 1500, pass)
 }
 
-const hashOf = (token: string) => createHash("sha256").update(token).digest("hex")
-
-/** What clients were told, and the database does not know any more. */
-const forgotten = Effect.fnUntraced(function* (ledger: ReadonlyArray<Known>) {
-  const sql = yield* SqlClient.SqlClient
-  const told = ledger.map(({ access, refresh, isRevoked }) => ({
-    access: access.map(hashOf),
-    refresh: refresh.map(hashOf),
-    head: hashOf(refresh.at(-1) ?? ""),
-    status: isRevoked ? "revoked" : "active"
-  }))
-  return yield* sql`
-    select told.* from jsonb_to_recordset(${JSON.stringify(told)}::jsonb)
-      as told(access jsonb, refresh jsonb, head text, status text)
-    left join mcp.oauth_refresh_tokens h on h.token_hash = decode(told.head, 'hex')
-    left join mcp.mcp_sessions s on s.id = h.session_id
-    where s.status is distinct from told.status or s.head_generation is distinct from h.generation
-       or h.rotated_at is not null
-       or exists (
-         select from jsonb_array_elements_text(told.access) t
-         where not exists (
-           select from mcp.oauth_access_tokens a
-           where a.token_hash = decode(t, 'hex') and a.session_id = s.id
-             and (a.revoked_at is not null) = (told.status = 'revoked')))
-       or exists (
-         select from jsonb_array_elements_text(told.refresh) t
-         where not exists (
-           select from mcp.oauth_refresh_tokens r where r.token_hash = decode(t, 'hex') and r.session_id = s.id))`
-})
-
-/** What holds after a round, now that nothing fails. */
-const judge = Effect.fn("torture.judge")(function* (ordeal: Ordeal, fleet: Fleet, ledger: ReadonlyArray<Known>) {
-  const { broken } = ordeal
-  const { ask, sql, up } = fleet
-  yield* fleet.whenUp(1).pipe(
-    Effect.timeout(RECOVERED_WITHIN_MS),
-    Effect.catchTag("TimeoutError", () => Effect.sync(() => broken("a server is ready again", up.size)))
-  )
-  for (const found of yield* brokenInvariants) broken(found.invariant, found.rows)
-  const lost = yield* forgotten(ledger)
-  if (lost.length > 0) broken("every 200 that a client received is still true", lost.slice(0, 3))
-
-  for (const { access, refresh, isRevoked } of ledger.slice(-10)) {
-    const status = isRevoked ? 401 : 200
-    const use = persist(ordeal, ask("/mcp", rpcInit(access.at(-1) ?? "")), "mcp")
-    const settled = yield* Effect.repeat(use, {
-      until: (answer) => answer.status === status,
-      schedule: EVERY,
-      times: HEARD_WITHIN_MS / EVERY_MS
-    }).pipe(Effect.andThen(use))
-    if (settled.status !== status) broken("a session is as its client was told", { isRevoked, ...settled })
-    if (!isRevoked) continue
-    const token = { grant_type: "refresh_token", refresh_token: refresh.at(-1) ?? "" }
-    const again = yield* persist(ordeal, ask("/token", formInit(token)), "refresh")
-    if (again.body.error !== "invalid_grant") broken("what was revoked stays revoked", again)
-  }
-
-  // Servers that are starting have two of their own besides.
-  const most = SERVERS * (POOL + 2)
-  const connections = Effect.map(
-    sql<{ n: number }>`select count(*)::int as n from pg_stat_activity where application_name = 'gatehouse'`,
-    ([row]) => row?.n ?? 0
-  )
-  const count = yield* Effect.repeat(connections, {
-    until: (n) => n <= most,
-    schedule: EVERY,
-    times: RECOVERED_WITHIN_MS / EVERY_MS
-  }).pipe(Effect.andThen(connections))
-  if (count > most) broken("no connection is left over", { count, most })
-})
-
 export const crash: Chapter = {
   name: "crash",
   share: 4,
@@ -191,15 +113,7 @@ export const crash: Chapter = {
 
       const ledger: Array<Known> = []
       let isOver = false
-      const client = Effect.suspend(() => Effect.exit(honestLife(ordeal, fleet.ask, ledger, () => isOver))).pipe(
-        Effect.repeat({ while: () => !isOver })
-      )
-      const clients = yield* Effect.forkChild(
-        Effect.all(
-          Array.from({ length: CLIENTS }, () => client),
-          { concurrency: "unbounded" }
-        )
-      )
+      const clients = yield* Effect.forkChild(honestClients(CLIENTS, ordeal, fleet.ask, ledger, () => isOver))
       const kills = yield* Effect.forkChild(Effect.forever(fleet.kill))
       const faults = yield* Effect.forkChild(
         Effect.forever(
@@ -222,7 +136,7 @@ export const crash: Chapter = {
         ledger.reduce((sum, { access }) => sum + access.length, 0)
       )
       count("revoked", ledger.filter(({ isRevoked }) => isRevoked).length)
-      yield* judge(ordeal, fleet, ledger).pipe(Effect.provideService(SqlClient.SqlClient, fleet.sql))
+      yield* judge(ordeal, fleet, ledger)
       for (const member of fleet.up) fleet.inspect(member)
     }
     return { ...fleet.figures, ...counts }

@@ -1,8 +1,9 @@
 /** Servers that are killed and followed by others, on one Postgres, behind a network that has faults. */
 
 import { PgClient } from "@effect/sql-pg"
-import { Array as Arr, Effect, Exit, Random, Redacted } from "effect"
+import { Array as Arr, Effect, Exit, Random, Redacted, type Scope } from "effect"
 import { Reactivity } from "effect/reactivity"
+import type { SqlClient } from "effect/sql"
 import { type PostgresProxy, postgresProxy } from "../support/postgresProxy.ts"
 import { type Program, ready, run, start } from "../support/program.ts"
 import { freePort, startPostgres } from "../support/realPostgres.ts"
@@ -16,12 +17,22 @@ export const POOL = 5
 const NEVER_SAID =
   /ended in a defect|nobody waited for it|unhandled|uncaught|presented again|redeemed again|lost a commit|has leaked|did not open/i
 
-export interface Member {
+export interface Member<Network = PostgresProxy> {
   readonly baseUrl: string
   readonly program: Program
   /** Its own way to the database. */
-  readonly network: PostgresProxy
+  readonly network: Network
   wasKilled: boolean
+}
+
+/** What a fleet keeps all that it knows in. */
+export interface Database<Network> {
+  /** For whoever judges; a server's is another one. */
+  readonly sql: SqlClient.SqlClient
+  /** What a server is given, as long as it lives. */
+  readonly way: Effect.Effect<{ readonly url: string; readonly network: Network }, never, Scope.Scope>
+  /** How many connections a server has at most. */
+  readonly connections: number
 }
 
 export interface Reply {
@@ -52,28 +63,48 @@ export const requestTo = (baseUrl: string, path: string, init: RequestInit) =>
     }
   })
 
-export const makeFleet = Effect.fn("torture.fleet")(function* (
-  { broken }: Pick<Ordeal, "broken">,
-  size: number,
-  settings: Readonly<Record<string, string>> = {}
-) {
+export const migrated = Effect.fn("torture.migrated")(function* (DATABASE_URL: string) {
+  const made = yield* run("app/programs/dbInit.ts", { DATABASE_URL })
+  if (made.code !== 0) return yield* Effect.die(new Error(made.output))
+})
+
+/** A Postgres of its own, and a network before each server that has faults. */
+const onePostgres = Effect.gen(function* () {
   const postgres = yield* Effect.acquireRelease(
     Effect.promise(() => startPostgres()),
     ({ stop }) => Effect.promise(stop)
   )
   const direct = new URL(postgres.url)
-  const made = yield* run("app/programs/dbInit.ts", { DATABASE_URL: direct.href })
-  if (made.code !== 0) return yield* Effect.die(new Error(made.output))
+  yield* migrated(direct.href)
   const sql = yield* PgClient.make({ url: Redacted.make(direct.href), maxConnections: 2 }).pipe(
     Effect.provide(Reactivity.layer)
   )
+  const way = Effect.gen(function* () {
+    const network = yield* postgresProxy(direct.hostname, Number(direct.port))
+    const through = new URL(direct)
+    through.port = String(network.port)
+    return { url: through.href, network }
+  })
+  // Servers that are starting have two of their own besides.
+  return { postgres, sql, way, connections: POOL + 2 } satisfies Database<PostgresProxy> & { postgres: unknown }
+})
 
-  const up = new Set<Member>()
+export const makeFleet = Effect.fn("torture.fleet")(function* (ordeal: Pick<Ordeal, "broken">, size: number) {
+  const database = yield* onePostgres
+  return { postgres: database.postgres, ...(yield* fleetOn(database, ordeal, size)) }
+})
+
+export const fleetOn = Effect.fn("torture.fleetOn")(function* <Network>(
+  { sql, way, connections }: Database<Network>,
+  { broken }: Pick<Ordeal, "broken">,
+  size: number
+) {
+  const up = new Set<Member<Network>>()
   /** Whether Postgres itself may be away. */
   const trouble = { isOn: false, endedAt: 0 }
   const figures = { starts: 0, "starts without a database": 0, kills: 0, requests: 0, unanswered: 0, unavailable: 0 }
 
-  const inspect = ({ program }: Member) => {
+  const inspect = ({ program }: Pick<Member, "program">) => {
     const said = program
       .output()
       .split("\n")
@@ -84,12 +115,10 @@ export const makeFleet = Effect.fn("torture.fleet")(function* (
   /** One server after another. */
   const serve = Effect.gen(function* () {
     const port = yield* Effect.promise(freePort)
-    const network = yield* postgresProxy(direct.hostname, Number(direct.port))
-    const through = new URL(direct)
-    through.port = String(network.port)
+    const { url, network } = yield* way
     const startedAt = performance.now()
     const program = yield* start("main.ts", {
-      DATABASE_URL: through.href,
+      DATABASE_URL: url,
       DATABASE_POOL_SIZE: String(POOL),
       PORT: String(port),
       // One name for all of them, as a balancer would give them.
@@ -102,11 +131,10 @@ export const makeFleet = Effect.fn("torture.fleet")(function* (
       AUTO_SEED_REDIRECT_URIS: REDIRECT_URI,
       AUTHORIZATION_CODE_TTL_SECONDS: "600",
       REFRESH_REUSE_GRACE_SECONDS: "120",
-      RATE_LIMIT_ENABLED: "false",
-      ...settings
+      RATE_LIMIT_ENABLED: "false"
     })
     figures.starts++
-    const member: Member = { baseUrl: `http://127.0.0.1:${port}`, program, network, wasKilled: false }
+    const member: Member<Network> = { baseUrl: `http://127.0.0.1:${port}`, program, network, wasKilled: false }
     if (Exit.isFailure(yield* Effect.exit(ready(member.baseUrl, program)))) {
       figures["starts without a database"]++
       if (!trouble.isOn && startedAt > trouble.endedAt) broken("a server starts", program.output().slice(-1000))
@@ -151,7 +179,9 @@ export const makeFleet = Effect.fn("torture.fleet")(function* (
     return answer
   })
 
-  return { postgres, sql, up, trouble, figures, whenUp, kill, ask, inspect }
+  return { sql, up, most: size * connections, trouble, figures, whenUp, kill, ask, inspect }
 })
 
 export type Fleet = Effect.Success<ReturnType<typeof makeFleet>>
+/** What every fleet has, whatever its database is. */
+export type AnyFleet = Effect.Success<ReturnType<typeof fleetOn<unknown>>>

@@ -118,3 +118,20 @@ export const honestLife = Effect.fn("torture.honestLife")(function* (
     known.isRevoked = true
   }
 })
+
+/** Many lives at once, one after another, until it is over. */
+export const honestClients = (
+  count: number,
+  ordeal: Pick<Ordeal, "broken">,
+  ask: Ask,
+  ledger: Array<Known>,
+  isOver: () => boolean
+) => {
+  const client = Effect.suspend(() => Effect.exit(honestLife(ordeal, ask, ledger, isOver))).pipe(
+    Effect.repeat({ while: () => !isOver() })
+  )
+  return Effect.all(
+    Array.from({ length: count }, () => client),
+    { concurrency: "unbounded" }
+  )
+}

@@ -8,6 +8,7 @@ import { Cause, Effect, Exit, Random } from "effect"
 import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
 import { embedded } from "./embedded.ts"
+import { failover } from "./failover.ts"
 import { floods } from "./floods.ts"
 import { fuzz } from "./fuzz.ts"
 import { histories } from "./history.ts"
@@ -15,7 +16,7 @@ import { mounts } from "./mounts.ts"
 import { people } from "./people.ts"
 import { shutdowns } from "./shutdowns.ts"
 
-const chapters: ReadonlyArray<Chapter> = [crash, histories, embedded, people, mounts, floods, shutdowns, fuzz]
+const chapters: ReadonlyArray<Chapter> = [crash, failover, histories, embedded, people, mounts, floods, shutdowns, fuzz]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
