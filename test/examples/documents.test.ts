@@ -64,17 +64,4 @@ describe("docs/tools.md", () => {
     assert.sameMembers(rowsOf("The context"), membersOf("src/toolsets/context.ts", "ToolContext"))
     assert.sameMembers(rowsOf("Hints"), membersOf("src/toolsets/declare.ts", "Hints"))
   })
-
-  it("leads where its links say", () => {
-    const slug = (heading: string) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\w -]/g, "")
-        .replaceAll(" ", "-")
-    const headingsOf = (text: string) => [...text.matchAll(/^##+ (.+)$/gm)].map(([, heading = ""]) => slug(heading))
-    for (const [, file = "", anchor = ""] of PAGE.matchAll(/\]\((?!https:)([^)#]*)#?([^)]*)\)/g)) {
-      if (anchor === "") assert.isNotEmpty(readdirSync(join(ROOT, "docs", file)))
-      else assert.include(headingsOf(file === "" ? PAGE : textOf(join("docs", file))), anchor)
-    }
-  })
 })

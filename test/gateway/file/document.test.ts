@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -50,23 +50,4 @@ describe("docs/servers.md", () => {
       }
     })
   )
-
-  it("leads where its links say", () => {
-    const slug = (heading: string) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\w -]/g, "")
-        .replaceAll(" ", "-")
-    const headingsOf = (text: string) => [...text.matchAll(/^##+ (.+)$/gm)].map(([, heading = ""]) => slug(heading))
-    for (const [, file = "", anchor = ""] of PAGE.matchAll(/\]\((?!https:)([^)#]*)#?([^)]*)\)/g)) {
-      const text = file === "" ? PAGE : file.endsWith(".md") ? textOf(join("docs", file)) : ""
-      if (anchor !== "") assert.include(headingsOf(text), anchor)
-      else assert.isTrue(existsSync(join(ROOT, "docs", file)), file)
-    }
-  })
-
-  it("the options of the command are those that it has", () => {
-    const program = textOf("src/app/programs/add.ts")
-    for (const [, option = ""] of PAGE.matchAll(/`--([a-z-]+)/g)) assert.include(program, `"${option}"`, option)
-  })
 })
