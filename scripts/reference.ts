@@ -9,6 +9,8 @@ import { Redacted, Result } from "effect"
 import { decode, isSecret } from "../src/config/environment.ts"
 
 const ROOT = join(import.meta.dirname, "..")
+/** Asked before the programs below are told arguments of theirs. */
+const isCheck = process.argv.includes("--check")
 const textOf = (file: string) => readFileSync(join(ROOT, file), "utf8")
 
 /** One that belongs to a provider is shown once, whatever the provider of the example is called. */
@@ -168,7 +170,7 @@ for (const [name, text] of Object.entries(texts)) {
   const page = textOf(file)
   const now = marked(page, name, text)
   if (now === page) continue
-  if (process.argv.includes("--check")) {
+  if (isCheck) {
     console.error(`${file} is not what the code says: npm run docs:reference`)
     process.exitCode = 1
   } else writeFileSync(join(ROOT, file), now)

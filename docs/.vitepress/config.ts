@@ -8,6 +8,9 @@ import { POLICY, write } from "./written.ts"
 /** In the page, so that no file is asked for. */
 const logo = `data:image/svg+xml,${encodeURIComponent(textOf("src/html/logo.svg"))}`
 
+/** They have tables where others have paragraphs, and take the place of their outline for it. */
+const WIDE = new Set(["acceptance.md", "databases.md", "security.md"])
+
 export default defineConfig({
   title: "Gatehouse",
   description: "The server between any MCP client and your tools.",
@@ -65,5 +68,6 @@ export default defineConfig({
     // The settings of the server's code are not those of its compiler.
     esbuild: { tsconfigRaw: {} }
   },
+  transformPageData: ({ relativePath }) => (WIDE.has(relativePath) ? { frontmatter: { aside: false } } : {}),
   buildEnd: ({ outDir }) => write(outDir)
 })

@@ -1,28 +1,23 @@
 /** What the first pages have somebody type is typed, in a copy of the repository, and what they show is what it prints. */
 
 import { type ChildProcess, spawn } from "node:child_process"
-import { copyFileSync, cpSync, mkdirSync, symlinkSync } from "node:fs"
-import { join, sep } from "node:path"
+import { copyFileSync, mkdirSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { textOf } from "../../docs/.vitepress/pages.ts"
 import { freePort } from "../support/app.ts"
 import { said, temporaryFolder } from "../support/program.ts"
+import { copyRepository } from "../support/repository.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
-const LEFT_OUT = /(^|\/)(node_modules|\.git|\.data|dist|cache)(\/|$)|\.env$/
 
 /** The blocks of a page in order, each with its language; one without shows what the block before it prints. */
 const blocksOf = (page: string) =>
   [...textOf(page).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language = "", text = ""]) => ({ language, text }))
 
-const copied = Effect.gen(function* () {
-  const folder = join(yield* temporaryFolder, "gatehouse")
-  cpSync(ROOT, folder, {
-    recursive: true,
-    filter: (from) => !LEFT_OUT.test(from.slice(ROOT.length).replaceAll(sep, "/"))
-  })
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"))
+const copied = Effect.map(temporaryFolder, (folder) => {
+  copyRepository(folder)
   return folder
 })
 

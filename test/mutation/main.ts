@@ -4,18 +4,17 @@
  */
 
 import { spawn } from "node:child_process"
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { copyRepository } from "../support/repository.ts"
 import { sabotages } from "./sabotages.ts"
 
 const ROOT = join(import.meta.dirname, "../..")
-const COPIED = ["src", "test", "supabase", "bench/src", "package.json", "tsconfig.json", "vitest.config.ts"]
 
 const copy = mkdtempSync(join(tmpdir(), "gatehouse-mutation-"))
 process.once("exit", () => rmSync(copy, { recursive: true, force: true }))
-for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true })
-symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"))
+copyRepository(copy)
 
 const ENDLESS = "it waits for what does not come any more"
 

@@ -375,5 +375,26 @@ export const server: ReadonlyArray<Sabotage> = [
     find: "yield* Effect.forkScoped(follow(first))",
     replace: "",
     tests: ["test/database/leader.test.ts"]
+  },
+  {
+    name: "documentation: a default that the page of variables does not know",
+    file: "config/environment.ts",
+    find: "DATABASE_POOL_SIZE: integer(1, 500, 10)",
+    replace: "DATABASE_POOL_SIZE: integer(1, 500, 20)",
+    tests: ["test/docs/reference.test.ts"]
+  },
+  {
+    name: "documentation: the doctor finds what troubleshooting does not have",
+    file: "doctor/findings.ts",
+    find: 'title: "by https"',
+    replace: 'title: "over https"',
+    tests: ["test/docs/pages.test.ts"]
+  },
+  {
+    name: "documentation: the first words are others than the first page shows",
+    file: "app/welcome.ts",
+    find: "anybody who reaches it can connect.",
+    replace: "anybody who finds it can connect.",
+    tests: ["test/docs/shell.test.ts"]
   }
 ]
