@@ -1,8 +1,8 @@
 /** The site: `npm run docs` builds it, `npm run docs:dev` serves it while it is written. */
 
-import { join, relative } from "node:path"
+import { relative } from "node:path"
 import { defineConfig } from "vitepress"
-import { addressOf, destinationOf, groups, pages, ROOT, slug, textOf } from "./pages.ts"
+import { addressOf, destinationOf, groups, pages, slug, textOf } from "./pages.ts"
 import { POLICY, write } from "./written.ts"
 
 /** In the page, so that no file is asked for. */
@@ -32,7 +32,8 @@ export default defineConfig({
           let isFolder = false
           for (const token of children ?? []) {
             const picture = token.attrGet("src")
-            if (picture !== null) token.attrSet("src", relative(join(ROOT, "docs"), join(ROOT, file, "..", picture)))
+            const pictured = picture === null ? undefined : destinationOf(file, picture)
+            if (pictured?.kind === "file") token.attrSet("src", relative("docs", pictured.file))
             const link = token.attrGet("href")
             if (link !== null) {
               const destination = destinationOf(file, link)
