@@ -3,7 +3,7 @@
 
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
-import { version } from "./app/programs/version.ts"
+import { version } from "./config/version.ts"
 
 /** What is typed, what may follow it, the module that is the program, and what it is for. */
 const PROGRAMS = [

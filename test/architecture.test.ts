@@ -19,16 +19,17 @@ const importsOf = (file: string) =>
  */
 const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   config: [],
+  telemetry: ["config"],
   doctor: [],
   net: [],
   database: ["config"],
-  web: ["config"],
+  web: ["telemetry", "config"],
   html: ["web", "config"],
-  oauth: ["web", "database", "config"],
+  oauth: ["web", "telemetry", "database", "config"],
   "oauth/tokens": ["oauth", "database", "config"],
   "oauth/clients": ["oauth/tokens", "oauth", "web", "net", "database", "config"],
   "oauth/openid": ["oauth/clients", "oauth/tokens", "oauth", "web", "database", "config"],
-  "oauth/grants": ["oauth/openid", "oauth/clients", "oauth/tokens", "oauth", "web", "database", "config"],
+  "oauth/grants": ["oauth/openid", "oauth/clients", "oauth/tokens", "oauth", "web", "telemetry", "database", "config"],
   "oauth/authorize": [
     "oauth/openid",
     "oauth/grants",
@@ -46,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   "toolsets/own": ["toolsets/builtin", "toolsets", "oauth", "net", "config"],
   gateway: ["toolsets", "oauth"],
   "gateway/file": ["gateway", "toolsets", "oauth", "config"],
-  "gateway/upstream": ["gateway", "toolsets", "oauth/tokens", "oauth", "net", "config"],
+  "gateway/upstream": ["gateway", "toolsets", "oauth/tokens", "oauth", "net", "telemetry", "config"],
   "gateway/workers": ["gateway/upstream", "gateway", "config"],
   "gateway/catalogue": ["gateway", "toolsets", "oauth/tokens", "oauth", "database", "config"],
   "gateway/vault": ["gateway", "oauth/tokens", "oauth", "net", "web", "database", "config"],
@@ -62,10 +63,11 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "oauth",
     "net",
     "web",
+    "telemetry",
     "database",
     "config"
   ],
-  mcp: ["toolsets", "oauth/tokens", "oauth", "web", "database", "config"],
+  mcp: ["toolsets", "oauth/tokens", "oauth", "web", "telemetry", "database", "config"],
   people: ["oauth/openid", "oauth/grants", "oauth/tokens", "oauth", "net", "web", "database", "config"],
   pages: [
     "people",
@@ -81,6 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "html",
     "net",
     "web",
+    "telemetry",
     "database",
     "config"
   ],
@@ -108,6 +111,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "html",
     "web",
     "net",
+    "telemetry",
     "database",
     "config"
   ],
@@ -137,7 +141,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   boot: [],
   main: ["boot", "app", "app/programs"],
-  cli: ["app/programs"],
+  cli: ["app/programs", "config"],
   index: ["app", "toolsets"],
   testing: ["mcp", "toolsets"]
 }

@@ -1,7 +1,7 @@
 /** Requests a second on `/mcp`: the same tools, the same calculator, the same bytes of a request. */
 
 import autocannon from "autocannon"
-import { type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
+import { freePort, type RealPostgres, startPostgres } from "../../test/support/realPostgres.ts"
 import { migrate, startGatehouse } from "./gatehouse.ts"
 import { type Answer, load, post } from "./load.ts"
 import type { Plan } from "./plan.ts"
@@ -33,7 +33,25 @@ const ours = (settings: Readonly<Record<string, string>>): Contender => ({
   }
 })
 
+const withMetrics: Contender = {
+  operations: OPERATIONS,
+  start: async (postgres) => {
+    const port = await freePort()
+    const { server, token } = await ours({ METRICS_PORT: String(port) }).start(postgres)
+    const scraping = setInterval(() => {
+      fetch(`http://127.0.0.1:${port}/metrics`).then((response) => response.text())
+    }, 1000)
+    const stop = () => {
+      clearInterval(scraping)
+      return server.stop()
+    }
+    return { server: { ...server, stop }, token }
+  }
+}
+
 export const GATEHOUSE = "Gatehouse, authenticated"
+/** The same with `/metrics`, asked every second: counted is in any case, and told only then. */
+export const METRICS = "Gatehouse, with metrics"
 /** The same calculator as a tool of one's own: a file, zod, and a promise. */
 export const OWN = "Gatehouse, an own tool"
 /** The server with that file, and with the tools that come along but for the one of the same name. */
@@ -45,6 +63,7 @@ export const FASTMCP = "`fastmcp`"
 
 const CONTENDERS: Readonly<Record<string, Contender>> = {
   [GATEHOUSE]: ours({}),
+  [METRICS]: withMetrics,
   [OWN]: ours(OWN_SETTINGS),
   "Gatehouse, fast lane off": ours({ MCP_FAST_LANE: "off" }),
   [RAW]: peer("raw.ts", OPERATIONS),

@@ -106,6 +106,11 @@ export const TARGETS: ReadonlyArray<Target> = [
   { ...cpu("call 2026", Mcp.RAW), ...atLeast(0.5) },
   { ...mcp("list 2025", Mcp.SDK2), ...atLeast(10) },
   { ...mcp("list 2026", Mcp.SDK2), ...atLeast(10) },
+  {
+    what: "`tools/call`, 2025 era, with metrics that are asked for every second ÷ without",
+    ...atLeast(0.97),
+    measured: ({ mcp }) => ratios(mcp.of(Mcp.METRICS, "call 2025"), mcp.of(Mcp.GATEHOUSE, "call 2025"))
+  },
   { ...own(Mcp.SDK2), ...atLeast(5) },
   { ...own(Mcp.FASTMCP), ...atLeast(5) },
   { ...own(Mcp.GATEHOUSE), ...atLeast(0.8) },

@@ -65,6 +65,7 @@ import { listener } from "../web/listener.ts"
 import { RefuseDemo, setupUrl, tellOfPasskeys, tellOfSignUp } from "./beginnings.ts"
 import { ScheduledCleanup } from "./cleanup.ts"
 import { HealthRoutes } from "./health.ts"
+import { Metrics } from "./metrics.ts"
 import { HeedStrays } from "./strays.ts"
 import { welcome } from "./welcome.ts"
 import { isWorker, supervise } from "./workers.ts"
@@ -136,7 +137,7 @@ const Counts = Layer.effect(
 )
 
 /** Everything that runs, over a database, tools and a way out to the web. The clients of ours are there before the first request. */
-export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup).pipe(
+export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup, Metrics).pipe(
   Layer.provide([SeedClient, CheckClient]),
   Layer.provide(RefuseDemo),
   Layer.provide(

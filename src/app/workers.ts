@@ -7,7 +7,9 @@ import cluster, { type Worker } from "node:cluster"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Effect, Schedule, Schema } from "effect"
+import { Effect, Layer, Schedule, Schema } from "effect"
+import { metricsListener } from "../telemetry/listener.ts"
+import { type Gathering, makeGathering } from "./gathering.ts"
 
 /** A worker ended before it ever listened; it has said why. */
 export class WorkerFailed extends Schema.TaggedError<WorkerFailed>()("WorkerFailed", { message: Schema.String }) {}
@@ -35,10 +37,11 @@ const start = (number: number, sockets: string) =>
   )
 
 /** Keeps the worker of a number running. What fails at the first start would fail again; later it may be the database. */
-const keep = Effect.fnUntraced(function* (number: number, sockets: string) {
+const keep = Effect.fnUntraced(function* (number: number, sockets: string, gathering: Gathering) {
   let hasListened = false
   const live = Effect.gen(function* () {
     const worker = yield* start(number, sockets)
+    gathering.watch(worker)
     worker.once("listening", () => {
       hasListened = true
     })
@@ -55,14 +58,14 @@ const socketFolder = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 
-/** Runs `count` workers until it is interrupted. */
-export const supervise = (count: number) =>
-  Effect.scoped(
-    Effect.flatMap(socketFolder, (sockets) =>
-      Effect.forEach(
-        Array.from({ length: count }, (_, index) => index + 1),
-        (number) => keep(number, sockets),
-        { concurrency: "unbounded", discard: true }
-      )
-    )
+/** Runs `count` workers until it is interrupted. Their numbers are told as those of one server. */
+export const supervise = Effect.fn("supervise")(function* (count: number) {
+  const sockets = yield* socketFolder
+  const gathering = makeGathering()
+  yield* Layer.build(metricsListener(gathering.gathered))
+  yield* Effect.forEach(
+    Array.from({ length: count }, (_, index) => index + 1),
+    (number) => keep(number, sockets, gathering),
+    { concurrency: "unbounded", discard: true }
   )
+}, Effect.scoped)

@@ -109,6 +109,8 @@ export interface ServerConfigShape {
       }
     | undefined
   readonly log: { readonly level: Environment["LOG_LEVEL"]; readonly format: "pretty" | "json" | undefined }
+  /** Where `/metrics` is served, if at all. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** Which of the tools that come along are offered; all unless said. */
   readonly builtInTools: ReadonlyArray<string> | undefined
   /** Where tools of one's own are: relative to the working directory. It need not be there unless it was said. */
@@ -236,6 +238,7 @@ const resolve = (
         }
       : undefined,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    metrics: env.METRICS_PORT === undefined ? undefined : { host: env.METRICS_HOST, port: env.METRICS_PORT },
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
     gatehouseFile: { path: env.GATEHOUSE_FILE ?? "gatehouse.json", isSaid: env.GATEHOUSE_FILE !== undefined },

@@ -10,14 +10,12 @@ export const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 export const text = (isValid: (value: string) => boolean, message: string) =>
   Schema.String.check(Schema.makeFilter((value: string) => isValid(value) || message))
 
-const integer = (minimum: number, maximum: number, fallback: number) =>
-  withDefault(
-    text(
-      (value) => /^\d{1,15}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum,
-      `must be a whole number from ${minimum} to ${maximum}`
-    ).pipe(Schema.decodeTo(Schema.Number, SchemaTransformation.numberFromString)),
-    fallback
-  )
+const whole = (minimum: number, maximum: number) =>
+  text(
+    (value) => /^\d{1,15}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum,
+    `must be a whole number from ${minimum} to ${maximum}`
+  ).pipe(Schema.decodeTo(Schema.Number, SchemaTransformation.numberFromString))
+const integer = (minimum: number, maximum: number, fallback: number) => withDefault(whole(minimum, maximum), fallback)
 
 export const flag = Schema.Literals(["true", "false"])
   .annotate({ message: "must be true or false" })
@@ -207,6 +205,8 @@ export const Environment = Schema.Struct({
   MCP_FAST_LANE: withDefault(oneOf("on", "off"), "on"),
   LOG_LEVEL: withDefault(oneOf("trace", "debug", "info", "warn", "error", "fatal", "none"), "info"),
   LOG_FORMAT: Schema.optionalKey(oneOf("pretty", "json")),
+  METRICS_PORT: Schema.optionalKey(whole(1, 65_535)),
+  METRICS_HOST: withDefault(Schema.String, "127.0.0.1"),
 
   WEATHER_GEOCODING_URL: withDefault(httpUrl, "https://geocoding-api.open-meteo.com/v1/search"),
   WEATHER_FORECAST_URL: withDefault(httpUrl, "https://api.open-meteo.com/v1/forecast"),
@@ -248,12 +248,15 @@ export const decode = Schema.decodeUnknownResult(Environment, { errors: "all" })
 
 export const baseUrlOf = (env: Environment) => new URL(env.BASE_URL ?? `http://localhost:${env.PORT}`)
 export const isLocalUrl = (url: URL) => LOOPBACK.includes(url.hostname)
+/** Whether a host, in a URL's spelling or an interface's, is this computer alone. */
+export const isLoopback = (host: string): boolean => LOOPBACK.includes(host) || host === "::1"
 
 /** What no single variable shows: settings that are unsafe, or useless, together. */
 export const contradictions = (env: Environment): ReadonlyArray<string> => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const rules: ReadonlyArray<readonly [boolean, string]> = [
+    [env.METRICS_PORT === env.PORT, "METRICS_PORT must be another port than PORT: its numbers are not for everybody"],
     [!isLocal && baseUrl.protocol === "http:", "BASE_URL must be https: outside localhost, tokens need TLS"],
     [!isLocal && env.AUTO_APPROVE, "AUTO_APPROVE must not be true outside localhost: anybody could get a token"],
     [

@@ -2,13 +2,24 @@
 
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { firstRow } from "./query.ts"
+import { firstRow, rows } from "./query.ts"
 
 const decodeVersion = firstRow(Schema.Struct({ version: Schema.String }))
 const decodeTls = firstRow(Schema.Struct({ on: Schema.Boolean, version: Schema.NullOr(Schema.String) }))
 
 /** Succeeds when the database answers. */
 export const answers = SqlClient.SqlClient.use((sql) => sql`select 1`)
+
+const decodeInUse = rows(Schema.Struct({ sessions: Schema.Number, clients: Schema.Number }))
+
+/** How many sessions go on, and how many clients are known. */
+export const inUse = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [counts = { sessions: 0, clients: 0 }] = yield* decodeInUse(sql`
+    select (select count(*)::int from mcp.mcp_sessions where status = 'active' and expires_at > now()) as sessions,
+           (select count(*)::int from mcp.oauth_clients) as clients`)
+  return counts
+})
 
 /** For example `18.4`. */
 export const serverVersion = Effect.gen(function* () {

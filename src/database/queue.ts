@@ -22,6 +22,8 @@ export interface Queue {
   readonly delay: (now: number) => number
   /** Operations that were refused, since the start. */
   readonly refused: () => number
+  /** Operations that have a connection, and those that wait for one. */
+  readonly load: () => { readonly atWork: number; readonly waiting: number }
 }
 
 export const makeQueue = (): Queue => {
@@ -55,7 +57,8 @@ export const makeQueue = (): Queue => {
       since = now
     },
     delay,
-    refused: () => refused
+    refused: () => refused,
+    load: () => ({ atWork: Math.min(underWay, places), waiting: Math.max(0, underWay - places) })
   }
 }
 

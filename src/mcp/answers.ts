@@ -4,6 +4,7 @@ import type { Tool as Listing, ServerCapabilities } from "@modelcontextprotocol/
 import { Effect } from "effect"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
+import { toolCalls, toolDurations } from "../telemetry/counts.ts"
 import { Content, type Part, Relayed } from "../toolsets/content.ts"
 import { Question } from "../toolsets/elicit.ts"
 import { ToolFailure } from "../toolsets/failure.ts"
@@ -85,6 +86,15 @@ const resultOf = (answer: Answer): CallResult => {
 
 const FAILED = failed("The tool failed. Try again later.")
 
+/** `ok`; `error`, for the model to read; `defect`; `asked` the person something first. */
+type Outcome = "ok" | "error" | "defect" | "asked"
+
+/** Counts a call that has come to an end; of one that was given up nobody knows how it went. */
+const count = ({ name }: Tool, outcome: Outcome, began: number) => {
+  toolCalls.of(name, outcome).value++
+  toolDurations.of(name).observe((performance.now() - began) / 1000)
+}
+
 /**
  * A call's result on the wire. A tool's own failure is for the model to read, also where it was thrown; a defect is for the
  * log alone. `ask` makes the result of one that has to ask the person first.
@@ -95,11 +105,24 @@ export const call = (
   caller: Caller,
   carrier: Carrier,
   ask: (question: Question) => Effect.Effect<CallResult>
-): Effect.Effect<CallResult> =>
-  Effect.suspend(() => tool.call(args, caller, carrier)).pipe(
-    Effect.map(resultOf),
-    Effect.catch((failure) => Effect.succeed(failed(failure.message))),
+): Effect.Effect<CallResult> => {
+  let began = 0
+  const start = () => {
+    began = performance.now()
+    return tool.call(args, caller, carrier)
+  }
+  return Effect.suspend(start).pipe(
+    Effect.map((answer) => {
+      const result = resultOf(answer)
+      count(tool, result.isError === true ? "error" : "ok", began)
+      return result
+    }),
+    Effect.catch((failure) => {
+      count(tool, "error", began)
+      return Effect.succeed(failed(failure.message))
+    }),
     Effect.catchDefect((defect) => {
+      count(tool, defect instanceof Question ? "asked" : defect instanceof ToolFailure ? "error" : "defect", began)
       if (defect instanceof Question) return ask(defect)
       if (defect instanceof ToolFailure) return Effect.succeed(failed(defect.message))
       return Effect.as(
@@ -108,6 +131,7 @@ export const call = (
       )
     })
   )
+}
 
 /** The result of a call that needs more than was granted, for clients that read it there (OpenAI Apps SDK, "Auth"). */
 export const challenged = ({ missing }: InsufficientScope, challenge: string): CallResult => ({

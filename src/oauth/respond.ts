@@ -3,9 +3,11 @@
 import { Effect } from "effect"
 import type { HttpServerResponse } from "effect/http"
 import { report, type StoreUnavailable } from "../database/query.ts"
+import { oauthErrors } from "../telemetry/counts.ts"
 import type { PayloadTooLarge } from "../web/body.ts"
 import { note } from "../web/notes.ts"
 import { errorBody, RETRY_AFTER_SECONDS, unavailable } from "../web/respond.ts"
+import { currentRoute } from "../web/route.ts"
 import type { RegistrationError, TokenError } from "./errors.ts"
 
 /** What the endpoints that programs call may fail with. */
@@ -58,6 +60,11 @@ const noted = (error: EndpointError | PayloadTooLarge) =>
       : { error: error._tag, error_description: error.description }
   )
 
+/** Counts a refusal of the endpoint that is at work, by a word of ours. */
+export const countError = (error: string): void => {
+  oauthErrors.of(currentRoute(), error).value++
+}
+
 /**
  * Answers every error of an OAuth endpoint, and says in the request's line of the log why it was refused. A new error type
  * does not compile until it is given a status above.
@@ -65,6 +72,9 @@ const noted = (error: EndpointError | PayloadTooLarge) =>
 export const answerErrors = <R>(
   handler: Effect.Effect<HttpServerResponse.HttpServerResponse, EndpointError | PayloadTooLarge | StoreUnavailable, R>
 ): Effect.Effect<HttpServerResponse.HttpServerResponse, never, R> =>
-  Effect.catch(handler, (error) =>
-    error._tag === "StoreUnavailable" ? Effect.as(report(error), unavailable) : Effect.as(noted(error), render(error))
-  )
+  Effect.catch(handler, (error) => {
+    countError(error._tag)
+    return error._tag === "StoreUnavailable"
+      ? Effect.as(report(error), unavailable)
+      : Effect.as(noted(error), render(error))
+  })

@@ -20,7 +20,7 @@ import { note } from "../web/notes.ts"
 import { signUpPath } from "./enrolmentPages.ts"
 import { providerLinks } from "./providers.ts"
 import { form, frameOf, query, route } from "./route.ts"
-import { knownMark, signIn } from "./signIn.ts"
+import { knownMark, signIn, signInFailed } from "./signIn.ts"
 import { actorOf, returnTo, sentBy, sentByUs, signedIn, visit, withoutSession } from "./visitor.ts"
 
 interface Shown {
@@ -103,6 +103,7 @@ const withPassword = Effect.gen(function* () {
   const target = returnTo(sent.get("return_to"))
   if (!isRight || found === undefined || found.person.isDisabled) {
     yield* throttle.failed(attempt)
+    yield* signInFailed("password")
     yield* note({ error: "sign_in_failed", person: found?.person.id })
     const isAgain = (yield* visit) !== undefined
     return yield* show({ returnTo: target, email, isAgain, problem: MISFIT })

@@ -19,7 +19,7 @@ import * as StrictJson from "../web/json.ts"
 import { NO_STORE } from "../web/respond.ts"
 import { Refused } from "./errors.ts"
 import { form, route, scriptRoute, storable } from "./route.ts"
-import { signIn } from "./signIn.ts"
+import { signIn, signInFailed } from "./signIn.ts"
 import { describeBrowser } from "./userAgent.ts"
 import { actorOf, browser, fresh, isFresh, loginPath, returnTo, sentBy, sentByUs } from "./visitor.ts"
 
@@ -60,7 +60,10 @@ const useOptions = Effect.gen(function* () {
 
 const use = Effect.gen(function* () {
   const { fields, response } = yield* readScript
-  const personId = yield* (yield* Passkeys).used(response, yield* callerAddress)
+  const passkeys = yield* Passkeys
+  const personId = yield* passkeys
+    .used(response, yield* callerAddress)
+    .pipe(Effect.tapErrorTag("PasskeyRefused", () => signInFailed("passkey")))
   return yield* signIn(personId, "passkey", scriptAnswer({ location: returnTo(fields.get("return_to")) }))
 })
 

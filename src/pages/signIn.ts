@@ -6,6 +6,7 @@ import { ServerConfig } from "../config/ServerConfig.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import type { SignInMethod } from "../people/person.ts"
 import { Throttle } from "../people/Throttle.ts"
+import { signIns } from "../telemetry/counts.ts"
 import { SignedOut } from "./errors.ts"
 import { attributesOf, browser, cookieName, visit, withSession } from "./visitor.ts"
 
@@ -42,5 +43,12 @@ export const signIn = Effect.fn("pages.signIn")(function* (
     ...attributesOf(config),
     maxAge: KNOWN_FOR
   })
+  signIns.of(method, "ok").value++
   return yield* withSession(known, signedIn)
 })
+
+/** Somebody could not prove who they are. */
+export const signInFailed = (method: SignInMethod) =>
+  Effect.sync(() => {
+    signIns.of(method, "failed").value++
+  })

@@ -22,7 +22,7 @@ import { letIn, nextOf, readIntroduction } from "./enrolment.ts"
 import { pathOf } from "./enrolmentPages.ts"
 import { FormForeign, NotThere, Refused } from "./errors.ts"
 import { form, query, route } from "./route.ts"
-import { signIn } from "./signIn.ts"
+import { signIn, signInFailed } from "./signIn.ts"
 import {
   actorOf,
   attributesOf,
@@ -91,10 +91,14 @@ const answered =
       (error): error is E & Problem => isProblem(error),
       (error) => {
         const told = explain(error)
+        const hasFailed = purpose?._tag === "SignIn" && error._tag !== "UpstreamUnavailable"
         const stillGood = purpose?._tag === "Enrol" ? " Your link is still good: open it again." : ""
         return Effect.andThen(
-          // Who was not let in stands in the explanation, and is not for the log.
-          note({ error: error._tag, error_description: error._tag === "NotAdmitted" ? told.title : told.explanation }),
+          Effect.andThen(
+            hasFailed ? signInFailed("upstream") : Effect.void,
+            // Who was not let in stands in the explanation, and is not for the log.
+            note({ error: error._tag, error_description: error._tag === "NotAdmitted" ? told.title : told.explanation })
+          ),
           problem({ ...told, explanation: told.explanation + stillGood, ...wayBack(purpose) })
         )
       }

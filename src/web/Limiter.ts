@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
 import { RateLimiter } from "effect/persistence"
+import { limitRefused } from "../telemetry/counts.ts"
 import { putNewest } from "./newest.ts"
 
 /** The store keeps a counter per key for ever, so keys are folded into this many. */
@@ -48,18 +49,19 @@ export class SharedCounts extends Context.Reference<CountedTogether | undefined>
   defaultValue: () => undefined
 }) {}
 
-/** Takes one of what stands under a name. */
+/** Takes one of what stands under a name, which is of a kind. */
 export const takeFrom = (
   limiter: RateLimiter.RateLimiter,
+  kind: string,
   name: string,
   { limit, window = "1 minute" }: Allowance
 ): Effect.Effect<void, TooMany | RateLimiter.RateLimitStoreError> =>
   limiter.consume({ key: name, limit, window }).pipe(
-    Effect.mapError(({ reason }) =>
-      reason._tag === "RateLimitExceeded"
-        ? new TooMany({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(reason.retryAfter))) })
-        : reason
-    ),
+    Effect.mapError(({ reason }) => {
+      if (reason._tag !== "RateLimitExceeded") return reason
+      limitRefused.of(kind).value++
+      return new TooMany({ retryAfterSeconds: Math.max(1, Math.ceil(Duration.toSeconds(reason.retryAfter))) })
+    }),
     Effect.asVoid
   )
 
@@ -77,7 +79,7 @@ const inMemory = Effect.gen(function* () {
   const counting: Counting<never> = {
     take: (kind, key, allowance) =>
       // Memory does not fail.
-      Effect.catchTag(takeFrom(limiter, bucketOf(kind, key), allowance), "RateLimitStoreError", Effect.die),
+      Effect.catchTag(takeFrom(limiter, kind, bucketOf(kind, key), allowance), "RateLimitStoreError", Effect.die),
     note: Effect.fnUntraced(function* (kind, key, forgotten) {
       const now = yield* Clock.currentTimeMillis
       const name = `${kind}:${key}`

@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto"
 import { Cause, Clock, Context, Effect, LogLevel, Option, References } from "effect"
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import { httpRequests } from "../telemetry/counts.ts"
 import { isNavigation } from "./accept.ts"
 import { PROBES } from "./admission.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
@@ -12,6 +13,7 @@ import { routed } from "./endpoint.ts"
 import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError } from "./respond.ts"
+import { currentRoute, methodOf } from "./route.ts"
 
 const FORGOTTEN_PROXY =
   "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
@@ -86,6 +88,7 @@ export const Front = HttpRouter.middleware(
       const preflighted = (request: HttpServerRequest.HttpServerRequest) =>
         Effect.map(recovered, (response) => (isRefusedPreflight(request, response) ? forbidden : response))
       return HttpServerRequest.HttpServerRequest.use((request) => {
+        const began = performance.now()
         const [path = ""] = request.url.split("?", 1)
         // The router takes any first character for the slash: `*admin` would be `/admin`, past whoever guards that in front.
         const isPath = path.startsWith("/")
@@ -107,8 +110,11 @@ export const Front = HttpRouter.middleware(
         const reported = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
         const seen = isForwarded ? Effect.andThen(tellOfProxy(request), reported) : reported
         return Effect.provideService(
-          Effect.map(seen, (response) =>
-            HttpServerResponse.setHeaders(response, {
+          Effect.map(seen, (response) => {
+            httpRequests
+              .of(currentRoute(), methodOf(request.method), String(response.status))
+              .observe((performance.now() - began) / 1000)
+            return HttpServerResponse.setHeaders(response, {
               // An answer is nobody's to keep unless it says so.
               "cache-control": response.headers["cache-control"] ?? "no-store",
               "x-request-id": requestId,
@@ -116,7 +122,7 @@ export const Front = HttpRouter.middleware(
               // So that the next request goes to a server that stays.
               ...(draining.isBegun() ? CLOSE : {})
             })
-          ),
+          }),
           References.CurrentLogAnnotations,
           notesOf(requestId)
         )

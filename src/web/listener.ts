@@ -5,6 +5,7 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Deferred, Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
+import { overloadRefused } from "../telemetry/counts.ts"
 import { makeAdmission } from "./admission.ts"
 import { isTrustedProxy } from "./clientAddress.ts"
 import { type Connections, capsOf, openFilesLimit, watchConnections } from "./connections.ts"
@@ -142,13 +143,17 @@ const keepDoor = Effect.fn("listener.keepDoor")(function* (
       ),
     onEnd: (facts) => run(Effect.annotateLogs(Effect.logInfo("requests are let in again"), facts))
   })
+  const refused = overloadRefused.of("event_loop")
   server.on("connection", accepted)
   server.door = (request, response, begin) => {
     connections.came(request, response)
     const [path = ""] = (request.url ?? "").split("?", 1)
     ask(path, {
       begin,
-      refuse: () => turnAway(request, response, counts.refused, draining.isBegun()),
+      refuse: () => {
+        refused.value++
+        turnAway(request, response, counts.refused, draining.isBegun())
+      },
       isGone: () => response.destroyed
     })
   }

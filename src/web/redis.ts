@@ -9,6 +9,7 @@
 import { createClient } from "@redis/client"
 import { Cause, Deferred, Duration, Effect, Redacted, Schedule } from "effect"
 import { RateLimiter, Redis } from "effect/persistence"
+import { limitStoreUnavailable } from "../telemetry/counts.ts"
 import { type CountedTogether, CountsAway, takeFrom } from "./Limiter.ts"
 
 const PREFIX = "gatehouse:"
@@ -93,6 +94,7 @@ export const countTogether = Effect.fn("redis.countTogether")(function* (
       const connection = current
       const away = Effect.suspend(() => {
         countedHere++
+        limitStoreUnavailable.of().value++
         return Effect.fail(new CountsAway())
       })
       if (connection === undefined) return away
@@ -158,7 +160,7 @@ export const countTogether = Effect.fn("redis.countTogether")(function* (
 
   return {
     take: (kind, key, allowance) =>
-      there(Effect.catchTag(takeFrom(limiter, nameOf(kind, key), allowance), "TooMany", Effect.succeed)).pipe(
+      there(Effect.catchTag(takeFrom(limiter, kind, nameOf(kind, key), allowance), "TooMany", Effect.succeed)).pipe(
         Effect.flatMap((refused) => (refused === undefined ? Effect.void : Effect.fail(refused)))
       ),
     note: (kind, key, forgotten) =>

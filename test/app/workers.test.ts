@@ -1,22 +1,12 @@
-import { execFileSync } from "node:child_process"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { freePort, TestApp } from "../support/app.ts"
 import { admitted, obtainTokens, revoke } from "../support/client.ts"
 import { freshDatabaseUrl } from "../support/postgres.ts"
+import { childrenOf } from "../support/processes.ts"
 import { type Program, ready, run, start } from "../support/program.ts"
 
-const workersOf = (program: Program): ReadonlyArray<number> => {
-  try {
-    return execFileSync("pgrep", ["-P", String(program.process.pid)], { encoding: "utf8" })
-      .trim()
-      .split("\n")
-      .map(Number)
-  } catch {
-    // It says by its exit code that there are none.
-    return []
-  }
-}
+const workersOf = (program: Program) => childrenOf(program.process.pid ?? 0)
 
 /** As long as the test may take. */
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>

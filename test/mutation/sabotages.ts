@@ -7,6 +7,7 @@ import { grants } from "./sabotages/grants.ts"
 import { pages } from "./sabotages/pages.ts"
 import { people } from "./sabotages/people.ts"
 import { server } from "./sabotages/server.ts"
+import { telemetry } from "./sabotages/telemetry.ts"
 import { tokens } from "./sabotages/tokens.ts"
 
 export interface Sabotage {
@@ -28,5 +29,6 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   ...people,
   ...pages,
   ...gateway,
-  ...server
+  ...server,
+  ...telemetry
 ]

@@ -19,6 +19,13 @@ export const marked = (name: string, value: string): ReadonlyArray<number> =>
     .filter((pid) => read(`/proc/${pid}/environ`).split("\u0000").includes(`${name}=${value}`) && !isZombie(pid))
     .map(Number)
 
+/** The pids of those that a process has started itself. */
+export const childrenOf = (pid: number): ReadonlyArray<number> =>
+  readdirSync(`/proc/${pid}/task`)
+    .flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(" "))
+    .filter((child) => child.trim() !== "" && !isZombie(child))
+    .map(Number)
+
 /** Waits until it is so, for as long as a busy machine may need. */
 export const until = (isSo: () => boolean, what: string) =>
   Effect.suspend(() => (isSo() ? Effect.void : Effect.fail(what))).pipe(

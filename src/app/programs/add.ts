@@ -8,13 +8,13 @@ import { Console, Effect, FileSystem, Layer, Option, Redacted } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { isOurs } from "../../config/environment.ts"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { version } from "../../config/version.ts"
 import { mountName } from "../../gateway/file/mounts.ts"
 import { type Found, withoutSecrets } from "../../gateway/file/secrets.ts"
 import { faultsOf, unset, withEntries } from "../../gateway/file/write.ts"
 import { LoggingAside } from "../logging.ts"
 import { NotAdded, pointedAt, recipes, type Servers } from "./add/pointedAt.ts"
 import { runProgram } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 const SEEN = { calls: "tried", list: "tried as far as its list", refusal: "tried without a key", no: "not tried" }
 

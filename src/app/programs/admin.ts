@@ -3,6 +3,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { Command } from "effect/cli"
+import { version } from "../../config/version.ts"
 import * as Database from "../../database/connect.ts"
 import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
@@ -14,7 +15,6 @@ import { apps, events } from "./admin/apps.ts"
 import { clients, keys } from "./admin/clients.ts"
 import { owner, people } from "./admin/people.ts"
 import { runProgram, Settings } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 const Services = Layer.mergeAll(
   People.layer,

@@ -3,12 +3,12 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Option, Schema } from "effect"
 import { Argument, CliError, Command, Flag } from "effect/cli"
+import { version } from "../../config/version.ts"
 import { judge } from "../../doctor/clients.ts"
 import { diagnose } from "../../doctor/findings.ts"
 import { login } from "../../doctor/login.ts"
 import { checkServers } from "./doctorServers.ts"
 import { runProgram } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 /** Something needs a hand: exit code 1. */
 class NotWell extends Schema.TaggedError<NotWell>()("NotWell", { message: Schema.String }) {}

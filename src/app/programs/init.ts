@@ -3,8 +3,8 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, FileSystem, Path, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
+import { version } from "../../config/version.ts"
 import { runProgram } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 /** Nothing was written: exit code 1. */
 class NotBegun extends Schema.TaggedError<NotBegun>()("NotBegun", { message: Schema.String }) {}

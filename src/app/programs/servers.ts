@@ -3,6 +3,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { version } from "../../config/version.ts"
 import * as Database from "../../database/connect.ts"
 import { Catalogue } from "../../gateway/catalogue/Catalogue.ts"
 import type { Decision } from "../../gateway/catalogue/CatalogueStore.ts"
@@ -12,7 +13,6 @@ import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { People } from "../../people/People.ts"
 import { json, NotDone, printDone, printRows } from "./admin/print.ts"
 import { runProgram, Settings } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 /** What is gone there needs a word too: calls of it fail. */
 const isOpen = (entry: Entry) => isWaiting(entry) || entry.state === "gone"

@@ -4,6 +4,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Layer, Schema } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { version } from "../../config/version.ts"
 import * as Database from "../../database/connect.ts"
 import { call as callTool } from "../../mcp/answers.ts"
 import { PublicWeb } from "../../net/PublicWeb.ts"
@@ -16,7 +17,6 @@ import { Toolset } from "../../toolsets/Toolset.ts"
 import type { Person, Tool } from "../../toolsets/tool.ts"
 import { LoggingAside } from "../logging.ts"
 import { runProgram } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 /** What was asked for cannot be done: exit code 1. */
 class NotCalled extends Schema.TaggedError<NotCalled>()("NotCalled", { message: Schema.String }) {}

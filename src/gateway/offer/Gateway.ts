@@ -4,8 +4,11 @@ import { Effect, Layer } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { ServerKeys } from "../../oauth/tokens/ServerKeys.ts"
 import { viaOf } from "../../oauth/tokens/via.ts"
+import { upstreamChanges, upstreamChildren, upstreamUp } from "../../telemetry/counts.ts"
+import { atScrape } from "../../telemetry/scrape.ts"
 import { type Offering, Toolset } from "../../toolsets/Toolset.ts"
 import { Catalogue } from "../catalogue/Catalogue.ts"
+import { isWaiting } from "../catalogue/definition.ts"
 import { MountStatus } from "../catalogue/MountStatus.ts"
 import { MountFile } from "../file/MountFile.ts"
 import { MountsInUse } from "../MountsInUse.ts"
@@ -56,6 +59,19 @@ const Status = Layer.effect(
     const catalogue = yield* Catalogue
     const upstreams = yield* Upstreams
     const discovery = yield* Discovery
+    const inUse = yield* MountsInUse
+    yield* atScrape(
+      Effect.sync(() => {
+        for (const family of [upstreamUp, upstreamChildren, upstreamChanges]) family.clear()
+        const { entries } = catalogue.current()
+        for (const { name } of inUse.current()) {
+          const { isDown, children } = upstreams.here(name)
+          upstreamUp.of(name).value = isDown ? 0 : 1
+          upstreamChildren.of(name).value = children
+          upstreamChanges.of(name).value = (entries.get(name) ?? []).filter(isWaiting).length
+        }
+      })
+    )
     return MountStatus.of({
       mounts: () => {
         const known = catalogue.current()

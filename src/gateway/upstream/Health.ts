@@ -39,6 +39,11 @@ export class Health {
     return this.starts.at(-1) ?? 0
   }
 
+  /** Whether it cannot be asked now. */
+  isDown(now: number): boolean {
+    return this.isLooping || now < this.nextStart || this.inARow >= IN_A_ROW
+  }
+
   /** Whether nothing of it is worth keeping. */
   isForgotten(now: number): boolean {
     return !this.isLooping && this.inARow === 0 && now - this.lastFailure > STARTS_WITHIN_MS

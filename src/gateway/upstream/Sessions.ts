@@ -8,9 +8,10 @@
 
 import { Clock, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope } from "effect"
 import type { ChildProcessSpawner } from "effect/process"
+import { upstreamRestarts } from "../../telemetry/counts.ts"
 import type { Mount } from "../mount.ts"
 import { type ConnectOptions, connect } from "./connect.ts"
-import type { SessionStatus, Whose } from "./contract.ts"
+import type { MountHere, SessionStatus, Whose } from "./contract.ts"
 import { Health } from "./Health.ts"
 import { type Miss, unavailable } from "./miss.ts"
 import { makeOver } from "./over.ts"
@@ -111,7 +112,10 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
         Effect.sync(() => {
           // Whoever has to sign in first says nothing of the mount, nor does an end that we wanted.
           const isItsOwn = miss.kind !== "unasked" && over.why() === undefined
-          if (isItsOwn) health.startFailed(now(), miss.failure)
+          if (isItsOwn) {
+            health.startFailed(now(), miss.failure)
+            upstreamRestarts.of(mount.name).value++
+          }
           end(session, "did not start")
           Deferred.doneUnsafe(ready, Effect.fail(miss))
           return isItsOwn
@@ -123,6 +127,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     Deferred.doneUnsafe(ready, Effect.succeed(session))
     const died = Effect.tap(connection.over.wait, (why) => {
       if (over.why() !== undefined) return Effect.void
+      upstreamRestarts.of(mount.name).value++
       // Whatever ends it in a call may be the call's doing.
       if (session.calls === 0) health.startFailed(now(), unavailable(mount, `${why}.`))
       return warn(mount, `${mount.title} ${why}.`)
@@ -213,6 +218,12 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
         for (const session of own) end(session, "was restarted")
         return Effect.forEach(own, ({ gone }) => Deferred.await(gone), { concurrency: "unbounded", discard: true })
       }),
+    here: (mount: string): MountHere => ({
+      isDown: [...healths.values()].some((health) => health.mount.name === mount && health.isDown(now())),
+      children: [...sessions.values(), ...ending.values()].filter(
+        (session) => session.mount.name === mount && session.connection?.pid !== undefined
+      ).length
+    }),
     status: Effect.sync((): ReadonlyArray<SessionStatus> => {
       const up = [...sessions.values(), ...ending.values()].map(
         ({ mount, subject, key, connection, over, since, lastUsed, calls }) => ({

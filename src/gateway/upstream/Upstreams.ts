@@ -10,7 +10,7 @@ import { Credentials } from "../Credentials.ts"
 import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import { makeChanges } from "./changes.ts"
-import type { Discovered, RequestOptions, SessionStatus, Whose } from "./contract.ts"
+import type { Discovered, MountHere, RequestOptions, SessionStatus, Whose } from "./contract.ts"
 import type { Surroundings } from "./directory.ts"
 import { discover } from "./discover.ts"
 import { unavailable } from "./miss.ts"
@@ -45,6 +45,8 @@ export class Upstreams extends Context.Service<
     readonly discover: (mount: Mount, whose: Whose) => Effect.Effect<Discovered, UpstreamFailed>
     /** Names of mounts that said that their lists are others now. Each subscriber hears all of them. */
     readonly changes: Stream.Stream<string>
+    /** How a mount is in this process alone. */
+    readonly here: (mount: string) => MountHere
     readonly status: Effect.Effect<ReadonlyArray<SessionStatus>>
     /** The last lines that the mount's children wrote to their stderr, without its secrets. */
     readonly stderr: (mount: string) => Effect.Effect<ReadonlyArray<string>>
@@ -80,6 +82,7 @@ export class Upstreams extends Context.Service<
             )
           }),
           changes,
+          here: sessions.here,
           status: sessions.status,
           stderr: (mount) => Effect.sync(() => rings.get(mount)?.lines() ?? []),
           restart: sessions.restart

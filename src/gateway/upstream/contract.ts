@@ -43,3 +43,11 @@ export interface SessionStatus {
   readonly lastUsed: number
   readonly calls: number
 }
+
+/** How a mount is in this process. */
+export interface MountHere {
+  /** Whether it cannot be asked now, as far as this process knows. */
+  readonly isDown: boolean
+  /** Processes of it that run. */
+  readonly children: number
+}

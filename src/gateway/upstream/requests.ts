@@ -3,6 +3,7 @@
 import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/client"
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 import { Duration, Effect } from "effect"
+import { upstreamCalls } from "../../telemetry/counts.ts"
 import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
@@ -115,6 +116,9 @@ export const makeRequests = (sessions: Sessions): Requests => {
               ...(token !== undefined && { progressToken: token }),
               ...(mayAsk !== undefined && { [CLIENT_CAPABILITIES_META_KEY]: mayAsk })
             }
+      const began = performance.now()
+      const counted = (outcome: "ok" | Miss["kind"]) =>
+        upstreamCalls.of(mount.name, outcome).observe((performance.now() - began) / 1000)
       const done = () => {
         if (token !== undefined) connection.progress.delete(token)
         session.inFlight--
@@ -130,6 +134,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
         .then(
           (result) => {
             done()
+            counted("ok")
             health.wasWell()
             resume(Effect.succeed(restored(result)))
           },
@@ -137,6 +142,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
             done()
             if (signal.aborted) return health.wasNothing()
             const miss = missOf(mount, connection.blot, error, session.over.why() ?? connection.over.why())
+            counted(miss.kind)
             if (miss.kind === "lost" || miss.kind === "unsent") health.wasDown(sessions.now())
             else if (miss.kind === "answered") health.wasWell()
             else health.wasNothing()

@@ -13,6 +13,7 @@ import { withParameters } from "../clients/redirectUri.ts"
 import type { InvalidRequest, KeptFromClient, SentToClient, ShownToUser, SlowDown } from "../errors.ts"
 import { collect, queryPairs, readForm } from "../parameters.ts"
 import { RateLimits } from "../RateLimits.ts"
+import { countError } from "../respond.ts"
 import { conclude } from "./answer.ts"
 import { Interaction } from "./Interaction.ts"
 import * as Pages from "./pages.ts"
@@ -43,7 +44,9 @@ const reasonOf = (error: PageError) => {
 }
 
 const render = Effect.fnUntraced(function* (error: PageError) {
-  yield* note(reasonOf(error))
+  const reason = reasonOf(error)
+  countError(reason.error)
+  yield* note(reason)
   switch (error._tag) {
     case "SentToClient": {
       const { issuer } = yield* ServerConfig

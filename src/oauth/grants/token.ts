@@ -2,6 +2,7 @@
 
 import { Effect, Exit, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { reuse, tokensIssued } from "../../telemetry/counts.ts"
 import { authenticate } from "../clients/authentication.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
 import type { Client, GrantType } from "../clients/client.ts"
@@ -97,6 +98,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
     case "Redeemed": {
       const { accessToken, subject, scopes, nonce, authTime } = redemption
       const issued = response(redemption)
+      tokensIssued.of("authorization_code").value++
       if (!scopes.includes(Scope.OPENID.name)) return issued
       const about = { clientId: client.clientId, subject, nonce, authTime, accessToken }
       return { ...issued, id_token: yield* issueIdToken(sign, about) }
@@ -106,6 +108,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
         description: "this code was redeemed a moment ago; whether it was answered will be known in some seconds"
       })
     case "Replayed":
+      reuse.of().value++
       yield* Effect.logWarning("authorization code redeemed again; its session is revoked").pipe(
         Effect.annotateLogs({ session_id: code.sessionId, client_id: client.clientId })
       )
@@ -140,12 +143,14 @@ const refreshToken = Effect.fnUntraced(function* (client: Client, parameters: Pa
   })
   switch (rotation._tag) {
     case "Rotated":
+      tokensIssued.of("refresh_token").value++
       return response(rotation)
     case "Unknown":
       return yield* invalidGrant("refresh_token")
     case "ScopeExceeded":
       return yield* new InvalidScope({ description: "scope exceeds what was granted" })
     case "Compromise":
+      reuse.of().value++
       yield* log(Effect.logWarning("retired refresh token presented again; its session is compromised"))
       return yield* invalidGrant("refresh_token")
     case "TooManyReplays":

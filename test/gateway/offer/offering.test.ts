@@ -37,6 +37,7 @@ const requestsTo = (answer: (asked: Asked) => Answer) =>
           request: (mount, whose, method, params, options = {}) => answer({ mount, whose, method, params, options }),
           discover: () => Effect.die("nobody asks"),
           changes: Stream.empty,
+          here: () => ({ isDown: false, children: 0 }),
           status: Effect.succeed([]),
           stderr: () => Effect.succeed([]),
           restart: () => Effect.void

@@ -36,6 +36,7 @@ const worker = Effect.fnUntraced(function* (
     },
     discover: () => Effect.fail(new UpstreamRefused({ code: -2, message: `of ${number}` })),
     changes: Stream.empty,
+    here: () => ({ isDown: false, children: 0 }),
     status: Effect.succeed([
       { mount: "things", subject: "ada", key: String(number), state: "up" as const, since: 1, lastUsed: 2, calls: 3 }
     ]),

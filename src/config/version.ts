@@ -3,4 +3,4 @@
 import { createRequire } from "node:module"
 
 // Our own, beside `src` and `dist`: there is nothing to decode.
-export const { version }: { readonly version: string } = createRequire(import.meta.url)("../../../package.json")
+export const { version }: { readonly version: string } = createRequire(import.meta.url)("../../package.json")

@@ -1,0 +1,19 @@
+/** The route that a request took, as it was declared: one of few, where a path may be anything. */
+
+import { Context, Fiber } from "effect"
+import { HttpRouter } from "effect/http"
+
+/** What no route is for, or what was refused before one was looked for. */
+const NONE = "none"
+const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
+
+/** Of the request that is at work now; the router leaves its finding with the request's fiber. */
+export const currentRoute = (): string => {
+  const fiber = Fiber.getCurrent()
+  return fiber === undefined
+    ? NONE
+    : (Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path ?? NONE)
+}
+
+/** A method as it may stand in a name of ours. */
+export const methodOf = (method: string): string => (METHODS.has(method) ? method : "other")

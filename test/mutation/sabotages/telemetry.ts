@@ -1,0 +1,27 @@
+/** Changes of what a server counts and tells of itself. */
+
+import type { Sabotage } from "../sabotages.ts"
+
+export const telemetry: ReadonlyArray<Sabotage> = [
+  {
+    name: "metrics: what a worker counted is forgotten with it",
+    file: "app/gathering.ts",
+    find: "ended = sumOf(FAMILIES, [ended, lasting(FAMILIES, last.get(worker) ?? {})])",
+    replace: "ended = sumOf(FAMILIES, [ended])",
+    tests: ["test/telemetry/workers.test.ts"]
+  },
+  {
+    name: "metrics: a request's path is a label",
+    file: "web/front.ts",
+    find: ".of(currentRoute(), ",
+    replace: ".of(path, ",
+    tests: ["test/telemetry/metrics.test.ts"]
+  },
+  {
+    name: "metrics: a page of somebody else's reads them under a name of its own",
+    file: "telemetry/listener.ts",
+    find: "if (isLocal && ",
+    replace: "if (false && isLocal && ",
+    tests: ["test/telemetry/metrics.test.ts"]
+  }
+]
