@@ -22,7 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   telemetry: ["config"],
   doctor: [],
   net: [],
-  database: ["config"],
+  database: ["telemetry", "config"],
+  "telemetry/usage": ["telemetry", "database", "config"],
   web: ["telemetry", "config"],
   html: ["web", "config"],
   oauth: ["web", "telemetry", "database", "config"],
@@ -83,6 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "html",
     "net",
     "web",
+    "telemetry/usage",
     "telemetry",
     "database",
     "config"
@@ -111,6 +113,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "html",
     "web",
     "net",
+    "telemetry/usage",
     "telemetry",
     "database",
     "config"
@@ -136,6 +139,8 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "oauth/tokens",
     "oauth",
     "net",
+    "telemetry/usage",
+    "telemetry",
     "database",
     "config"
   ],

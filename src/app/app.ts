@@ -36,6 +36,7 @@ import { AdminEventsRoutes } from "../pages/admin/events.ts"
 import { AdminPeopleRoutes } from "../pages/admin/people.ts"
 import { AdminServerRoutes } from "../pages/admin/server.ts"
 import { AdminServersRoutes } from "../pages/admin/servers.ts"
+import { AdminUsageRoutes } from "../pages/admin/usage.ts"
 import { CheckClient, CheckRoutes } from "../pages/check.ts"
 import { CodesRoutes } from "../pages/codes.ts"
 import { ConnectionRoutes } from "../pages/connections.ts"
@@ -56,6 +57,8 @@ import { RecoveryStore } from "../people/RecoveryStore.ts"
 import { PeopleSubjects } from "../people/subjects.ts"
 import { Throttle } from "../people/Throttle.ts"
 import { Upstream } from "../people/upstream/Upstream.ts"
+import { RecordUsage } from "../telemetry/usage/record.ts"
+import { UsageStore } from "../telemetry/usage/UsageStore.ts"
 import { type Given, Tools } from "../toolsets/own/own.ts"
 import { Toolset } from "../toolsets/Toolset.ts"
 import { derived } from "../web/derived.ts"
@@ -91,6 +94,7 @@ const Routes = Layer.mergeAll(
   VaultRoutes,
   CheckRoutes,
   AdminPeopleRoutes,
+  AdminUsageRoutes,
   AdminEventsRoutes,
   AdminClientsRoutes,
   AdminServersRoutes,
@@ -111,6 +115,7 @@ export const Stores = Layer.mergeAll(
   RecoveryStore.layer,
   Identities.layer,
   MaintenanceStore.layer,
+  UsageStore.layer,
   Passkeys.layer,
   SigningKeys.layer.pipe(Layer.provide(ServerKeys.layer)),
   PeopleSubjects.pipe(Layer.provide(People.layer))
@@ -152,6 +157,8 @@ export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanu
   ),
   Layer.provide(Scopes),
   Layer.provide(Counts),
+  // Ends after those whom it counts.
+  Layer.provide(RecordUsage),
   Layer.provideMerge(Stores)
 )
 

@@ -11,6 +11,7 @@ import type { Swept } from "../oauth/grants/sweep.sql.ts"
 import { TokenStore } from "../oauth/grants/TokenStore.ts"
 import { People } from "../people/People.ts"
 import type { PeopleSwept } from "../people/sweep.sql.ts"
+import { UsageStore } from "../telemetry/usage/UsageStore.ts"
 
 /** Rows of a kind in one transaction: short enough that nobody waits for it. */
 const BATCH = 1000
@@ -35,6 +36,7 @@ export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
   const store = yield* TokenStore
   const registry = yield* ClientRegistry
   const people = yield* People
+  const usage = yield* UsageStore
   const signIns = makeVaultRows(yield* SqlClient.SqlClient)
   const started = yield* Clock.currentTimeMillis
 
@@ -43,7 +45,8 @@ export const cleanUp = Effect.fn("cleanUp")(function* (batch = BATCH) {
     // After the sessions: a client is not used when it has none.
     ...(yield* untilShort((most) => Effect.map(registry.sweep(most), (clients) => ({ clients })), batch)),
     ...(yield* untilShort<keyof PeopleSwept, StoreUnavailable, never>(people.sweep, batch)),
-    ...(yield* untilShort((most) => operation(signIns.sweep(most)), batch))
+    ...(yield* untilShort((most) => operation(signIns.sweep(most)), batch)),
+    ...(yield* untilShort((most) => Effect.map(usage.sweep(most), (usage) => ({ usage })), batch))
   }
   const ms = (yield* Clock.currentTimeMillis) - started
   yield* (yield* MaintenanceStore).record("cleanup", { ...total, ms })

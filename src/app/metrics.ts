@@ -16,7 +16,6 @@ const lookAtQueue = Effect.sync(() => {
   const { atWork, waiting } = queue.load()
   Counts.poolInUse.of().value = atWork
   Counts.poolWaiting.of().value = waiting
-  Counts.overloadRefused.of("database").value = queue.refused()
 })
 
 /** What takes the database a while is looked up apart, once for all workers. */

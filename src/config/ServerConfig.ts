@@ -74,6 +74,8 @@ export interface ServerConfigShape {
   readonly allowedHosts: ReadonlyArray<string>
   readonly trustedProxies: TrustedProxies
   readonly cleanup: { readonly enabled: boolean; readonly intervalMinutes: number }
+  /** How long it is kept what was done in each hour. */
+  readonly usageRetentionDays: number
   readonly seedClient: SeedClient | undefined
   readonly autoApprove: boolean
   /** Whether anybody may connect as the demo person while the server has no owner. */
@@ -203,6 +205,7 @@ const resolve = (
     trustedProxies: proxiesOf(env.TRUST_PROXY ?? "0"),
     // One of the workers is enough for it.
     cleanup: { enabled: env.ENABLE_CLEANUP_JOB && env.WORKER === 1, intervalMinutes: env.CLEANUP_INTERVAL_MINUTES },
+    usageRetentionDays: env.USAGE_RETENTION_DAYS,
     seedClient: seedClientOf(env),
     autoApprove: env.AUTO_APPROVE,
     demoConsent: env.DEMO_CONSENT ?? isLocal,

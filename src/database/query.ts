@@ -2,6 +2,7 @@
 
 import { Cause, Context, Effect, Fiber, Schema } from "effect"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { overloadRefused } from "../telemetry/counts.ts"
 import { queue } from "./queue.ts"
 
 /** The database did not answer. Always 503 with `Retry-After`: clients throw credentials away on `invalid_*`. */
@@ -87,7 +88,12 @@ export const ifLost =
 
 /** Made once: many are refused at a time. */
 const busy = new StoreUnavailable({ cause: new Error("too many operations wait for the database") })
-const enter = Effect.suspend(() => (queue.enter(performance.now()) ? Effect.void : Effect.fail(busy)))
+const refused = overloadRefused.of("database")
+const enter = Effect.suspend(() => {
+  if (queue.enter(performance.now())) return Effect.void
+  refused.value++
+  return Effect.fail(busy)
+})
 const leave = Effect.sync(() => queue.leave(performance.now()))
 
 /** Where too many wait already, nobody waits behind them. */

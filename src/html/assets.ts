@@ -26,7 +26,7 @@ const SCRIPT = "text/javascript; charset=utf-8"
 export const STYLE_SHEET = asset(
   "gatehouse.css",
   "text/css; charset=utf-8",
-  ["text", "frame", "forms", "parts"].map((part) => `style/${part}.css`)
+  ["text", "frame", "forms", "parts", "chart"].map((part) => `style/${part}.css`)
 )
 export const PAGE_SCRIPT = asset("gatehouse.js", SCRIPT, ["script.js"])
 export const LOGO = asset("gatehouse.svg", "image/svg+xml", ["logo.svg"])

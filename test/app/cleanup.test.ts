@@ -10,6 +10,7 @@ import { StoreUnavailable } from "../../src/database/query.ts"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../src/oauth/grants/TokenStore.ts"
 import { People } from "../../src/people/People.ts"
+import { UsageStore } from "../../src/telemetry/usage/UsageStore.ts"
 
 const NOTHING = { authorizationCodes: 0, decisions: 0, redemptions: 0, accessTokens: 0, refreshTokens: 0, sessions: 0 }
 
@@ -30,6 +31,7 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
     const people = Layer.mock(People, {
       sweep: () => Effect.succeed({ browserSessions: 0, ceremonies: 0, links: 0 })
     })
+    const usage = Layer.mock(UsageStore, { sweep: () => Effect.succeed(0) })
     // A database in which there is nothing to delete: of the client only that it is asked.
     const sql = Layer.succeed(SqlClient.SqlClient, (() => Effect.succeed([{ count: 0 }])) as never)
     const maintenance = Layer.mock(MaintenanceStore, {
@@ -38,7 +40,7 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
     })
     yield* Layer.build(
       ScheduledCleanup.pipe(
-        Layer.provide(Layer.mergeAll(store, registry, people, maintenance, sql)),
+        Layer.provide(Layer.mergeAll(store, registry, people, usage, maintenance, sql)),
         Layer.provide(Logging),
         Layer.provide(ServerConfig.layerOf({ LOG_LEVEL: "none", ...variables }))
       )

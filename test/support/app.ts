@@ -18,6 +18,7 @@ import { ServerKeys } from "../../src/oauth/tokens/ServerKeys.ts"
 import type { BrowserSessions } from "../../src/people/BrowserSessions.ts"
 import type { People } from "../../src/people/People.ts"
 import type { RecoveryStore } from "../../src/people/RecoveryStore.ts"
+import type { UsageStore } from "../../src/telemetry/usage/UsageStore.ts"
 import { BuiltinToolset } from "../../src/toolsets/builtin/builtin.ts"
 import type { Toolset } from "../../src/toolsets/Toolset.ts"
 import { TestDatabase } from "./postgres.ts"
@@ -74,6 +75,7 @@ export const testApp = <E, More = never>(
   | AccessTokens
   | ClientRegistry
   | ServerKeys
+  | UsageStore
   | ServerConfig
   | SqlClient.SqlClient
   | More,

@@ -12,6 +12,7 @@ import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Logging } from "../../src/app/logging.ts"
 import { ServerConfig } from "../../src/config/ServerConfig.ts"
 import { AssetRoutes } from "../../src/html/assets.ts"
+import { chart } from "../../src/html/chart.ts"
 import { form } from "../../src/html/form.ts"
 import { html } from "../../src/html/html.ts"
 import { type PageOptions, type ProblemOptions, page, problem, type SignedIn } from "../../src/html/page.ts"
@@ -236,6 +237,26 @@ const PAGES: Readonly<Record<string, PageOptions>> = {
         buttons: [{ label: "Make an invitation", look: "primary" }]
       })
     )}`
+  },
+  usage: {
+    title: "Usage",
+    wide: true,
+    script: "local",
+    signedIn: { ...ADA, current: "admin" },
+    body: section(
+      "Calls by tool",
+      chart({
+        id: "tools",
+        title: "Calls by tool",
+        summary: "In all: 36 calculator, 12,021 a_tool_of_a_very_long_name_that_goes_on.",
+        steps: ["21:00 UTC", "22:00 UTC", "23:00 UTC"],
+        series: [
+          { name: "calculator", values: [12, 0, 24] },
+          { name: "a_tool_of_a_very_long_name_that_goes_on", values: [0, 12_000, 21] },
+          ...[2, 3, 4, 5].map((at) => ({ name: `tool ${at}`, values: [at, 1000 * at, 0] }))
+        ]
+      })
+    )
   },
   empty: {
     title: "Connected apps",

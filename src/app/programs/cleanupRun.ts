@@ -7,6 +7,7 @@ import { ClientRegistry } from "../../oauth/clients/ClientRegistry.ts"
 import { TokenStore } from "../../oauth/grants/TokenStore.ts"
 import { Revocations } from "../../oauth/tokens/Revocations.ts"
 import { People } from "../../people/People.ts"
+import { UsageStore } from "../../telemetry/usage/UsageStore.ts"
 import { cleanUpAlone } from "../cleanup.ts"
 import { runProgram, Settings } from "./runProgram.ts"
 
@@ -18,13 +19,14 @@ const program = Effect.gen(function* () {
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
       `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
       `${swept.clients} unused clients, ` +
-      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins, ${swept.serverSignIns} at other servers`
+      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins, ${swept.serverSignIns} at other servers, ` +
+      `${swept.usage} rows of usage`
   )
 })
 
 program.pipe(
   Effect.provide(
-    Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, People.layer, MaintenanceStore.layer).pipe(
+    Layer.mergeAll(TokenStore.layer, ClientRegistry.layer, People.layer, MaintenanceStore.layer, UsageStore.layer).pipe(
       Layer.provide(Revocations.layer),
       Layer.provideMerge(Database.layer),
       Layer.provideMerge(Settings)

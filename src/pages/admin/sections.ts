@@ -7,6 +7,7 @@ const SECTIONS = [
   ["apps", "/admin/apps", "Connections"],
   ["clients", "/admin/clients", "Apps"],
   ["servers", "/admin/servers", "Servers"],
+  ["usage", "/admin/usage", "Usage"],
   ["events", "/admin/events", "Events"],
   ["server", "/admin/server", "Server"]
 ] as const

@@ -23,5 +23,12 @@ export const telemetry: ReadonlyArray<Sabotage> = [
     find: "if (isLocal && ",
     replace: "if (false && isLocal && ",
     tests: ["test/telemetry/metrics.test.ts"]
+  },
+  {
+    name: "usage: of two processes in the same hour the later one stands",
+    file: "telemetry/usage/UsageStore.ts",
+    find: "count = u.count + excluded.count,",
+    replace: "count = excluded.count,",
+    tests: ["test/telemetry/usage.test.ts"]
   }
 ]

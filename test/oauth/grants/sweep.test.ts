@@ -21,7 +21,8 @@ const NOTHING = {
   browserSessions: 0,
   ceremonies: 0,
   links: 0,
-  serverSignIns: 0
+  serverSignIns: 0,
+  usage: 0
 }
 
 onBothDatabases((name, database) => {
