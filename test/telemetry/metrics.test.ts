@@ -1,32 +1,19 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { Effect } from "effect"
 import { FAMILIES } from "../../src/telemetry/counts.ts"
-import { freePort, testApp } from "../support/app.ts"
 import { call, exchange, obtainCode, obtainTokens, refresh, request, rpc } from "../support/client.ts"
 import { parseExposition } from "../support/exposition.ts"
-import { TestDatabase } from "../support/postgres.ts"
+import { MetricsAt, withMetrics } from "../support/metrics.ts"
 
-class MetricsAt extends Context.Service<MetricsAt, string>()("test/MetricsAt") {}
+const Served = withMetrics({
+  RATE_LIMIT_ENABLED: "true",
+  RATE_LIMIT_FAILURES_PER_MINUTE: "40",
+  REFRESH_REUSE_GRACE_SECONDS: "0"
+})
 
-const Served = Layer.unwrap(
-  Effect.map(freePort, (port) =>
-    Layer.merge(
-      testApp(TestDatabase.quick, {
-        METRICS_PORT: String(port),
-        RATE_LIMIT_ENABLED: "true",
-        RATE_LIMIT_FAILURES_PER_MINUTE: "40",
-        REFRESH_REUSE_GRACE_SECONDS: "0"
-      }),
-      Layer.succeed(MetricsAt, `http://127.0.0.1:${port}`)
-    )
-  )
-)
-
-const text = Effect.flatMap(MetricsAt, (at) =>
-  Effect.promise(() => fetch(`${at}/metrics`).then((response) => response.text()))
-)
+const text = Effect.flatMap(MetricsAt, (at) => Effect.promise(() => fetch(at).then((response) => response.text())))
 const scraped = Effect.map(text, parseExposition)
 
 /** What was counted meanwhile: the numbers are the process's, which runs all of the suite. */
@@ -40,7 +27,7 @@ const counted = Effect.fn("counted")(function* <E, R>(doing: Effect.Effect<unkno
 describe("docs/observe.md", () => {
   it("has every series as it is told", () => {
     const page = readFileSync(join(import.meta.dirname, "../../docs/observe.md"), "utf8")
-    const table = page.split("\n").filter((line) => /^\| `\w+` \|/.test(line))
+    const table = page.split("\n").filter((line) => /^\| `[a-z_]+` \|/.test(line))
     assert.deepStrictEqual(
       table,
       FAMILIES.map(({ described: { name, help, type, labels } }) =>
@@ -137,7 +124,7 @@ layer(Served, { excludeTestServices: true, timeout: "2 minutes" })("metrics", (i
       const at = yield* MetricsAt
       assert.strictEqual((yield* request("/metrics")).status, 404)
       const status = (path: string, init: RequestInit = {}) =>
-        Effect.promise(() => fetch(at + path, init).then((response) => response.status))
+        Effect.promise(() => fetch(new URL(path, at), init).then((response) => response.status))
       for (const path of ["/", "/mcp", "/metrics?x=1", "/metrics/", "/healthz"])
         assert.strictEqual(yield* status(path), 404)
       assert.strictEqual(yield* status("/metrics", { method: "POST" }), 405)
@@ -145,7 +132,7 @@ layer(Served, { excludeTestServices: true, timeout: "2 minutes" })("metrics", (i
       const rebound = yield* Effect.promise(async () => {
         const { request: plain } = await import("node:http")
         return await new Promise<number | undefined>((resolve) =>
-          plain(`${at}/metrics`, { headers: { host: "rebound.example" } }, (response) => {
+          plain(at, { headers: { host: "rebound.example" } }, (response) => {
             response.resume()
             resolve(response.statusCode)
           }).end()

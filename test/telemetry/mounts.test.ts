@@ -1,24 +1,11 @@
 import { assert, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import { freePort } from "../support/app.ts"
+import { Effect } from "effect"
 import { parseExposition } from "../support/exposition.ts"
+import { MetricsAt, served } from "../support/metrics.ts"
 import { entryOf, known, mountedApp, resultOf, tokenOf, until } from "../support/mountedApp.ts"
 
-class MetricsAt extends Context.Service<MetricsAt, string>()("test/MetricsAt") {}
-
-const Served = Layer.unwrap(
-  Effect.map(freePort, (port) =>
-    Layer.merge(
-      mountedApp(
-        () => ({
-          everything: entryOf("everything", [], { scope: "mcp.tools.call" }),
-          broken: { command: "/bin/false" }
-        }),
-        { METRICS_PORT: String(port) }
-      ),
-      Layer.succeed(MetricsAt, `http://127.0.0.1:${port}/metrics`)
-    )
-  )
+const Served = served((port) =>
+  mountedApp(() => ({ everything: entryOf("everything"), broken: { command: "/bin/false" } }), port)
 )
 
 layer(Served, { excludeTestServices: true, timeout: "2 minutes" })("metrics of mounts", (it) => {

@@ -39,9 +39,9 @@ export class Health {
     return this.starts.at(-1) ?? 0
   }
 
-  /** Whether it cannot be asked now. */
-  isDown(now: number): boolean {
-    return this.isLooping || now < this.nextStart || this.inARow >= IN_A_ROW
+  /** Whether the last that is known of it is that it does not start, or does not answer. */
+  get isDown(): boolean {
+    return this.starts.length > 0 || this.inARow >= IN_A_ROW
   }
 
   /** Whether nothing of it is worth keeping. */

@@ -219,7 +219,7 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
         return Effect.forEach(own, ({ gone }) => Deferred.await(gone), { concurrency: "unbounded", discard: true })
       }),
     here: (mount: string): MountHere => ({
-      isDown: [...healths.values()].some((health) => health.mount.name === mount && health.isDown(now())),
+      isDown: [...healths.values()].some((health) => health.mount.name === mount && health.isDown),
       children: [...sessions.values(), ...ending.values()].filter(
         (session) => session.mount.name === mount && session.connection?.pid !== undefined
       ).length
