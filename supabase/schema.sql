@@ -640,6 +640,24 @@ begin
     execute format('revoke all on all tables in schema mcp from %I', api_role);
   end loop;
 end $$;
+-- How far those who are told of events have been told. It is here, and not with an instance, so that any of them goes on.
+
+create table mcp.event_cursors (
+  name text primary key,
+  last_id bigint not null,
+  updated_at timestamptz not null default clock_timestamp()
+);
+comment on table mcp.event_cursors is 'The last event that a receiver has answered for; it moves on only from where it was.';
+
+alter table mcp.event_cursors enable row level security;
+
+do $$
+declare api_role text;
+begin
+  for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on all tables in schema mcp from %I', api_role);
+  end loop;
+end $$;
 
 create table if not exists mcp.schema_migrations (
   version text primary key,
@@ -664,6 +682,7 @@ insert into mcp.schema_migrations (version, name, since) values
   ('20261126101000', 'server_sign_in', null),
   ('20261126121000', 'maintenance_claims', null),
   ('20261126122000', 'redemptions', null),
-  ('20261126130000', 'usage', null);
+  ('20261126130000', 'usage', null),
+  ('20261126131000', 'event_cursors', null);
 
 commit;

@@ -50,6 +50,7 @@ import { PasswordRoutes } from "../pages/password.ts"
 import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
+import { EventsWebhook } from "../people/EventsWebhook.ts"
 import { Identities } from "../people/Identities.ts"
 import { People } from "../people/People.ts"
 import { Passkeys } from "../people/passkeys/Passkeys.ts"
@@ -142,7 +143,7 @@ const Counts = Layer.effect(
 )
 
 /** Everything that runs, over a database, tools and a way out to the web. The clients of ours are there before the first request. */
-export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup, Metrics).pipe(
+export const App = Layer.mergeAll(listener(Routes, queue.delay), ScheduledCleanup, EventsWebhook, Metrics).pipe(
   Layer.provide([SeedClient, CheckClient]),
   Layer.provide(RefuseDemo),
   Layer.provide(

@@ -40,32 +40,41 @@ const clean = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [cleanText(name), clean(item)]))
 }
 
-const line = Logger.map(Logger.formatStructured, ({ message, cause, annotations, ...rest }) => ({
-  message: clean(message),
-  ...rest,
-  cause: cause === undefined ? undefined : cleanCause(cause),
-  annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [cleanText(name), clean(value)]))
-}))
+/** `always` stands in each line. */
+const lineWith = (always: Readonly<Record<string, unknown>>) =>
+  Logger.map(Logger.formatStructured, ({ message, cause, annotations, ...rest }) => ({
+    message: clean(message),
+    ...rest,
+    cause: cause === undefined ? undefined : cleanCause(cause),
+    annotations: {
+      ...Object.fromEntries(Object.entries(annotations).map(([name, value]) => [cleanText(name), clean(value)])),
+      ...always
+    }
+  }))
+type Line = ReturnType<typeof lineWith>
 
 const told = (value: unknown) => (typeof value === "string" ? value : Formatter.formatJson(value))
 
 /** What belongs to a line stands below it and further in, so that no text can pass for a line of its own. */
-const pretty = Logger.map(line, ({ timestamp, level, message, cause, annotations, spans }) =>
-  [
-    `[${timestamp}] ${level}: ${told(message)}`,
-    ...(cause?.split("\n") ?? []),
-    ...Object.entries({ ...annotations, ...spans }).map(([name, value]) => `${name}: ${told(value)}`)
-  ].join("\n  ")
-)
+const pretty = (line: Line) =>
+  Logger.map(line, ({ timestamp, level, message, cause, annotations, spans }) =>
+    [
+      `[${timestamp}] ${level}: ${told(message)}`,
+      ...(cause?.split("\n") ?? []),
+      ...Object.entries({ ...annotations, ...spans }).map(([name, value]) => `${name}: ${told(value)}`)
+    ].join("\n  ")
+  )
 
 const loggingTo = (stream: "stdout" | "stderr") =>
   Layer.unwrap(
     Effect.gen(function* () {
-      const { log } = yield* ServerConfig
+      const { log, worker, workerSockets } = yield* ServerConfig
+      // Whose it is, where there are several.
+      const line = lineWith(workerSockets === undefined ? {} : { worker })
       const isPretty = log.format === undefined ? process[stream].isTTY === true : log.format === "pretty"
       const written = stream === "stdout" ? Logger.withConsoleLog<unknown, string> : Logger.withConsoleError
       return Layer.merge(
-        Logger.layer([written(isPretty ? pretty : Logger.map(line, (value) => Formatter.formatJson(value)))]),
+        Logger.layer([written(isPretty ? pretty(line) : Logger.map(line, (value) => Formatter.formatJson(value)))]),
         Layer.succeed(References.MinimumLogLevel, LEVELS[log.level])
       )
     })

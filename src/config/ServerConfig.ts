@@ -111,6 +111,8 @@ export interface ServerConfigShape {
       }
     | undefined
   readonly log: { readonly level: Environment["LOG_LEVEL"]; readonly format: "pretty" | "json" | undefined }
+  /** Where events are told, if anywhere. */
+  readonly webhook: { readonly url: string; readonly secret: Redacted.Redacted } | undefined
   /** Where `/metrics` is served, if at all. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
   /** Which of the tools that come along are offered; all unless said. */
@@ -241,6 +243,10 @@ const resolve = (
         }
       : undefined,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    webhook:
+      env.EVENTS_WEBHOOK_URL === undefined || env.EVENTS_WEBHOOK_SECRET === undefined
+        ? undefined
+        : { url: env.EVENTS_WEBHOOK_URL, secret: env.EVENTS_WEBHOOK_SECRET },
     metrics: env.METRICS_PORT === undefined ? undefined : { host: env.METRICS_HOST, port: env.METRICS_PORT },
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },

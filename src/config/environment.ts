@@ -68,6 +68,7 @@ const isNetwork = (value: string) => Result.isSuccess(IpNetwork.fromString(asNet
 export const asNetwork = (value: string) => (value.includes("/") ? value : `${value}/${value.includes(":") ? 128 : 32}`)
 
 export const secret = Schema.RedactedFromValue(Schema.String)
+const longSecret = Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
 const httpUrl = text(isHttpUrl, "must be an http or https URL")
 const origins = listOf(
   isOrigin,
@@ -113,13 +114,10 @@ const secrets = {
       text((value) => /^rediss?:$/.test(parseUrl(value)?.protocol ?? ""), "must be a redis:// or rediss:// URL")
     )
   ),
-  SEALING_KEY: Schema.optionalKey(
-    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
-  ),
-  REGISTRATION_TOKEN: Schema.optionalKey(
-    Schema.RedactedFromValue(text((value) => value.length >= 32, "must have at least 32 characters"))
-  ),
+  SEALING_KEY: Schema.optionalKey(longSecret),
+  REGISTRATION_TOKEN: Schema.optionalKey(longSecret),
   AUTO_SEED_CLIENT_SECRET: Schema.optionalKey(secret),
+  EVENTS_WEBHOOK_SECRET: Schema.optionalKey(longSecret),
   BRAVE_API_KEY: Schema.optionalKey(secret),
   TAVILY_API_KEY: Schema.optionalKey(secret),
   EXA_API_KEY: Schema.optionalKey(secret),
@@ -206,6 +204,12 @@ export const Environment = Schema.Struct({
   MCP_FAST_LANE: withDefault(oneOf("on", "off"), "on"),
   LOG_LEVEL: withDefault(oneOf("trace", "debug", "info", "warn", "error", "fatal", "none"), "info"),
   LOG_FORMAT: Schema.optionalKey(oneOf("pretty", "json")),
+  EVENTS_WEBHOOK_URL: Schema.optionalKey(
+    text((value) => {
+      const url = parseUrl(value)
+      return url?.protocol === "https:" || (url?.protocol === "http:" && isLocalUrl(url))
+    }, "must be an https URL")
+  ),
   METRICS_PORT: Schema.optionalKey(whole(1, 65_535)),
   METRICS_HOST: withDefault(Schema.String, "127.0.0.1"),
 
@@ -257,6 +261,10 @@ export const contradictions = (env: Environment): ReadonlyArray<string> => {
   const baseUrl = baseUrlOf(env)
   const isLocal = isLocalUrl(baseUrl)
   const rules: ReadonlyArray<readonly [boolean, string]> = [
+    [
+      env.EVENTS_WEBHOOK_URL !== undefined && env.EVENTS_WEBHOOK_SECRET === undefined,
+      "EVENTS_WEBHOOK_SECRET must be set for EVENTS_WEBHOOK_URL: its receiver knows by it who is speaking"
+    ],
     [env.METRICS_PORT === env.PORT, "METRICS_PORT must be another port than PORT: its numbers are not for everybody"],
     [!isLocal && baseUrl.protocol === "http:", "BASE_URL must be https: outside localhost, tokens need TLS"],
     [!isLocal && env.AUTO_APPROVE, "AUTO_APPROVE must not be true outside localhost: anybody could get a token"],

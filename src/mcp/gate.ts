@@ -22,6 +22,7 @@ import { type BodyUnreadable, isEncoded, mediaType, type PayloadTooLarge, readTe
 import { madeOnce } from "../web/derived.ts"
 import { everyMethod } from "../web/endpoint.ts"
 import * as StrictJson from "../web/json.ts"
+import { noteNow } from "../web/notes.ts"
 import { admitOrigin, originAllowed } from "../web/origins.ts"
 import { UNENCODED, unavailable } from "../web/respond.ts"
 import { challenged, scopesOf } from "./answers.ts"
@@ -165,6 +166,7 @@ export const McpRoute = HttpRouter.use(
     // Plain functions, and few steps for the fiber.
     const serve = (request: Request) =>
       Effect.flatMap(authenticate(request.headers.authorization), (principal): Reply => {
+        noteNow({ client_id: principal.clientId, person: principal.subject })
         if (request.method !== "POST") {
           return Effect.succeed(HttpServerResponse.empty({ status: 405, headers: { allow: "POST" } }))
         }

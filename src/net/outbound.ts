@@ -35,9 +35,21 @@ export interface OutboundRequest<A> {
   readonly answer: Schema.ConstraintDecoder<A>
 }
 
+/** Something to be told: a body as it was signed, and nothing that matters comes back. */
+export interface Delivery {
+  readonly service: string
+  readonly url: string
+  readonly body: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
 export class Outbound extends Context.Service<
   Outbound,
-  { readonly json: <A>(request: OutboundRequest<A>) => Effect.Effect<A, OutboundFailed> }
+  {
+    readonly json: <A>(request: OutboundRequest<A>) => Effect.Effect<A, OutboundFailed>
+    /** Sent once; whether it is sent again is for the caller to say. */
+    readonly deliver: (delivery: Delivery) => Effect.Effect<void, OutboundFailed>
+  }
 >()("gatehouse/net/Outbound") {
   static readonly layer = Layer.effect(
     Outbound,
@@ -45,42 +57,70 @@ export class Outbound extends Context.Service<
       // With a scope, so that leaving an answer unread hangs up.
       const client = HttpClient.withScope(yield* HttpClient.HttpClient)
 
+      const unreachable = (service: string) =>
+        new OutboundFailed({ message: `${service} could not be reached. Try again later.` })
+      const inTime = <A, E>(service: string, timeout: Duration.Duration, effect: Effect.Effect<A, E>) =>
+        Effect.timeoutOrElse(effect, {
+          duration: timeout,
+          orElse: () =>
+            new OutboundFailed({ message: `${service} did not answer within ${Duration.toSeconds(timeout)} seconds.` })
+        })
+
       const json = Effect.fn("Outbound.json")(
         function* <A>(request: OutboundRequest<A>) {
           const timeout = yield* OutboundTimeout
           const fail = (what: string) => new OutboundFailed({ message: `${request.service} ${what}` })
           const attempt = client.execute(build(request)).pipe(
             // The reason stays here: it may quote the URL, or a header that could not be sent.
-            Effect.mapError(() => new Transient({ failure: fail("could not be reached. Try again later.") })),
+            Effect.mapError(() => new Transient({ failure: unreachable(request.service) })),
             Effect.flatMap((response) => read(response, fail)),
             Effect.scoped
           )
-          const text = yield* attempt.pipe(
+          const asked = attempt.pipe(
             Effect.retry({
               while: ({ _tag }) => _tag === "Transient" && request.body === undefined,
               times: RETRIES,
               schedule: Schedule.jittered(Schedule.exponential("150 millis"))
             }),
-            Effect.catchTag("Transient", ({ failure }) => failure),
-            Effect.timeoutOrElse({
-              duration: timeout,
-              orElse: () => fail(`did not answer within ${Duration.toSeconds(timeout)} seconds.`)
-            })
+            Effect.catchTag("Transient", ({ failure }) => failure)
           )
+          const text = yield* inTime(request.service, timeout, asked)
           return yield* Schema.decodeEffect(Schema.fromJsonString(request.answer))(text).pipe(
             Effect.mapError(() => fail("gave an answer that was not understood."))
           )
         },
         Effect.tapError(({ message }) => Effect.logWarning("a tool's upstream failed", message)),
-        Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
-        // URLs hold what people search for, headers hold keys: neither is for a trace, or for the other side's trace.
-        Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+        asOurs
       )
-      return Outbound.of({ json })
+
+      const deliver = Effect.fn("Outbound.deliver")(function* ({ service, url, body, headers }: Delivery) {
+        const request = HttpClientRequest.post(url).pipe(
+          HttpClientRequest.bodyText(body, "application/json"),
+          HttpClientRequest.setHeaders({ "user-agent": USER_AGENT, ...headers })
+        )
+        const sent = client.execute(request).pipe(
+          Effect.mapError(() => unreachable(service)),
+          Effect.flatMap(({ status }) =>
+            status >= 200 && status < 300
+              ? Effect.void
+              : new OutboundFailed({ message: `${service} answered ${status}.` })
+          ),
+          Effect.scoped
+        )
+        yield* inTime(service, yield* OutboundTimeout, sent)
+      }, asOurs)
+      return Outbound.of({ json, deliver })
     })
     // Node's own fetch: nothing more to load, and it decompresses as a stream, so that what is counted is what is held.
   ).pipe(Layer.provide(FetchHttpClient.layer))
 }
+
+const asOurs = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  effect.pipe(
+    Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+    // URLs hold what people search for, headers hold keys: neither is for a trace, or for the other side's trace.
+    Effect.provideService(HttpClient.TracerDisabledWhen, () => true)
+  )
 
 /** Worth another try. */
 class Transient extends Schema.TaggedError<Transient>()("Transient", { failure: OutboundFailed }) {}

@@ -10,6 +10,7 @@ import { BrowserSessions, type SignedIn } from "../people/BrowserSessions.ts"
 import { BROWSER_LIFETIMES, type Browser, FRESH_SECONDS, type Visit } from "../people/browserSessions.sql.ts"
 import type { Actor } from "../people/people.sql.ts"
 import { callerAddress } from "../web/clientAddress.ts"
+import { note } from "../web/notes.ts"
 import { postedByUs } from "../web/origins.ts"
 import { FormForeign, NotAllowed, NotFresh, SignedOut } from "./errors.ts"
 
@@ -48,7 +49,9 @@ export const visit = Effect.gen(function* () {
   const token = (yield* HttpServerRequest.HttpServerRequest).cookies[cookieName(yield* ServerConfig)]
   if (token === undefined) return undefined
   const sessions = yield* BrowserSessions
-  return yield* sessions.find(Redacted.make(token))
+  const found = yield* sessions.find(Redacted.make(token))
+  if (found !== undefined) yield* note({ person: found.person.id })
+  return found
 })
 
 /** What is noted of the browser that signs in. */

@@ -6,7 +6,14 @@ import { operation, type Refusal, type StoreUnavailable } from "../database/quer
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
 import { EVERYTHING, Revocations } from "../oauth/tokens/Revocations.ts"
-import { type EventFilter, type EventRow, makeEvents, type NewEvent, recordEvent } from "./events.sql.ts"
+import {
+  type EventFilter,
+  type EventRow,
+  type EventsAfter,
+  makeEvents,
+  type NewEvent,
+  recordEvent
+} from "./events.sql.ts"
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, hold, makePeople, type NewPerson } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
@@ -94,6 +101,8 @@ export class People extends Context.Service<
     readonly sweep: (batch: number) => Store<PeopleSwept>
     readonly record: (event: NewEvent) => Store<void>
     readonly events: (filter: EventFilter) => Store<ReadonlyArray<EventRow>>
+    /** What happened, in its order, some seconds after it did: whoever goes on after the last one misses none. */
+    readonly eventsAfter: (filter: EventsAfter) => Store<ReadonlyArray<EventRow>>
   }
 >()("gatehouse/people/People") {
   static readonly layer = Layer.effect(
@@ -202,7 +211,8 @@ export class People extends Context.Service<
         renew: (...given) => shutsOut(operation(atOnce(renew(...given)))),
         sweep: (batch) => operation(sweep(batch)),
         record: (event) => Effect.asVoid(operation(recordEvent(sql, event))),
-        events: (filter) => operation(events.list(filter))
+        events: (filter) => operation(events.list(filter)),
+        eventsAfter: (filter) => operation(events.after(filter))
       })
     })
   )

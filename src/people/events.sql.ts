@@ -44,22 +44,71 @@ export interface EventFilter {
   readonly limit: number
 }
 
+/** Which events, the oldest first, for whoever reads all of them: those after one, or since a moment. */
+export interface EventsAfter {
+  readonly after?: string | undefined
+  readonly since?: Date | undefined
+  readonly limit: number
+}
+
+/**
+ * An event has its id before its transaction is over, so a younger one may be there earlier. No transaction takes longer than
+ * the database allows a statement, and what waits for it: by then whoever reads on has missed nothing.
+ */
+const SETTLED_SECONDS = 10
+
 export const makeEvents = (sql: SqlClient.SqlClient) => {
   const decode = rows(EventRow)
-  return {
-    /** Events of a session belong to its person too. */
-    list: Effect.fn("People.events")(function* ({ event, personId, before, limit }: EventFilter) {
-      return yield* decode(sql`
+  const decodeSettling = rows(Schema.Struct({ ...EventRow.fields, is_settled: Schema.Boolean }))
+  const told = sql`
         select e.id::text, e.at, e.event, coalesce(e.person_id::text, s.subject) as person_id, p.email as person_email,
                a.email as actor_email, e.client_id, e.address, e.detail
         from mcp.audit_events e
         left join mcp.mcp_sessions s on s.id = e.session_id
         left join mcp.people p on p.id::text = coalesce(e.person_id::text, s.subject)
-        left join mcp.people a on a.id = e.actor_id
+        left join mcp.people a on a.id = e.actor_id`
+  return {
+    /** Events of a session belong to its person too. */
+    list: Effect.fn("People.events")(function* ({ event, personId, before, limit }: EventFilter) {
+      return yield* decode(sql`
+        ${told}
         where (${event ?? null}::text is null or e.event = ${event ?? null})
           and (${personId ?? null}::text is null or coalesce(e.person_id::text, s.subject) = ${personId ?? null})
           and (${before ?? null}::bigint is null or e.id < ${before ?? null}::bigint)
         order by e.id desc limit ${limit}`)
+    }),
+    after: Effect.fn("People.eventsAfter")(function* ({ after, since, limit }: EventsAfter) {
+      const moment = since?.toISOString() ?? null
+      const found = yield* decodeSettling(sql`
+        select *, told.at < clock_timestamp() - make_interval(secs => ${SETTLED_SECONDS}) as is_settled
+        from (${told}
+              where e.id > ${after ?? "0"}::bigint and (${moment}::timestamptz is null or e.at >= ${moment}::timestamptz)
+              order by e.id limit ${limit}) told`)
+      const unsettled = found.findIndex(({ is_settled }) => !is_settled)
+      return unsettled === -1 ? found : found.slice(0, unsettled)
     })
   }
 }
+
+/** An event as it is told to other programs: names that stay, and null where there is nothing. */
+export const exported = ({
+  id,
+  at,
+  event,
+  person_id,
+  person_email,
+  actor_email,
+  client_id,
+  address,
+  detail
+}: EventRow) => ({
+  id,
+  at: at.toISOString(),
+  event,
+  person_id,
+  person: person_email,
+  by: actor_email,
+  client_id,
+  from: address,
+  detail
+})

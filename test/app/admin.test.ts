@@ -83,6 +83,8 @@ describe("admin", () => {
           [["people", "invite", "nonsense"], "is not an e-mail address"],
           [["people", "disable", "eve@people.example"], "nobody has the address eve@people.example"],
           [["apps", "end"], "say which"],
+          [["events", "--since", "0", "--event", "signed_in"], "leave out --person"],
+          [["events", "--follow"], "say since when"],
           [["clients", "secret", "nobody"], "there is no client nobody"]
         ] as const) {
           const refused = yield* admin(...args)
@@ -94,7 +96,8 @@ describe("admin", () => {
         for (const args of [
           ["people", "rename"],
           ["people", "role", "x@x.example", "king"],
-          ["events", "--limit", "x"]
+          ["events", "--limit", "x"],
+          ["events", "--since", "yesterday"]
         ]) {
           assert.strictEqual((yield* admin(...args)).code, 2, args.join(" "))
         }
@@ -106,6 +109,17 @@ describe("admin", () => {
         assert.sameMembers(Object.keys(events[0]), ["at", "event", "person", "by", "client_id", "from", "detail", "id"])
         assert.lengthOf(yield* done("events", "--event", "person_invited"), 1)
         assert.lengthOf(yield* done("events", "--before", events[0].id), 2)
+        // What happened a moment ago may not be settled yet; of what is told each is a line.
+        const lines = yield* Effect.repeat(admin("events", "--since", "2026-01-01"), {
+          until: ({ output }) => output.trim().split("\n").length === 3
+        })
+        assert.deepStrictEqual(
+          lines.output
+            .trim()
+            .split("\n")
+            .map((line) => JSON.parse(line).event),
+          ["setup_link_made", "person_invited", "invitation_withdrawn"]
+        )
       }).pipe(Effect.scoped),
     options
   )

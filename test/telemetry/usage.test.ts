@@ -1,7 +1,9 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { httpRequests, toolCalls, toolDurations } from "../../src/telemetry/counts.ts"
 import { BOUNDS, snapshotOf } from "../../src/telemetry/series.ts"
@@ -9,9 +11,10 @@ import { usageBetween } from "../../src/telemetry/usage/record.ts"
 import { type Usage, UsageStore } from "../../src/telemetry/usage/UsageStore.ts"
 import { TestApp, testApp } from "../support/app.ts"
 import { browser, executablePath } from "../support/browser.ts"
+import { obtainTokens } from "../support/client.ts"
 import { audit } from "../support/pages.ts"
 import { browserOf, somebody, visitPage } from "../support/people.ts"
-import { TestDatabase } from "../support/postgres.ts"
+import { clientOf, migratedDatabaseUrl, TestDatabase } from "../support/postgres.ts"
 
 const SCREENSHOTS = join(import.meta.dirname, "../.screenshots")
 const buckets = (over: Readonly<Record<number, number>>) =>
@@ -40,6 +43,22 @@ describe("usage", () => {
       usage({ kind: "call_time", name: "us1", outcome: "", seconds: 0.02, buckets: buckets({ 4: 1 }) })
     ])
   })
+})
+
+describe("usage of a server that ends", () => {
+  it.live(
+    "US5 is in the database by then",
+    () =>
+      Effect.gen(function* () {
+        const database = PgClient.layerFrom(clientOf(yield* migratedDatabaseUrl)).pipe(Layer.provide(Reactivity.layer))
+        yield* obtainTokens().pipe(Effect.provide(Layer.fresh(testApp(database))))
+        const rows = yield* SqlClient.SqlClient.use(
+          (sql) => sql`select name, count::int from mcp.usage_hourly where kind = 'token'`
+        ).pipe(Effect.provide(Layer.fresh(database)))
+        assert.deepStrictEqual(rows, [{ name: "authorization_code", count: 1 }])
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
+  )
 })
 
 layer(testApp(TestDatabase.quick, { USAGE_RETENTION_DAYS: "30" }), { excludeTestServices: true, timeout: "2 minutes" })(

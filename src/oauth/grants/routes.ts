@@ -60,6 +60,7 @@ export const TokenRoutes = HttpRouter.use(
       const answer = Effect.fnUntraced(function* (parameters: Parameters) {
         const request = yield* HttpServerRequest.HttpServerRequest
         const { client, method } = yield* authenticated(parameters, request.headers.authorization)
+        yield* note({ client_id: client.clientId })
         yield* limits.client(client.clientId)
         return yield* serve(client, parameters, { clientId: client.clientId, method, address: yield* callerAddress })
       })

@@ -3,6 +3,7 @@
 import { Effect, Exit, Redacted } from "effect"
 import { ServerConfig } from "../../config/ServerConfig.ts"
 import { reuse, tokensIssued } from "../../telemetry/counts.ts"
+import { note } from "../../web/notes.ts"
 import { authenticate } from "../clients/authentication.ts"
 import { ClientRegistry } from "../clients/ClientRegistry.ts"
 import type { Client, GrantType } from "../clients/client.ts"
@@ -99,6 +100,7 @@ const authorizationCode = Effect.fnUntraced(function* (client: Client, parameter
       const { accessToken, subject, scopes, nonce, authTime } = redemption
       const issued = response(redemption)
       tokensIssued.of("authorization_code").value++
+      yield* note({ person: subject })
       if (!scopes.includes(Scope.OPENID.name)) return issued
       const about = { clientId: client.clientId, subject, nonce, authTime, accessToken }
       return { ...issued, id_token: yield* issueIdToken(sign, about) }

@@ -1,6 +1,6 @@
-/** `admin apps …` and `admin events`. */
+/** `admin apps …`. */
 
-import { Effect, Option, Predicate } from "effect"
+import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { isUuid } from "../../../database/query.ts"
 import { TokenStore } from "../../../oauth/grants/TokenStore.ts"
@@ -9,15 +9,15 @@ import { People } from "../../../people/People.ts"
 import { personOf } from "./people.ts"
 import { json, limit, NotDone, printDone, printRows } from "./print.ts"
 
-const person = Flag.String("person").pipe(Flag.withDescription("an e-mail address: theirs alone"), Flag.optional)
-const before = (isId: (text: string) => boolean) =>
+export const person = Flag.String("person").pipe(Flag.withDescription("an e-mail address: theirs alone"), Flag.optional)
+export const before = (isId: (text: string) => boolean) =>
   Flag.String("before").pipe(
     Flag.withDescription("an id: only what came before it"),
     Flag.filter(isId, (text) => `${text} is no id`),
     Flag.optional
   )
 
-const subjectOf = (person: Option.Option<string>) =>
+export const subjectOf = (person: Option.Option<string>) =>
   Option.match(person, {
     onNone: () => Effect.undefined,
     onSome: (email) => Effect.map(personOf(email), ({ id }) => id)
@@ -84,33 +84,3 @@ export const apps = Command.make("apps").pipe(
   Command.withDescription("What is connected"),
   Command.withSubcommands([list, end])
 )
-
-export const events = Command.make(
-  "events",
-  {
-    person,
-    event: Flag.String("event").pipe(Flag.withDescription("a kind, such as signed_in"), Flag.optional),
-    limit: limit(100),
-    before: before((text) => /^\d{1,18}$/.test(text)),
-    json
-  },
-  Effect.fn("events")(function* ({ person, event, limit, before, json }) {
-    const found = yield* (yield* People).events({
-      personId: yield* subjectOf(person),
-      event: Option.getOrUndefined(event),
-      before: Option.getOrUndefined(before),
-      limit
-    })
-    const rows = found.map((one) => ({
-      at: one.at,
-      event: one.event,
-      person: one.person_email ?? one.person_id ?? undefined,
-      by: one.actor_email ?? undefined,
-      client_id: one.client_id ?? undefined,
-      from: one.address ?? undefined,
-      detail: Predicate.isObject(one.detail) ? one.detail : undefined,
-      id: one.id
-    }))
-    yield* printRows(json, ["at", "event", "person", "by", "client_id", "from", "detail", "id"], rows)
-  })
-).pipe(Command.withDescription("What happened, the newest first"))
