@@ -80,6 +80,7 @@ const PAGES: Readonly<Record<string, Row>> = {
   "/admin/servers/on": { POST: "fresh owner" },
   "/admin/servers/remove": { POST: "fresh owner" },
   "/admin/servers/restart": { POST: "fresh owner" },
+  "/admin/usage": { GET: "owner" },
   "/admin/events": { GET: "owner" },
   "/admin/server": { GET: "owner" },
   "/admin/server/keys": { POST: "fresh owner" },
