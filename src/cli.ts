@@ -16,6 +16,8 @@ const PROGRAMS = [
   ["doctor", "<url>", "app/programs/doctor", "probe a deployment as each client does"],
   ["db init", "", "app/programs/dbInit", "apply the migrations that the database lacks"],
   ["db check", "", "app/programs/dbCheck", "say whether the database can be used"],
+  ["backup", "[file]", "app/programs/backup", "copy the database, or verify a copy"],
+  ["restore", "<file>", "app/programs/restore", "put a copy into the database"],
   ["admin", "<command>", "app/programs/admin", "look after people, apps, clients and keys"],
   ["cleanup", "", "app/programs/cleanupRun", "delete what has expired, once"]
 ] as const

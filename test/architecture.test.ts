@@ -70,6 +70,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   mcp: ["toolsets", "oauth/tokens", "oauth", "web", "telemetry", "database", "config"],
   people: ["oauth/openid", "oauth/grants", "oauth/tokens", "oauth", "net", "web", "database", "config"],
+  backup: ["gateway/vault", "oauth/openid", "oauth/grants", "oauth/tokens", "database", "config"],
   pages: [
     "people",
     "gateway/catalogue",
@@ -90,6 +91,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
     "config"
   ],
   app: [
+    "backup",
     "pages",
     "people",
     "mcp",
@@ -120,6 +122,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   ],
   "app/programs": [
     "app",
+    "backup",
     "people",
     "doctor",
     "mcp",

@@ -1,6 +1,7 @@
 /** The layer graph: the routes behind one front, what they stand on, and the cleanup. */
 
 import { Console, Context, Effect, Layer } from "effect"
+import { CopiesForAsking } from "../backup/beside.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import * as Database from "../database/connect.ts"
 import { MaintenanceStore } from "../database/MaintenanceStore.ts"
@@ -186,7 +187,7 @@ const Mounted = Gateway.pipe(Layer.provide(ServerKeys.layer))
 
 /** A whole server, with these tools beside those of the folder and those that come along. */
 export const Server = (given: Given = {}) =>
-  Welcome.pipe(
+  Layer.merge(Welcome, CopiesForAsking).pipe(
     Layer.provide(App),
     Layer.provide(Mounted),
     Layer.provide(Tools(given)),

@@ -197,17 +197,16 @@ export const layer = Layer.effectDiscard(
   })
 ).pipe(Layer.provideMerge(feed), Layer.provideMerge(layerUnmigrated))
 
-/** An embedded database in memory, migrated. */
-export const layerMemory = Layer.effectDiscard(migrate).pipe(
-  Layer.provideMerge(
-    PgClient.layerFrom(
-      Effect.map(
-        embedded(
-          () => openPGlite(),
-          (why) => new DatabaseUnreachable({ where: "memory", why })
-        ),
-        ({ client }) => client
-      )
-    )
+/** An embedded database in memory, empty. */
+export const layerMemoryUnmigrated = PgClient.layerFrom(
+  Effect.map(
+    embedded(
+      () => openPGlite(),
+      (why) => new DatabaseUnreachable({ where: "memory", why })
+    ),
+    ({ client }) => client
   )
 )
+
+/** The same, migrated. */
+export const layerMemory = Layer.effectDiscard(migrate).pipe(Layer.provideMerge(layerMemoryUnmigrated))

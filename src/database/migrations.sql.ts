@@ -122,7 +122,7 @@ const TRIES = 20
 const AGAIN = Schedule.jittered(Schedule.spaced("500 millis"))
 
 /** A migration takes as long as it takes: the server's own limits (`pooler.sql.ts`) are not for it. */
-const limits = (sql: SqlClient.SqlClient, lockWait: string) => sql`
+export const limits = (sql: SqlClient.SqlClient, lockWait: string) => sql`
   select set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
          set_config('lock_timeout', ${lockWait}, true)`
 
@@ -137,36 +137,42 @@ const failedAt = (step: string, held: string, patience?: "patient") => (error: S
     isTriedAgain: isHeld(error) && patience === undefined
   })
 
-/** Brings the schema up to date and answers what it applied. */
-export const migrate = Effect.gen(function* () {
+/**
+ * Applies those that the database lacks and that are wanted, in a transaction of the caller's that lasts as long as it takes: one at a
+ * time among all programs. Answers what it applied.
+ */
+export const apply = Effect.fnUntraced(function* (isWanted: (version: string) => boolean) {
   const sql = yield* SqlClient.SqlClient
   const changing = (step: string) =>
     Effect.mapError(failedAt(step, `something else held what it changes, each of ${TRIES} times`))
-  const run = Effect.gen(function* () {
-    yield* Effect.andThen(limits(sql, PATIENCE.run), sql`select pg_advisory_xact_lock(${LOCK})`).pipe(
-      Effect.mapError(
-        failedAt("waiting for its turn", `another run of db:init has been at work for ${PATIENCE.run}`, "patient")
+  yield* Effect.andThen(limits(sql, PATIENCE.run), sql`select pg_advisory_xact_lock(${LOCK})`).pipe(
+    Effect.mapError(
+      failedAt("waiting for its turn", `another run of db:init has been at work for ${PATIENCE.run}`, "patient")
+    )
+  )
+  const missing = (yield* pending).filter(({ version }) => isWanted(version))
+  if (missing.length === 0) return missing
+  yield* Effect.andThen(limits(sql, PATIENCE.tables), sql.unsafe("create schema if not exists mcp")).pipe(
+    Effect.andThen(sql.unsafe(asBlock(LEDGER))),
+    changing("the list of migrations")
+  )
+  for (const { version, name, text, since = null } of missing) {
+    yield* sql
+      .unsafe(asBlock(text))
+      .pipe(
+        Effect.andThen(
+          sql`insert into mcp.schema_migrations (version, name, since) values (${version}, ${name}, ${since})`
+        ),
+        changing(`migration ${version}_${name}`)
       )
-    )
-    const missing = yield* pending
-    if (missing.length === 0) return missing
-    yield* Effect.andThen(limits(sql, PATIENCE.tables), sql.unsafe("create schema if not exists mcp")).pipe(
-      Effect.andThen(sql.unsafe(asBlock(LEDGER))),
-      changing("the list of migrations")
-    )
-    for (const { version, name, text, since = null } of missing) {
-      yield* sql
-        .unsafe(asBlock(text))
-        .pipe(
-          Effect.andThen(
-            sql`insert into mcp.schema_migrations (version, name, since) values (${version}, ${name}, ${since})`
-          ),
-          changing(`migration ${version}_${name}`)
-        )
-    }
-    return missing
-  })
-  return yield* sql.withTransaction(run).pipe(
+  }
+  return missing
+})
+
+/** Brings the schema up to date and answers what it applied. */
+export const migrate = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql.withTransaction(apply(() => true)).pipe(
     ifLost(
       (error) =>
         new MigrationFailed({

@@ -34,7 +34,8 @@ const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolea
   server_connected: ["Signed in at a server behind this one"],
   server_disconnected: ["Disconnected from a server behind this one"],
   servers_changed: ["Changed a server behind this one"],
-  keys_rotated: ["Made new keys"]
+  keys_rotated: ["Made new keys"],
+  restored: ["Restored this server from a copy", true]
 }
 
 export const wordsOf = ({ event }: Pick<EventRow, "event">): string => WORDS[event]?.[0] ?? event

@@ -29,6 +29,8 @@ describe("the command gatehouse", () => {
           "doctor",
           "db init",
           "db check",
+          "backup",
+          "restore",
           "admin",
           "cleanup"
         ]) {

@@ -1,34 +1,13 @@
-import { execFileSync } from "node:child_process"
-import { mkdirSync, symlinkSync } from "node:fs"
-import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { Reactivity } from "effect/reactivity"
-import { freePort, TestApp } from "../support/app.ts"
-import {
-  admitted,
-  authorizeParameters,
-  call,
-  decide,
-  exchange,
-  formOf,
-  locationOf,
-  messageOf,
-  newPkce,
-  postForm,
-  refresh,
-  request,
-  revoke,
-  Unconnected
-} from "../support/client.ts"
-import { cookieOf } from "../support/people.ts"
+import { freePort } from "../support/app.ts"
+import { admitted, call, messageOf, refresh, revoke } from "../support/client.ts"
+import { at, connectApp, setUp, signInAsAda } from "../support/connecting.ts"
+import { checkedOut, git } from "../support/oldVersion.ts"
 import { clientOf, freshDatabaseUrl } from "../support/postgres.ts"
-import { ready, run, said, spawned, start, temporaryFolder } from "../support/program.ts"
+import { ready, run, said, start } from "../support/program.ts"
 import { takingTurns } from "../support/takingTurns.ts"
-
-const ROOT = join(import.meta.dirname, "../..")
-const git = (...args: ReadonlyArray<string>) =>
-  execFileSync("git", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()
 
 /** The commit before the newest migration; nothing where the history is not there, or does not reach so far. */
 const before = Result.getOrElse(
@@ -38,55 +17,19 @@ const before = Result.getOrElse(
   () => undefined
 )
 
-/** The program as it was at a commit, with the packages of today. */
-const checkedOut = Effect.fn("test.checkedOut")(function* (commit: string) {
-  const folder = join(yield* temporaryFolder, "old")
-  mkdirSync(folder)
-  const archive = execFileSync("git", ["archive", commit, "src", "supabase", "package.json"], {
-    cwd: ROOT,
-    maxBuffer: 2 ** 28
-  })
-  execFileSync("tar", ["-x", "-C", folder], { input: archive })
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"))
-  return (entry: string, environment: Readonly<Record<string, string>>) =>
-    spawned([process.execPath, join(folder, "src", entry)], { PATH: process.env.PATH, ...environment }, folder)
-})
-
-const PASSWORD = "correct horse battery"
-const REDIRECT_URI = "http://127.0.0.1/callback"
-
 /** From an app that nobody knows to its revocation, each request at whoever is next. */
 const wholeFlow = Effect.fn("test.wholeFlow")(function* (cookie: string) {
-  const registered = yield* request("/register", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      redirect_uris: [REDIRECT_URI],
-      token_endpoint_auth_method: "none",
-      grant_types: ["authorization_code", "refresh_token"]
-    })
-  })
-  assert.strictEqual(registered.status, 201, registered.text)
-  const client = { client_id: registered.body.client_id as string, redirect_uri: REDIRECT_URI }
-  const pkce = newPkce()
-  const query = new URLSearchParams(authorizeParameters(pkce.challenge, client))
-  const page = yield* request(`/authorize?${query}`, { headers: { cookie } })
-  assert.strictEqual(page.status, 200, page.text)
-  const form = formOf(page)
-  const decided = yield* decide({ ...form, cookie: `${cookie}; ${form.cookie}` }, "approve")
-  const code = locationOf(decided).searchParams.get("code") ?? ""
-  const issued = yield* exchange({ code, verifier: pkce.verifier }, client)
-  assert.strictEqual(issued.status, 200, issued.text)
-  let tokens = issued.body
+  let tokens = yield* connectApp(cookie)
+  const { client_id } = tokens
   for (let turn = 0; turn < 5; turn++) {
-    const next = yield* refresh(tokens.refresh_token, { client_id: client.client_id })
+    const next = yield* refresh(tokens.refresh_token, { client_id })
     assert.strictEqual(next.status, 200, next.text)
-    tokens = next.body
+    tokens = { client_id, ...next.body }
     const answer = yield* call(tokens.access_token, "calculator", { expression: "6*7" })
     assert.strictEqual(messageOf(answer).result.structuredContent.result, "42")
   }
-  assert.strictEqual((yield* revoke(tokens.refresh_token, { client_id: client.client_id })).status, 200)
-  const refused = yield* refresh(tokens.refresh_token, { client_id: client.client_id })
+  assert.strictEqual((yield* revoke(tokens.refresh_token, { client_id })).status, 200)
+  const refused = yield* refresh(tokens.refresh_token, { client_id })
   assert.strictEqual(refused.body.error, "invalid_grant")
   // Which may keep a token for a moment after the other ended it.
   yield* Effect.repeat(Effect.all([admitted(tokens.access_token), admitted(tokens.access_token)]), {
@@ -108,11 +51,7 @@ describe("two versions side by side", () => {
         const startOld = yield* checkedOut(before ?? "")
         const [balancer, oldPort, newPort] = [yield* freePort, yield* freePort, yield* freePort]
         const baseUrl = `http://localhost:${balancer}`
-        const on = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-          effect.pipe(
-            Effect.provideService(TestApp, { baseUrl, port: balancer } as TestApp["Service"]),
-            Effect.provideService(Unconnected, true)
-          )
+        const on = at(balancer)
         const settings = {
           DATABASE_URL: yield* freshDatabaseUrl,
           BASE_URL: baseUrl,
@@ -126,9 +65,8 @@ describe("two versions side by side", () => {
         yield* ready(`http://localhost:${oldPort}`, old)
         const balancing = yield* takingTurns(balancer, [oldPort])
         const [, code = ""] = yield* said(old, /\/setup#(\S+)/)
-        const ada = { name: "Ada", email: "ada@people.example", password: PASSWORD }
-        assert.strictEqual((yield* on(postForm("/setup/password", { code, ...ada }))).status, 303)
-        const signIn = Effect.map(on(postForm("/login", { ...ada, return_to: "/account" })), cookieOf)
+        yield* on(setUp(code))
+        const signIn = on(signInAsAda)
         yield* on(wholeFlow(yield* signIn))
 
         const { code: exit, output } = yield* run("app/programs/dbInit.ts", settings)

@@ -4,6 +4,7 @@ import { authorize } from "./sabotages/authorize.ts"
 import { clients } from "./sabotages/clients.ts"
 import { gateway } from "./sabotages/gateway.ts"
 import { grants } from "./sabotages/grants.ts"
+import { keeping } from "./sabotages/keeping.ts"
 import { pages } from "./sabotages/pages.ts"
 import { people } from "./sabotages/people.ts"
 import { server } from "./sabotages/server.ts"
@@ -30,5 +31,6 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   ...pages,
   ...gateway,
   ...server,
-  ...telemetry
+  ...telemetry,
+  ...keeping
 ]

@@ -11,7 +11,7 @@ import { isPublicAddress } from "../../net/specialUse.ts"
 import type { Asking } from "./Asking.ts"
 import type { HttpMount, ServerMetadata } from "./discovery.ts"
 import { type Failed, SignInRefused, silent } from "./refusals.ts"
-import { openAs, type Sealing } from "./seal.ts"
+import { clientWords, openAs, type Sealing } from "./seal.ts"
 import type { VaultRows } from "./vault.sql.ts"
 
 export interface Client {
@@ -77,7 +77,6 @@ export interface Identifying {
 
 export const makeIdentity = ({ baseUrl, asking, rows, sealing }: Identifying) => {
   const openRegistered = openAs(sealing, Registered)
-  const wordsOf = (mount: string, issuer: string) => ["client", mount, issuer]
 
   const refused = ({ title }: HttpMount, what: string) =>
     new SignInRefused({ explanation: `${title} cannot be connected: ${what}.` })
@@ -107,7 +106,7 @@ export const makeIdentity = ({ baseUrl, asking, rows, sealing }: Identifying) =>
     }
     const { client_id, client_secret, client_secret_expires_at = 0 } = told.value
     const kept = { id: client_id, ...(client_secret !== undefined && { secret: client_secret }) }
-    const sealed = sealing.seal(wordsOf(mount.name, server.issuer), JSON.stringify(kept))
+    const sealed = sealing.seal(clientWords(mount.name, server.issuer), JSON.stringify(kept))
     const until = client_secret === undefined ? 0 : client_secret_expires_at
     yield* operation(rows.saveClient(mount.name, server.issuer, callbackOf(baseUrl, mount.name), sealed, until))
     return kept
@@ -131,7 +130,7 @@ export const makeIdentity = ({ baseUrl, asking, rows, sealing }: Identifying) =>
       )
     }
     const sealed = yield* operation(rows.findClient(mount.name, server.issuer, callbackOf(baseUrl, mount.name)))
-    const known = sealed && Option.getOrUndefined(openRegistered(wordsOf(mount.name, server.issuer), sealed))
+    const known = sealed && Option.getOrUndefined(openRegistered(clientWords(mount.name, server.issuer), sealed))
     const { id, secret } = known ?? (yield* register(mount, server, at))
     return { kind: "registered", id, secret: secret === undefined ? undefined : Redacted.make(secret) }
   })
@@ -140,7 +139,7 @@ export const makeIdentity = ({ baseUrl, asking, rows, sealing }: Identifying) =>
   const forget = Effect.fn("vault.forgetClient")(function* (mount: HttpMount, issuer: string, id: string) {
     const sealed = yield* operation(rows.findClient(mount.name, issuer, callbackOf(baseUrl, mount.name)))
     if (sealed === undefined) return
-    const known = Option.getOrUndefined(openRegistered(wordsOf(mount.name, issuer), sealed))
+    const known = Option.getOrUndefined(openRegistered(clientWords(mount.name, issuer), sealed))
     if (known === undefined || known.id === id) yield* operation(rows.forgetClient(mount.name, issuer, sealed))
   })
 

@@ -5,7 +5,7 @@ import { type Asker, askerOf, type HttpMount, type makeDiscovery, type ServerMet
 import type { Exchange, Tokens } from "./exchange.ts"
 import type { Client } from "./identity.ts"
 import type { Failed } from "./refusals.ts"
-import { openAs, type Sealing } from "./seal.ts"
+import { linkWords, openAs, type Sealing } from "./seal.ts"
 import type { LinkRow, NewTokens, Owner } from "./vault.sql.ts"
 
 const Kept = Schema.Struct({
@@ -37,7 +37,6 @@ export interface Linking {
 
 export const makeLinks = Effect.fnUntraced(function* ({ discovery, exchange, sealing }: Linking) {
   const openKept = openAs(sealing, Kept)
-  const wordsOf = ({ mount, personId }: Owner, url: string) => ["link", mount, personId, url]
 
   const sealedOf = (owner: Owner, url: string, link: Link): Uint8Array => {
     const { accessToken, refreshToken, resource, client } = link
@@ -50,7 +49,7 @@ export const makeLinks = Effect.fnUntraced(function* ({ discovery, exchange, sea
       clientId: client.id,
       ...(!isOwners && client.secret !== undefined && { clientSecret: Redacted.value(client.secret) })
     }
-    return sealing.seal(wordsOf(owner, url), JSON.stringify(kept))
+    return sealing.seal(linkWords(owner.mount, owner.personId, url), JSON.stringify(kept))
   }
 
   /** New tokens of a link; what the answer leaves out stays as it was (RFC 6749 §6). */
@@ -63,7 +62,7 @@ export const makeLinks = Effect.fnUntraced(function* ({ discovery, exchange, sea
   const open = (mount: HttpMount, owner: Owner, { url, sealed }: LinkRow): Option.Option<Link> => {
     if (url !== mount.transport.url) return Option.none()
     const { clientId, clientSecret } = mount.signIn
-    return openKept(wordsOf(owner, url), sealed).pipe(
+    return openKept(linkWords(owner.mount, owner.personId, url), sealed).pipe(
       Option.filter((kept) => (kept.kind === "typed" ? kept.clientId === clientId : clientId === undefined)),
       Option.map((kept): Link => {
         const registered = kept.clientSecret === undefined ? undefined : Redacted.make(kept.clientSecret)

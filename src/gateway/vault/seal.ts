@@ -14,6 +14,10 @@ const keyOf = ({ sealingKey }: ServerKey, secret: Redacted.Redacted | undefined)
 /** No two lists of words have the same name, whatever stands in the words. */
 const nameOf = (words: ReadonlyArray<string>) => JSON.stringify(words)
 
+/** Under which words a person's tokens for a mount at an address are sealed, and this server's registration at an issuer. */
+export const linkWords = (mount: string, personId: string, url: string) => ["link", mount, personId, url]
+export const clientWords = (mount: string, issuer: string) => ["client", mount, issuer]
+
 export interface Sealing {
   /** Layout: server key 1 | what is encrypted. It opens under its own words alone. */
   readonly seal: (words: ReadonlyArray<string>, content: string) => Uint8Array
@@ -22,7 +26,10 @@ export interface Sealing {
   readonly isOld: (sealed: Uint8Array) => boolean
 }
 
-export const makeSealing = (keys: ServerKeys["Service"], secret: Redacted.Redacted | undefined): Sealing => ({
+export const makeSealing = (
+  keys: Pick<ServerKeys["Service"], "signing" | "byId">,
+  secret: Redacted.Redacted | undefined
+): Sealing => ({
   seal: (words, content) => {
     const key = keys.signing()
     return Buffer.concat([Buffer.of(key.id), Aead.encrypt(keyOf(key, secret), content, nameOf(words))])

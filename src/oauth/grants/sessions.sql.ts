@@ -75,6 +75,25 @@ export const endSessionsOf = Effect.fnUntraced(function* (sql: SqlClient.SqlClie
   yield* Effect.forEach(live, ({ id }) => endSession(sql, id, { status: "revoked", reason }, {}), { discard: true })
 })
 
+/** Ends all that is granted to anybody, in a transaction of the caller's, and answers how many sessions that was. */
+export const endAllSessions = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, reason: string) {
+  yield* sql`delete from mcp.oauth_authorization_codes`
+  yield* sql`delete from mcp.oauth_redemptions`
+  yield* sql`update mcp.oauth_access_tokens set revoked_at = clock_timestamp() where revoked_at is null`
+  yield* sql`
+    update mcp.oauth_refresh_tokens set revoked_at = coalesce(revoked_at, clock_timestamp()), sealed_successor = null
+    where revoked_at is null or sealed_successor is not null`
+  const ended = yield* sql`
+    with ended as (
+      update mcp.mcp_sessions
+      set status = 'revoked', status_reason = ${reason}, status_changed_at = clock_timestamp()
+      where status = 'active' returning id, client_id
+    )
+    insert into mcp.audit_events (event, session_id, client_id, detail)
+    select 'session_revoked', id, client_id, ${JSON.stringify({ reason })}::jsonb from ended returning 1`
+  return ended.length
+})
+
 export const makeSessions = (sql: SqlClient.SqlClient) => {
   const inspect = Effect.fn("TokenStore.inspect")(function* (token: PresentedToken, kind: "access" | "refresh") {
     const live = sql`

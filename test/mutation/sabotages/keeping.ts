@@ -1,0 +1,34 @@
+/** Changes of what is kept, copied, restored and forgotten. */
+
+import type { Sabotage } from "../sabotages.ts"
+
+export const keeping: ReadonlyArray<Sabotage> = [
+  {
+    name: "restore: an old copy's tokens are good again",
+    file: "oauth/grants/sessions.sql.ts",
+    find: "yield* sql`update mcp.oauth_access_tokens set revoked_at = clock_timestamp() where revoked_at is null`",
+    replace: "",
+    tests: ["test/backup/copy.test.ts"]
+  },
+  {
+    name: "restore: a copy that was changed is taken",
+    file: "backup/file.ts",
+    find: ' || trailer.sha256 !== digest.digest("hex")',
+    replace: "",
+    tests: ["test/backup/copy.test.ts"]
+  },
+  {
+    name: "restore: what is in the database goes without a word",
+    file: "backup/restore.sql.ts",
+    find: "if (full.length > 0 && !options.isReplacing)",
+    replace: "if (false)",
+    tests: ["test/backup/copy.test.ts"]
+  },
+  {
+    name: "backup: the numbers that the database gives out begin anew",
+    file: "backup/restore.sql.ts",
+    find: "yield* continueSequences",
+    replace: "yield* Effect.void",
+    tests: ["test/backup/copy.test.ts"]
+  }
+]
