@@ -658,6 +658,10 @@ begin
     execute format('revoke all on all tables in schema mcp from %I', api_role);
   end loop;
 end $$;
+-- Events are kept for so long as the operator says (EVENTS_RETENTION_DAYS), and found by their age.
+create index on mcp.audit_events (at);
+comment on table mcp.audit_events is
+  'What an operator must be able to look up later: sessions compromised or revoked, and by what. Holds no token. Cleanup deletes what is older than EVENTS_RETENTION_DAYS.';
 
 create table if not exists mcp.schema_migrations (
   version text primary key,
@@ -683,6 +687,7 @@ insert into mcp.schema_migrations (version, name, since) values
   ('20261126121000', 'maintenance_claims', null),
   ('20261126122000', 'redemptions', null),
   ('20261126130000', 'usage', null),
-  ('20261126131000', 'event_cursors', null);
+  ('20261126131000', 'event_cursors', null),
+  ('20261126203000', 'events_retention', null);
 
 commit;

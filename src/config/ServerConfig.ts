@@ -76,6 +76,8 @@ export interface ServerConfigShape {
   readonly cleanup: { readonly enabled: boolean; readonly intervalMinutes: number }
   /** How long it is kept what was done in each hour. */
   readonly usageRetentionDays: number
+  /** For how long it is remembered what happened, and which redirect URIs were refused. */
+  readonly eventsRetentionDays: number
   readonly seedClient: SeedClient | undefined
   readonly autoApprove: boolean
   /** Whether anybody may connect as the demo person while the server has no owner. */
@@ -208,6 +210,7 @@ const resolve = (
     // One of the workers is enough for it.
     cleanup: { enabled: env.ENABLE_CLEANUP_JOB && env.WORKER === 1, intervalMinutes: env.CLEANUP_INTERVAL_MINUTES },
     usageRetentionDays: env.USAGE_RETENTION_DAYS,
+    eventsRetentionDays: env.EVENTS_RETENTION_DAYS,
     seedClient: seedClientOf(env),
     autoApprove: env.AUTO_APPROVE,
     demoConsent: env.DEMO_CONSENT ?? isLocal,

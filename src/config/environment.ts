@@ -165,6 +165,7 @@ export const Environment = Schema.Struct({
   ENABLE_CLEANUP_JOB: withDefault(flag, true),
   CLEANUP_INTERVAL_MINUTES: integer(1, 10_080, 60),
   USAGE_RETENTION_DAYS: integer(1, 3650, 400),
+  EVENTS_RETENTION_DAYS: integer(30, 36_500, 365),
 
   AUTO_SEED_CLIENT_ID: Schema.optionalKey(
     text((value) => /^[\x21-\x7e]{1,128}$/.test(value), "must be printable ASCII")

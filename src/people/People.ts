@@ -2,6 +2,7 @@
 
 import { Context, Effect, Layer, type Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { ServerConfig } from "../config/ServerConfig.ts"
 import { operation, type Refusal, type StoreUnavailable } from "../database/query.ts"
 import { endSessionsOf } from "../oauth/grants/sessions.sql.ts"
 import { DEMO_SUBJECT } from "../oauth/subject.ts"
@@ -112,7 +113,7 @@ export class People extends Context.Service<
       const people = makePeople(sql)
       const links = makeLinks(sql)
       const events = makeEvents(sql)
-      const sweep = makePeopleSweep(sql)
+      const sweep = makePeopleSweep(sql, (yield* ServerConfig).eventsRetentionDays)
       const { tell } = yield* Revocations
       // The other instances hear it from the database; this one need not wait for that.
       const shutsOut = <A, E>(effect: Effect.Effect<A, E>) =>

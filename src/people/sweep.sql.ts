@@ -10,15 +10,19 @@ export interface PeopleSwept {
   readonly browserSessions: number
   readonly ceremonies: number
   readonly links: number
+  readonly events: number
 }
 
 const decodeCount = firstRow(Schema.Struct({ count: Schema.Number }))
 
-export const makePeopleSweep = (sql: SqlClient.SqlClient) => {
+const DAY_SECONDS = 86_400
+
+/** Events are kept for so many days. */
+export const makePeopleSweep = (sql: SqlClient.SqlClient, eventDays: number) => {
   /** At most `batch` rows of which a moment is so many seconds ago. */
   const past = (
-    table: "browser_sessions" | "ceremonies" | "links",
-    moment: "expires_at" | "last_used_at",
+    table: "browser_sessions" | "ceremonies" | "links" | "audit_events",
+    moment: "expires_at" | "last_used_at" | "at",
     seconds: number,
     batch: number
   ) => {
@@ -42,7 +46,8 @@ export const makePeopleSweep = (sql: SqlClient.SqlClient) => {
     return {
       browserSessions: ended + idle,
       ceremonies: yield* past("ceremonies", "expires_at", 0, batch),
-      links: yield* past("links", "expires_at", 0, batch)
+      links: yield* past("links", "expires_at", 0, batch),
+      events: yield* past("audit_events", "at", eventDays * DAY_SECONDS, batch)
     } satisfies PeopleSwept
   })
 }

@@ -29,7 +29,7 @@ const passes = (variables: Readonly<Record<string, string>>, outcome: (pass: num
     })
     const registry = Layer.mock(ClientRegistry, { sweep: () => Effect.succeed(0) })
     const people = Layer.mock(People, {
-      sweep: () => Effect.succeed({ browserSessions: 0, ceremonies: 0, links: 0 })
+      sweep: () => Effect.succeed({ browserSessions: 0, ceremonies: 0, links: 0, events: 0 })
     })
     const usage = Layer.mock(UsageStore, { sweep: () => Effect.succeed(0) })
     // A database in which there is nothing to delete: of the client only that it is asked.

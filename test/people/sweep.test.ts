@@ -8,7 +8,7 @@ import { browserOf, somebody } from "../support/people.ts"
 import { onBothDatabases } from "../support/postgres.ts"
 
 const NOBODY = { id: undefined, address: undefined }
-const NOTHING = { browserSessions: 0, ceremonies: 0, links: 0 }
+const NOTHING = { browserSessions: 0, ceremonies: 0, links: 0, events: 0 }
 const sweep = (batch: number) => Effect.flatMap(People, (people) => people.sweep(batch))
 
 onBothDatabases((name, database) => {
@@ -51,6 +51,21 @@ onBothDatabases((name, database) => {
           assert.lengthOf(yield* people.list, 2)
           yield* sql`truncate mcp.browser_sessions, mcp.links, mcp.ceremonies, mcp.server_sign_ins`
         }).pipe(Effect.orDie)
+    )
+
+    it.effect("takes events that are older than EVENTS_RETENTION_DAYS, so many at a time, and no other", () =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`
+          insert into mcp.audit_events (event, at)
+          select 'old', clock_timestamp() - interval '365 days' from generate_series(1, 7)`
+        yield* sql`
+          insert into mcp.audit_events (event, at) values ('lasting', clock_timestamp() - interval '364 days 23 hours')`
+        const counts = yield* Effect.forEach([1, 2, 3], () => Effect.map(sweep(5), ({ events }) => events))
+        assert.deepStrictEqual(counts, [5, 2, 0])
+        assert.lengthOf(yield* sql`select from mcp.audit_events where event = 'lasting'`, 1)
+        assert.lengthOf(yield* sql`select from mcp.audit_events where event = 'old'`, 0)
+      }).pipe(Effect.orDie)
     )
 
     /** So many browsers of somebody, whose moments are so far from now. */

@@ -19,8 +19,8 @@ const program = Effect.gen(function* () {
     `removed ${swept.authorizationCodes} authorization codes, ${swept.accessTokens} access tokens, ` +
       `${swept.refreshTokens} refresh tokens, ${swept.sessions} sessions, ${swept.decisions} answered forms, ` +
       `${swept.clients} unused clients, ` +
-      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins, ${swept.serverSignIns} at other servers, ` +
-      `${swept.usage} rows of usage`
+      `${swept.browserSessions} browser sessions, ${swept.links} links, ${swept.ceremonies} begun sign-ins, ` +
+      `${swept.serverSignIns} at other servers, ${swept.usage} rows of usage, ${swept.events} events`
   )
 })
 

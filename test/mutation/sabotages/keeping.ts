@@ -30,5 +30,12 @@ export const keeping: ReadonlyArray<Sabotage> = [
     find: "yield* continueSequences",
     replace: "yield* Effect.void",
     tests: ["test/backup/copy.test.ts"]
+  },
+  {
+    name: "retention: events are kept for ever",
+    file: "people/sweep.sql.ts",
+    find: 'past("audit_events", "at", eventDays * DAY_SECONDS, batch)',
+    replace: "0",
+    tests: ["test/people/sweep.test.ts"]
   }
 ]

@@ -1,9 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { ServerConfig } from "../../../src/config/ServerConfig.ts"
 import { RefusedRedirects } from "../../../src/oauth/authorize/RefusedRedirects.ts"
 
 it.effect(
-  "of refused redirect URIs the last fifty are kept, the newest first, and no more of each than 512 characters",
+  "of refused redirect URIs the last fifty are kept, the newest first, as long as events, and no more of each than 512 characters",
   () =>
     Effect.gen(function* () {
       const { note, recent } = yield* RefusedRedirects
@@ -20,5 +22,14 @@ it.effect(
       assert.lengthOf(kept[1]?.clientId ?? "", 512)
       // What was read is nobody's to change.
       assert.strictEqual(before[0]?.redirectUri, "x:59")
-    }).pipe(Effect.provide(RefusedRedirects.layer))
+      yield* TestClock.adjust("29 days")
+      yield* note("later", "x:later")
+      yield* TestClock.adjust("1 day")
+      assert.deepStrictEqual(
+        (yield* recent).map(({ redirectUri }) => redirectUri),
+        ["x:later"]
+      )
+    }).pipe(
+      Effect.provide(RefusedRedirects.layer.pipe(Layer.provide(ServerConfig.layerOf({ EVENTS_RETENTION_DAYS: "30" }))))
+    )
 )

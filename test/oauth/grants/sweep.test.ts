@@ -21,6 +21,7 @@ const NOTHING = {
   browserSessions: 0,
   ceremonies: 0,
   links: 0,
+  events: 0,
   serverSignIns: 0,
   usage: 0
 }

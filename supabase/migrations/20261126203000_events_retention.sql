@@ -1,0 +1,4 @@
+-- Events are kept for so long as the operator says (EVENTS_RETENTION_DAYS), and found by their age.
+create index on mcp.audit_events (at);
+comment on table mcp.audit_events is
+  'What an operator must be able to look up later: sessions compromised or revoked, and by what. Holds no token. Cleanup deletes what is older than EVENTS_RETENTION_DAYS.';
