@@ -663,6 +663,9 @@ create index on mcp.audit_events (at);
 comment on table mcp.audit_events is
   'What an operator must be able to look up later: sessions compromised or revoked, and by what. Holds no token. Cleanup deletes what is older than EVENTS_RETENTION_DAYS.';
 
+comment on table mcp.people is
+  'Whoever may sign in. The id is the OAuth and OpenID Connect sub, and is never given to anybody else: rows are disabled, or deleted for good.';
+
 create table if not exists mcp.schema_migrations (
   version text primary key,
   name text not null,
@@ -688,6 +691,6 @@ insert into mcp.schema_migrations (version, name, since) values
   ('20261126122000', 'redemptions', null),
   ('20261126130000', 'usage', null),
   ('20261126131000', 'event_cursors', null),
-  ('20261126203000', 'events_retention', null);
+  ('20261126203000', 'forgetting', null);
 
 commit;

@@ -48,6 +48,7 @@ import { LoginRoutes } from "../pages/login.ts"
 import { MountRoutes } from "../pages/mounts.ts"
 import { PasskeyRoutes } from "../pages/passkeys.ts"
 import { PasswordRoutes } from "../pages/password.ts"
+import { PersonDataRoutes } from "../pages/personData.ts"
 import { UpstreamRoutes } from "../pages/upstream.ts"
 import { BrowserSessions } from "../people/BrowserSessions.ts"
 import { ConsentStore } from "../people/ConsentStore.ts"
@@ -90,6 +91,7 @@ const Routes = Layer.mergeAll(
   AccountRoutes,
   CodesRoutes,
   PasswordRoutes,
+  PersonDataRoutes,
   PasskeyRoutes,
   ConnectionRoutes,
   MountRoutes,

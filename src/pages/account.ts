@@ -17,6 +17,7 @@ import { isNotable, wordsOf } from "./events.ts"
 import { mountsSection } from "./mounts.ts"
 import { passkeysSection } from "./passkeys.ts"
 import { passwordSection, recoverySection } from "./password.ts"
+import { dataSection } from "./personData.ts"
 import { identitiesSection } from "./providers.ts"
 import { form, frameOf, route } from "./route.ts"
 import { describeBrowser } from "./userAgent.ts"
@@ -102,7 +103,7 @@ ${notable.map((event) => html`<li>${wordsOf(event)}, ${time(event.at, "exact")}$
 ${notice("info", "Was one of these not you? Change your ways in and sign out everywhere.")}`,
         { lead: "What changed who can come in as you." }
       )
-    }`
+    }${dataSection}`
   })
 })
 

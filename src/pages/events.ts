@@ -28,6 +28,8 @@ const WORDS: Readonly<Record<string, readonly [words: string, isNotable?: boolea
   role_changed: ["Was given another role", true],
   person_disabled: ["Was disabled", true],
   person_enabled: ["Was enabled"],
+  person_exported: ["All that is known of them was exported", true],
+  person_deleted: ["Deleted somebody"],
   session_revoked: ["An app was disconnected"],
   session_compromised: ["An app's token was used twice, so it was disconnected", true],
   client_changed: ["Changed an app"],

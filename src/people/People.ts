@@ -18,6 +18,7 @@ import {
 import { type Link, type LinkCode, type LinkKind, makeLinks } from "./links.sql.ts"
 import { type Actor, hold, makePeople, type NewPerson } from "./people.sql.ts"
 import type { Person, Role } from "./person.ts"
+import { makePersonData, type PersonData } from "./personData.sql.ts"
 import { makePeopleSweep, type PeopleSwept } from "./sweep.sql.ts"
 
 /** The link was used, has expired, or never was. */
@@ -59,6 +60,10 @@ export class People extends Context.Service<
     /** Ends all that they began, on every instance with the next request. */
     readonly disable: (id: string, actor: Actor) => Store<void, LastOwner>
     readonly enable: (id: string, actor: Actor) => Store<void>
+    /** All that is known of a person, without what opens anything; nothing for one who is not here. */
+    readonly dataOf: (id: string) => Store<PersonData | undefined>
+    /** Ends all that they began, as `disable` does, and forgets them; that it was done is all that stays. */
+    readonly remove: (id: string, actor: Actor) => Store<void, LastOwner>
     /** Ends all other browsers, and whatever apps were granted. */
     readonly signOutEverywhere: (id: string, actor: Actor, keptBrowser?: string) => Store<void>
     /** Whether they may still let apps in; in a transaction, until its end. */
@@ -113,6 +118,7 @@ export class People extends Context.Service<
       const people = makePeople(sql)
       const links = makeLinks(sql)
       const events = makeEvents(sql)
+      const data = makePersonData(sql)
       const sweep = makePeopleSweep(sql, (yield* ServerConfig).eventsRetentionDays)
       const { tell } = yield* Revocations
       // The other instances hear it from the database; this one need not wait for that.
@@ -193,6 +199,8 @@ export class People extends Context.Service<
         setRole: (...given) => Effect.flatMap(operation(people.setRole(...given)), noOwnerLeft),
         disable: (...given) => shutsOut(Effect.flatMap(operation(people.disable(...given)), noOwnerLeft)),
         enable: (...given) => operation(people.enable(...given)),
+        dataOf: (id) => operation(data.read(id)),
+        remove: (...given) => shutsOut(Effect.flatMap(operation(data.remove(...given)), noOwnerLeft)),
         signOutEverywhere: (...given) => shutsOut(operation(people.signOut(...given))),
         vouch: (id) => operation(people.vouch(id)),
         setupLink: operation(links.setup()),

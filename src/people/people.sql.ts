@@ -251,6 +251,7 @@ export const makePeople = (sql: SqlClient.SqlClient) => {
     rename,
     setPassword,
     rehash,
+    othersOwn,
     setRole,
     disable,
     enable,

@@ -193,6 +193,30 @@ describe("admin", () => {
   )
 
   it.live(
+    "all that is known of a person is exported, and deleted where somebody says so twice; the last owner is not",
+    () =>
+      Effect.gen(function* () {
+        const { admin, done, refused, url } = yield* operator
+        yield* inhabited(url)
+        const [, , bob] = yield* done("people", "list")
+        const exported = yield* admin("people", "export", "bob@people.example")
+        const data = JSON.parse(exported.output)
+        assert.deepInclude(data.account, { id: bob.id, email: "bob@people.example" })
+        assert.lengthOf(data.connections, 3)
+        yield* refused(1, "say --yes", "people", "delete", bob.id)
+        assert.strictEqual((yield* done("people", "delete", bob.id, "--yes")).state, "deleted")
+        yield* refused(1, "nobody has the address", "people", "export", "bob@people.example")
+        assert.deepStrictEqual(yield* done("apps", "list"), [])
+        yield* done("people", "delete", "olga@people.example", "--yes")
+        yield* refused(1, "nobody would own this server", "people", "delete", "ada@people.example", "--yes")
+        const told = (yield* done("events")).map(({ event }: { readonly event: string }) => event)
+        assert.strictEqual(told.filter((event: string) => event === "person_deleted").length, 2)
+        assert.notInclude(JSON.stringify(yield* done("events")), "bob@")
+      }).pipe(Effect.scoped),
+    options
+  )
+
+  it.live(
     "ASVS 10.4.9 apps are listed page by page and cut off, and their person is asked the next time",
     () =>
       Effect.gen(function* () {

@@ -47,6 +47,9 @@ const PAGES: Readonly<Record<string, Row>> = {
   "/account/name": { POST: "signed in" },
   "/account/browsers": { POST: "signed in" },
   "/account/everywhere": { POST: "signed in" },
+  "/account/data": { GET: "fresh" },
+  "/account/data/export": { POST: "fresh" },
+  "/account/data/delete": { POST: "fresh" },
   "/account/codes": { GET: "fresh", POST: "fresh" },
   "/account/password": { GET: "fresh", POST: "fresh" },
   "/account/passkeys/options": { POST: "fresh", script: true },
@@ -89,7 +92,10 @@ const PAGES: Readonly<Record<string, Row>> = {
   "/admin/people/reset": { POST: "fresh owner" },
   "/admin/people/role": { POST: "fresh owner" },
   "/admin/people/disable": { POST: "fresh owner" },
-  "/admin/people/enable": { POST: "fresh owner" }
+  "/admin/people/enable": { POST: "fresh owner" },
+  "/admin/people/data": { GET: "fresh owner" },
+  "/admin/people/data/export": { POST: "fresh owner" },
+  "/admin/people/data/delete": { POST: "fresh owner" }
 }
 
 /** What programs call, and what everybody may see, is held elsewhere. */

@@ -13,6 +13,7 @@ import type { Link } from "../../people/links.sql.ts"
 import { People } from "../../people/People.ts"
 import { Email, type Person, Role } from "../../people/person.ts"
 import { NotThere, Refused } from "../errors.ts"
+import { dataPathOf } from "../personData.ts"
 import { form, frameOf, route } from "../route.ts"
 import { actorOf, csrfTokenOf, freshOwner, isFresh, loginPath, owner, sentBy } from "../visitor.ts"
 import { sections } from "./sections.ts"
@@ -80,7 +81,7 @@ const personRow = (person: Person, visit: Visit, csrfToken: string): ReadonlyArr
   person.email,
   person.role === "owner" ? "Owner" : "Member",
   html`${time(person.createdAt)}`,
-  html`<a href="/admin/events?person=${person.id}">Events</a> <a href="/admin/apps?person=${person.id}">Connections</a>${isFresh(visit) && actions(person, csrfToken)}`
+  html`<a href="/admin/events?person=${person.id}">Events</a> <a href="/admin/apps?person=${person.id}">Connections</a> <a href="${dataPathOf(person)}">Data</a>${isFresh(visit) && actions(person, csrfToken)}`
 ]
 
 const invitationRow = ({ email = "", role, expiresAt }: Link, csrfToken: string): ReadonlyArray<string | Html> => [

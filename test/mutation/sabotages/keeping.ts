@@ -1,3 +1,5 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what is replaced is code
+
 /** Changes of what is kept, copied, restored and forgotten. */
 
 import type { Sabotage } from "../sabotages.ts"
@@ -37,5 +39,26 @@ export const keeping: ReadonlyArray<Sabotage> = [
     find: 'past("audit_events", "at", eventDays * DAY_SECONDS, batch)',
     replace: "0",
     tests: ["test/people/sweep.test.ts"]
+  },
+  {
+    name: "people: somebody who was deleted is in the events still",
+    file: "people/personData.sql.ts",
+    find: "or position(lower(${email}) in lower(detail::text)) > 0`\n    yield* sql`update",
+    replace: "`\n    yield* sql`update",
+    tests: ["test/people/personData.test.ts"]
+  },
+  {
+    name: "people: the last owner may be deleted",
+    file: "people/personData.sql.ts",
+    find: 'if (person.role === "owner" && !isSafe) return false',
+    replace: "",
+    tests: ["test/people/personData.test.ts"]
+  },
+  {
+    name: "pages: one's own account is deleted without its form",
+    file: "pages/personData.ts",
+    find: "yield* sentBy(visit, yield* form)\n  return visit",
+    replace: "return visit",
+    tests: ["test/pages/access.test.ts"]
   }
 ]

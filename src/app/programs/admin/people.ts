@@ -1,22 +1,24 @@
 /** `admin people …` and `admin owner link`. */
 
-import { Effect, Option, Redacted, Schema } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Console, Effect, Option, Redacted, Schema } from "effect"
+import { Argument, Command, Flag, Prompt } from "effect/cli"
 import { ServerConfig } from "../../../config/ServerConfig.ts"
 import { People } from "../../../people/People.ts"
 import { Email } from "../../../people/person.ts"
 import { json, NotDone, OPERATOR, printDone, printRows } from "./print.ts"
 
 const email = Argument.String("email").pipe(Argument.withDescription("whose"))
+const anybody = Argument.String("person").pipe(Argument.withDescription("an e-mail address, or an id"))
 const role = Flag.Literals("role", ["member", "owner"]).pipe(
   Flag.withDescription("what they may do"),
   Flag.withDefault("member")
 )
 
-/** The person with this sign-in name. */
-export const personOf = Effect.fnUntraced(function* (email: string) {
-  const found = yield* (yield* People).credentialsOf(email)
-  return found?.person ?? (yield* new NotDone({ message: `nobody has the address ${email}` }))
+/** The person with this sign-in name, or this id. */
+export const personOf = Effect.fnUntraced(function* (who: string) {
+  const people = yield* People
+  const found = (yield* people.credentialsOf(who))?.person ?? (yield* people.find(who))
+  return found ?? (yield* new NotDone({ message: `nobody has the address ${who}` }))
 })
 
 const linkOf = Effect.fnUntraced(function* (kind: string, code: Redacted.Redacted) {
@@ -114,9 +116,35 @@ export const reset = Command.make(
   })
 ).pipe(Command.withDescription("Make a link to a new way to sign in: it is shown once"))
 
+const exportData = Command.make(
+  "export",
+  { person: anybody },
+  Effect.fn("people export")(function* ({ person }) {
+    const { id } = yield* personOf(person)
+    const people = yield* People
+    yield* people.record({ event: "person_exported", personId: id })
+    yield* Console.log(JSON.stringify(yield* people.dataOf(id), undefined, 2))
+  })
+).pipe(Command.withDescription("All that is known of somebody, in JSON, without what opens anything"))
+
+const yes = Flag.Boolean("yes").pipe(Flag.withDescription("do not ask"), Flag.withDefault(false))
+
+const remove = Command.make(
+  "delete",
+  { person: anybody, yes, json },
+  Effect.fn("people delete")(function* ({ person, yes, json }) {
+    const { id, email } = yield* personOf(person)
+    const message = `Delete ${email}, and all that is known of them? It cannot be undone`
+    if (!yes && !process.stdin.isTTY) return yield* new NotDone({ message: `${message}: say --yes` })
+    if (!yes && !(yield* Prompt.run(Prompt.Confirm({ message })))) return
+    yield* Effect.catchTag((yield* People).remove(id, OPERATOR), "LastOwner", lastOwner)
+    yield* printDone(json, { email, state: "deleted" }, `${email} is deleted, and all that they began has ended`)
+  })
+).pipe(Command.withDescription("Forget somebody: their account, sessions, events and sign-ins elsewhere"))
+
 export const people = Command.make("people").pipe(
   Command.withDescription("Whoever may sign in"),
-  Command.withSubcommands([list, invite, withdraw, disable, enable, changeRole, reset])
+  Command.withSubcommands([list, invite, withdraw, disable, enable, changeRole, reset, exportData, remove])
 )
 
 export const ownerLink = Command.make(
