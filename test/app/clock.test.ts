@@ -1,12 +1,11 @@
 /** Two clocks that differ: lifetimes follow the database's, whatever this process believes. */
 
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { freePort, TestApp } from "../support/app.ts"
 import { admitted, exchange, obtainCode, REDIRECT_URI, refresh } from "../support/client.ts"
-import { migratedDatabaseUrl } from "../support/postgres.ts"
+import { clientOf, migratedDatabaseUrl } from "../support/postgres.ts"
 import { ready, start } from "../support/program.ts"
 
 const HOUR = 3_600_000
@@ -42,10 +41,7 @@ describe("a server whose clock is wrong", () => {
           })
           const baseUrl = `http://localhost:${port}`
           yield* ready(baseUrl, program)
-          const sql = yield* Effect.provide(
-            PgClient.make({ url: Redacted.make(url), maxConnections: 1 }),
-            Reactivity.layer
-          )
+          const sql = yield* Effect.provide(clientOf(url, 1), Reactivity.layer)
           yield* Effect.gen(function* () {
             const { body } = yield* exchange(yield* obtainCode())
             assert.isTrue(yield* admitted(body.access_token))

@@ -1,6 +1,5 @@
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { migrate } from "../../src/database/migrations.sql.ts"
 import { testApp } from "../support/app.ts"
 import {
@@ -20,7 +19,7 @@ import {
   rpc
 } from "../support/client.ts"
 import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
-import { freshDatabaseUrl } from "../support/postgres.ts"
+import { clientLayer, freshDatabaseUrl } from "../support/postgres.ts"
 import { postgresProxy } from "../support/postgresProxy.ts"
 
 /** A real Postgres behind a network that can be cut. */
@@ -28,7 +27,7 @@ const distantPostgres = Effect.gen(function* () {
   const url = new URL(yield* freshDatabaseUrl)
   const network = yield* postgresProxy(url.hostname, Number(url.port))
   url.port = String(network.port)
-  const client = PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5, connectTimeout: "2 seconds" })
+  const client = clientLayer(url.href, 5, { connectTimeout: "2 seconds" })
   return { network, database: Layer.provideMerge(Layer.effectDiscard(migrate), client) }
 })
 

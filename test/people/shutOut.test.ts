@@ -2,7 +2,7 @@
 
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { RevocationFeed } from "../../src/database/connect.ts"
 import { ClientRegistry } from "../../src/oauth/clients/ClientRegistry.ts"
 import { People } from "../../src/people/People.ts"
@@ -10,13 +10,13 @@ import { freePort, testApp } from "../support/app.ts"
 import { admitted } from "../support/client.ts"
 import { newCode, publicClient, tokens } from "../support/grants.ts"
 import { browserOf, somebody, visitPage } from "../support/people.ts"
-import { migratedDatabaseUrl } from "../support/postgres.ts"
+import { clientLayer, migratedDatabaseUrl } from "../support/postgres.ts"
 
 const listening = (url: string, channel = "gatehouse_revoked") =>
   Layer.effect(
     RevocationFeed,
     Effect.map(PgClient.PgClient, (client) => client.listen(channel))
-  ).pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url), maxConnections: 5 })))
+  ).pipe(Layer.provideMerge(clientLayer(url, 5)))
 
 /** Two servers under one name, as behind a balancer, with Ada, who owns them, and Bob, who is signed in at both. */
 const behindOneName = Effect.fnUntraced(function* (channel?: string) {

@@ -13,8 +13,14 @@ const BINARY = ["pgbouncer", "/usr/sbin/pgbouncer"].find((path) => spawnSync(pat
 /** Whether there is one to try; a suite without it says that it was skipped. */
 export const hasPgbouncer = BINARY !== undefined
 
-/** The URL of the database at `url` through a pgbouncer with nothing set but its mode. */
-export const pgbouncer = Effect.fn("test.pgbouncer")(function* (url: string, mode: "session" | "transaction") {
+export type Mode = "session" | "transaction"
+
+/** The URL of the database at `url` through a pgbouncer with nothing set but its mode, and what else is asked for. */
+export const pgbouncer = Effect.fn("test.pgbouncer")(function* (
+  url: string,
+  mode: Mode,
+  further: Readonly<Record<string, string | number>> = {}
+) {
   const target = new URL(url)
   const port = yield* Effect.promise(freePort)
   const home = yield* Effect.acquireRelease(
@@ -35,13 +41,17 @@ unix_socket_dir =
 auth_type = trust
 auth_file = ${join(home, "users.txt")}
 pool_mode = ${mode}
-`
+${Object.entries(further)
+  .map(([name, value]) => `${name} = ${value}\n`)
+  .join("")}`
   )
   chmodSync(home, 0o755)
   if (as.uid !== undefined && as.gid !== undefined) chownSync(home, as.uid, as.gid)
   yield* Effect.acquireRelease(
     Effect.callback<ReturnType<typeof spawn>>((resume) => {
       const child = spawn(BINARY ?? "pgbouncer", [settings], { ...as, cwd: home, stdio: ["ignore", "ignore", "pipe"] })
+      // A run that is broken off closes no scope.
+      process.once("exit", () => child.kill("SIGKILL"))
       let log = ""
       child.stderr.on("data", (chunk) => {
         log += chunk

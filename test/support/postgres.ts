@@ -4,21 +4,36 @@ import { randomBytes } from "node:crypto"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Redacted } from "effect"
 import { Reactivity } from "effect/reactivity"
-import { inject } from "vitest"
+import { expect, inject } from "vitest"
 import * as Database from "../../src/database/connect.ts"
 import { migrate } from "../../src/database/migrations.sql.ts"
+import { pastThePooler } from "./pooled.ts"
 
-export const clientOf = (url: string, maxConnections = 10) => PgClient.make({ url: Redacted.make(url), maxConnections })
+/** The pooler that this suite goes through, if any. */
+const pooler = () => {
+  const pooled = inject("pooled")
+  const file = expect.getState().testPath ?? ""
+  const isPast = Object.keys(pooled === undefined ? {} : pastThePooler(pooled.mode)).some((name) =>
+    file.endsWith(`/test/${name}`)
+  )
+  return isPast ? undefined : pooled
+}
+
+export const clientOf = (url: string, maxConnections = 10, further: PgClient.PgPoolConfig = {}) =>
+  PgClient.make({ url: Redacted.make(url), maxConnections, prepare: pooler()?.mode !== "transaction", ...further })
+
+/** The same for suites that make their database themselves. */
+export const clientLayer = (...given: Parameters<typeof clientOf>) => PgClient.layerFrom(clientOf(...given))
 
 /** The URL of a new database in the real Postgres, dropped with the scope: empty, or a copy of `template`. */
 const newDatabaseUrl = Effect.fn("newDatabaseUrl")(
   function* (template: string) {
     const name = `gatehouse_${randomBytes(6).toString("hex")}`
-    const url = new URL(inject("postgresUrl"))
-    const admin = yield* clientOf(url.href, 1)
+    const admin = yield* clientOf(inject("postgresUrl"), 1)
     yield* Effect.acquireRelease(admin.unsafe(`create database ${name} template ${template}`), () =>
       Effect.orDie(admin.unsafe(`drop database ${name} with (force)`))
     )
+    const url = new URL(pooler()?.url ?? inject("postgresUrl"))
     url.pathname = `/${name}`
     return url.href
   },

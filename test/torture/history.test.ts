@@ -1,10 +1,9 @@
 /** A short run of the long test of histories: one instance, and two on one Postgres, while writes lose their connection. */
 
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Random, Redacted } from "effect"
+import { Context, Effect, Layer, Random } from "effect"
 import { freePort, TestApp, testApp } from "../support/app.ts"
-import { migratedDatabaseUrl } from "../support/postgres.ts"
+import { clientLayer, migratedDatabaseUrl } from "../support/postgres.ts"
 import { postgresProxy } from "../support/postgresProxy.ts"
 import { type Ask, REDIRECT_URI, requestTo } from "./fleet.ts"
 import { episode, HEARD_WITHIN_MS, someWritesAreCut } from "./history.ts"
@@ -32,7 +31,7 @@ describe("histories of concurrent clients", () => {
             const network = yield* postgresProxy(direct.hostname, Number(direct.port))
             const url = new URL(direct)
             url.port = String(network.port)
-            const database = Layer.orDie(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5 }))
+            const database = Layer.orDie(clientLayer(url.href, 5))
             const app = yield* Layer.build(Layer.fresh(testApp(database, variables)))
             urls.push(Context.get(app, TestApp).baseUrl)
             network.decide(fate)

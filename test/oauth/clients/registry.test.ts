@@ -1,13 +1,13 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { RevocationFeed } from "../../../src/database/connect.ts"
 import { migrate } from "../../../src/database/migrations.sql.ts"
 import { ClientRegistry } from "../../../src/oauth/clients/ClientRegistry.ts"
 import type { Client } from "../../../src/oauth/clients/client.ts"
 import { TestApp, testApp } from "../../support/app.ts"
-import { freshDatabaseUrl, onBothDatabases } from "../../support/postgres.ts"
+import { clientLayer, freshDatabaseUrl, onBothDatabases } from "../../support/postgres.ts"
 
 const clientOf = (clientId: string, over: Partial<Client> = {}): Client => ({
   origin: "document",
@@ -64,22 +64,19 @@ const instance = Effect.fn("instance")(function* (url: string) {
   const listening = Layer.effect(
     RevocationFeed,
     Effect.map(PgClient.PgClient, (client) => client.listen("gatehouse_revoked"))
-  ).pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url), maxConnections: 5 })))
+  ).pipe(Layer.provideMerge(clientLayer(url, 5)))
   const context = yield* Layer.build(Layer.fresh(testApp(listening, {})))
   return { registry: Context.get(context, ClientRegistry), sql: Context.get(context, TestApp).sql }
 })
 
 const migratedUrl = Effect.gen(function* () {
   const url = yield* freshDatabaseUrl
-  yield* migrate.pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url) })))
+  yield* migrate.pipe(Effect.provide(clientLayer(url)))
   return url
 })
 
 const sqlAt = (url: string, statement: string) =>
-  SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url) })),
-    Effect.orDie
-  )
+  SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(Effect.provide(clientLayer(url)), Effect.orDie)
 
 describe("clients in memory", () => {
   const rename = (url: string, name: string) => sqlAt(url, `update mcp.oauth_clients set client_name = '${name}'`)

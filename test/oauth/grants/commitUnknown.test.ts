@@ -3,9 +3,8 @@
  * and whoever asks again finds the truth.
  */
 
-import { PgClient } from "@effect/sql-pg"
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { Deferred, Effect, Fiber, Layer, Schedule } from "effect"
 import { decodeJwt } from "jose"
 import { operation } from "../../../src/database/query.ts"
 import { TestApp, testApp } from "../../support/app.ts"
@@ -25,7 +24,7 @@ import {
   request,
   revoke
 } from "../../support/client.ts"
-import { migratedDatabaseUrl } from "../../support/postgres.ts"
+import { clientLayer, migratedDatabaseUrl } from "../../support/postgres.ts"
 import { type Fate, type PostgresProxy, postgresProxy } from "../../support/postgresProxy.ts"
 
 const FATES: ReadonlyArray<Fate> = ["unsent", "unknown", "unanswered"]
@@ -46,7 +45,7 @@ const serverWith = Effect.fn("test.server")(function* (graceSeconds: number) {
   const url = new URL(yield* migratedDatabaseUrl)
   const network = yield* postgresProxy(url.hostname, Number(url.port))
   url.port = String(network.port)
-  const database = Layer.orDie(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 5 }))
+  const database = Layer.orDie(clientLayer(url.href, 5))
   return { network, app: testApp(database, { REFRESH_REUSE_GRACE_SECONDS: String(graceSeconds) }) }
 })
 const server = serverWith(120)

@@ -1,12 +1,12 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Redacted, Schedule } from "effect"
+import { Context, Effect, Layer, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { RevocationFeed } from "../../../src/database/connect.ts"
 import { migrate } from "../../../src/database/migrations.sql.ts"
 import { freePort, TestApp, testApp } from "../../support/app.ts"
 import { admitted, obtainTokens, refresh, revoke } from "../../support/client.ts"
-import { freshDatabaseUrl } from "../../support/postgres.ts"
+import { clientLayer, freshDatabaseUrl } from "../../support/postgres.ts"
 import { postgresProxy } from "../../support/postgresProxy.ts"
 
 /** A Postgres at `url` whose revocations are listened for, as `Database.layer` does it. */
@@ -14,7 +14,7 @@ const listening = (url: string) =>
   Layer.effect(
     RevocationFeed,
     Effect.map(PgClient.PgClient, (client) => client.listen("gatehouse_revoked"))
-  ).pipe(Layer.provideMerge(PgClient.layer({ url: Redacted.make(url), maxConnections: 5 })))
+  ).pipe(Layer.provideMerge(clientLayer(url, 5)))
 
 /** An instance of the server on the database at `url`; all instances have one address, as behind a balancer. */
 const instance = Effect.fn("instance")(function* (url: string, variables: Readonly<Record<string, string>> = {}) {
@@ -25,7 +25,7 @@ const instance = Effect.fn("instance")(function* (url: string, variables: Readon
 
 const migratedUrl = Effect.gen(function* () {
   const url = yield* freshDatabaseUrl
-  yield* migrate.pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url) })))
+  yield* migrate.pipe(Effect.provide(clientLayer(url)))
   return url
 })
 
@@ -36,10 +36,7 @@ const ended = <E, R>(isAdmitted: Effect.Effect<boolean, E, R>) =>
 const soon = <E, R>(isAdmitted: Effect.Effect<boolean, E, R>) => Effect.timeout(ended(isAdmitted), "3 seconds")
 
 const sqlAt = (url: string, statement: string) =>
-  SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(
-    Effect.provide(PgClient.layer({ url: Redacted.make(url) })),
-    Effect.orDie
-  )
+  SqlClient.SqlClient.use((sql) => sql.unsafe(statement)).pipe(Effect.provide(clientLayer(url)), Effect.orDie)
 
 describe("access tokens in memory", () => {
   it.live(
