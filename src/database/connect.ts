@@ -12,10 +12,11 @@ import { whereOf } from "../config/databaseUrl.ts"
 import type { DatabaseConfig } from "../config/parts.ts"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { connect, openPGlite, provide } from "./embedded.ts"
+import { lacking } from "./engine.sql.ts"
 import { by, followLeader, wayTo } from "./leader.ts"
 import { DataDirUnusable, lockDataDir } from "./lock.ts"
 import { migrate, verify } from "./migrations.sql.ts"
-import { type Met, meet } from "./pooler.sql.ts"
+import { hears, type Met, meet } from "./pooler.sql.ts"
 import { whyOf } from "./query.ts"
 import { queue } from "./queue.ts"
 
@@ -66,19 +67,25 @@ export class Pooler extends Context.Reference<Met["pooler"]>("gatehouse/database
 /** Whether the database itself ends statements that take too long. */
 export class Limited extends Context.Reference<boolean>("gatehouse/database/Limited", { defaultValue: () => false }) {}
 
-/** What an operator has to know of what was met. */
-const tell = Effect.fnUntraced(function* (configured: "session" | "transaction", { pooler, isLimited }: Met) {
-  if (pooler === "transaction" && configured === "session") {
-    yield* Effect.logWarning(
-      "the database is behind a transaction pooler, or behind one that delivers no notifications: tokens are not kept " +
-        "in memory, and statements are not prepared. Set DATABASE_POOLER=transaction, or use a session pooler."
+/** What an operator has to know of what was met, in one line; nothing where it is a Postgres with all that one has. */
+const tell = Effect.gen(function* () {
+  const { database } = yield* ServerConfig
+  if (database._tag === "Embedded") return
+  const met = yield* Pooler
+  const missing: Array<string> = []
+  if (met === "transaction" && database.pooler === "session") {
+    missing.push(
+      "notifications (as behind a transaction pooler: every token is looked up, and statements are not prepared. Set " +
+        "DATABASE_POOLER=transaction, or use a session pooler)"
     )
   }
-  if (pooler !== "transaction" && !isLimited) {
-    yield* Effect.logWarning(
-      "the pooler does not pass limits on to the database: statements and locks end at this server's own deadline alone"
+  if (met !== "transaction" && !(yield* Limited)) {
+    missing.push(
+      "limits (a pooler does not pass them on: statements and locks end at this server's own deadline alone)"
     )
   }
+  if (database.poolSize > 1) missing.push(...(yield* lacking))
+  if (missing.length > 0) yield* Effect.logWarning(`the database does without ${missing.join("; without ")}`)
 })
 
 const postgres = Effect.fn("Database.postgres")(
@@ -93,7 +100,6 @@ const postgres = Effect.fn("Database.postgres")(
     const way = yield* config.isToBeFound ? followLeader(urls, config.caFile, options) : wayTo(urls[0], config.caFile)
     // The pool connects lazily; a wrong password has to be known now, not at the first request.
     const met = yield* meet(by(way, options), config.pooler)
-    yield* tell(config.pooler, met)
     const client = yield* PgClient.make(
       by(way, {
         ...options,
@@ -177,14 +183,24 @@ export class RevocationFeed extends Context.Reference<Revocations | undefined>("
   defaultValue: () => undefined
 }) {}
 
+/** How often it is tried whether notifications are heard by now, where they were not at the start. */
+const TRIED_EVERY = "5 minutes"
+
 /** Revocations, where one connection of the pool can be spared to listen for them. */
 const feed = Layer.effect(
   RevocationFeed,
   Effect.gen(function* () {
     const { database } = yield* ServerConfig
     const client = yield* PgClient.PgClient
-    const canListen = database._tag === "Postgres" && (yield* Pooler) !== "transaction" && database.poolSize > 1
-    return canListen ? client.listen("gatehouse_revoked") : undefined
+    if (database._tag === "Embedded" || database.pooler === "transaction" || database.poolSize === 1) return undefined
+    const listened = client.listen("gatehouse_revoked")
+    if ((yield* Pooler) !== "transaction") return listened
+    // A database that was too busy at the start is no pooler.
+    const later = Effect.delay(hears(client.listen, client.notify), TRIED_EVERY)
+    return Effect.repeat(later, { until: (isHeard) => isHeard }).pipe(
+      Effect.andThen(Effect.logInfo("notifications are heard by now: tokens are kept in memory from here on")),
+      Effect.andThen(listened)
+    )
   })
 )
 
@@ -194,6 +210,7 @@ export const layer = Layer.effectDiscard(
     const { database } = yield* ServerConfig
     if (database._tag === "Embedded") yield* migrate
     yield* verify
+    yield* tell
   })
 ).pipe(Layer.provideMerge(feed), Layer.provideMerge(layerUnmigrated))
 

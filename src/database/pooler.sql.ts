@@ -31,12 +31,15 @@ const isRefused = ({ reason: { cause } }: SqlError): boolean =>
 const decodeSession = firstRow(Schema.Struct({ pid: Schema.Number, limited: Schema.Boolean }))
 
 /** Whether one session hears what another one tells: behind a transaction pooler LISTEN belongs to nobody. */
-const hears = Effect.fnUntraced(
-  function* (listener: PgConnection.PgConnection, speaker: PgConnection.PgConnection) {
+export const hears = Effect.fnUntraced(
+  function* (
+    listen: PgConnection.PgConnection["listen"],
+    notify: (channel: string, payload: string) => Effect.Effect<unknown, SqlError>
+  ) {
     // A name that nobody else uses: a transaction pooler gives it to a session of somebody's.
     const channel = `gatehouse_${randomBytes(8).toString("hex")}`
-    const queue = yield* listener.listen(channel)
-    yield* speaker.query("select pg_notify($1, 'heard')", [channel], false)
+    const queue = yield* listen(channel)
+    yield* notify(channel, "heard")
     yield* Queue.take(queue)
     return true
   },
@@ -67,7 +70,9 @@ export const meet = Effect.fn("database.meet")(
     const canHear =
       configured === "session" &&
       (yield* PgConnection.make({ ...options, startupParameters }).pipe(
-        Effect.flatMap((listener) => hears(listener, connection)),
+        Effect.flatMap(({ listen }) =>
+          hears(listen, (...told) => connection.query("select pg_notify($1, $2)", told, false))
+        ),
         // The connection that would be one too many: nothing can listen then.
         Effect.catchTag("SqlError", () => Effect.succeed(false))
       ))

@@ -396,5 +396,19 @@ export const server: ReadonlyArray<Sabotage> = [
     find: "anybody who reaches it can connect.",
     replace: "anybody who finds it can connect.",
     tests: ["test/docs/shell.test.ts"]
+  },
+  {
+    name: "engine: a lock that locks nothing is one",
+    file: "database/engine.sql.ts",
+    find: "return taken?.[0] === false",
+    replace: "return true",
+    tests: ["test/database/engine.test.ts"]
+  },
+  {
+    name: "pooler: who hears nothing at the start is deaf for life",
+    file: "database/connect.ts",
+    find: 'if ((yield* Pooler) !== "transaction") return listened',
+    replace: 'return (yield* Pooler) !== "transaction" ? listened : undefined',
+    tests: ["test/database/engine.test.ts"]
   }
 ]
