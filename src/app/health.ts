@@ -1,39 +1,76 @@
-/** `/healthz`: the process lives. `/readyz`: it can serve, so the database answers and nobody is shutting it down. */
+/**
+ * `/healthz`: the process lives. `/readyz`: it can serve, so the database answers and nobody is shutting it down; mounts that are down
+ * are none of that. `/readyz?verbose` tells an owner, signed in with a browser, what else there is to know; anybody else the same as ever.
+ */
 
 import { Effect } from "effect"
-import { HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Inspection from "../database/inspection.sql.ts"
+import { MaintenanceStore } from "../database/MaintenanceStore.ts"
+import { applied } from "../database/migrations.sql.ts"
 import { within } from "../database/query.ts"
-import { ready as isReady } from "../telemetry/counts.ts"
+import { queue } from "../database/queue.ts"
+import { MountStatus } from "../gateway/catalogue/MountStatus.ts"
+import { visit } from "../pages/visitor.ts"
+import { ready as readySeries } from "../telemetry/counts.ts"
 import { atScrape } from "../telemetry/scrape.ts"
 import { Draining } from "../web/Draining.ts"
 import { endpoint } from "../web/endpoint.ts"
 
-const answer = (status: number, text: string) => HttpServerResponse.jsonUnsafe({ status: text }, { status })
-
-const answersWithin = (milliseconds: number) =>
-  Inspection.answers.pipe(
-    within(milliseconds),
-    Effect.as(answer(200, "ready")),
-    Effect.catch(() => Effect.succeed(answer(503, "the database does not answer")))
-  )
-const answers = answersWithin(2000)
+const PATIENCE_MS = 2000
 /** Less than whoever asks for numbers waits. */
-const answersSoon = answersWithin(500)
+const SCRAPE_PATIENCE_MS = 500
+
+const answer = (status: number, text: string, more: object = {}) =>
+  HttpServerResponse.jsonUnsafe({ status: text, ...more }, { status })
+
+const isReady = answer(200, "ready")
+const silent = answer(503, "the database does not answer")
 const leaving = Effect.succeed(answer(503, "shutting down"))
+
+/** What an owner wants to know when something is slow, or not there. */
+const details = Effect.gen(function* () {
+  const { mounts, sessions } = yield* MountStatus
+  const held = yield* sessions
+  return {
+    database: {
+      version: yield* Inspection.serverVersion,
+      schema: (yield* applied).at(-1)?.version,
+      waiting_ms: Math.round(queue.delay(performance.now())),
+      refused: queue.refused()
+    },
+    maintenance: yield* (yield* MaintenanceStore).runs,
+    servers: mounts().map(({ name, isOff }) => ({
+      name,
+      off: isOff,
+      sessions: held.filter(({ mount }) => mount === name).map(({ state }) => state)
+    })),
+    uptime_seconds: Math.round(process.uptime())
+  }
+})
+
+const isVerbose = ({ url }: HttpServerRequest.HttpServerRequest) => /\?(.*&)?verbose\b/.test(url)
+
+const answers = Effect.gen(function* () {
+  yield* Inspection.answers
+  if (!isVerbose(yield* HttpServerRequest.HttpServerRequest)) return isReady
+  return (yield* visit)?.person.role === "owner" ? answer(200, "ready", yield* details) : isReady
+}).pipe(
+  within(PATIENCE_MS),
+  Effect.catch(() => Effect.succeed(silent))
+)
 
 export const HealthRoutes = HttpRouter.use(
   Effect.fn("HealthRoutes")(function* (router) {
     yield* endpoint(router, "/healthz", { GET: Effect.succeed(answer(200, "alive")) })
     const draining = yield* Draining
-    const unlessLeaving = (ready: typeof answers) => Effect.suspend(() => (draining.isBegun() ? leaving : ready))
-    const ready = unlessLeaving(answers).pipe(
+    const ready = Effect.suspend(() => (draining.isBegun() ? leaving : answers)).pipe(
       Effect.tap(({ status }) => Effect.sync(() => draining.asked(status === 200)))
     )
     yield* endpoint(router, "/readyz", { GET: ready })
     yield* atScrape(
-      Effect.map(unlessLeaving(answersSoon), ({ status }) => {
-        isReady.of().value = status === 200 ? 1 : 0
+      Effect.map(Effect.isSuccess(within(SCRAPE_PATIENCE_MS)(Inspection.answers)), (isAnswered) => {
+        readySeries.of().value = isAnswered && !draining.isBegun() ? 1 : 0
       })
     )
   })

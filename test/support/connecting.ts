@@ -3,7 +3,17 @@
 import assert from "node:assert/strict"
 import { Effect } from "effect"
 import { TestApp } from "./app.ts"
-import { authorizeParameters, decide, exchange, formOf, locationOf, newPkce, postForm, request, Unconnected } from "./client.ts"
+import {
+  authorizeParameters,
+  decide,
+  exchange,
+  formOf,
+  locationOf,
+  newPkce,
+  postForm,
+  request,
+  Unconnected
+} from "./client.ts"
 import { cookieOf } from "./people.ts"
 
 const REDIRECT_URI = "http://127.0.0.1/callback"

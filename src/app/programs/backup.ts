@@ -11,9 +11,9 @@ import { inspect, writeWhole } from "../../backup/file.ts"
 import { judge, restore } from "../../backup/restore.sql.ts"
 import { seals } from "../../backup/seals.sql.ts"
 import { ServerConfig } from "../../config/ServerConfig.ts"
+import { version } from "../../config/version.ts"
 import * as Database from "../../database/connect.ts"
 import { runProgram, Settings } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 /** The copy is whole, and a server could not go on with it as it should. */
 class CopyUnsound extends Schema.TaggedError<CopyUnsound>()("CopyUnsound", { message: Schema.String }) {}

@@ -5,9 +5,9 @@ import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { restore } from "../../backup/restore.sql.ts"
 import { seals } from "../../backup/seals.sql.ts"
+import { version } from "../../config/version.ts"
 import * as Database from "../../database/connect.ts"
 import { runProgram, Settings } from "./runProgram.ts"
-import { version } from "./version.ts"
 
 Command.make(
   "restore",
