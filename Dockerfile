@@ -4,6 +4,7 @@
 
 # glibc, since the binaries that mounted servers bring along are made for it.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.9
 
 FROM ${NODE_IMAGE} AS compiled
 WORKDIR /build
@@ -56,7 +57,7 @@ LABEL org.opencontainers.image.title="Gatehouse" \
 ENTRYPOINT ["tini", "--"]
 CMD ["node", "--import", "/app/dist/boot.js", "/app/dist/main.js"]
 
-FROM ghcr.io/astral-sh/uv:0.9 AS uv
+FROM ${UV_IMAGE} AS uv
 
 FROM slim AS full
 USER root

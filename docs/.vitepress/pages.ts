@@ -15,6 +15,8 @@ const GROUPS: Readonly<Record<string, ReadonlyArray<string>>> = {
     "docs/postgres.md",
     "docs/databases.md",
     "docs/limits.md",
+    "docs/observe.md",
+    "docs/backup.md",
     "docs/growth.md",
     "docs/upgrade.md",
     "docs/troubleshooting.md"

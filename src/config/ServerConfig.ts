@@ -15,7 +15,6 @@ import {
   type Environment,
   forChildren,
   isLocalUrl,
-  LOOPBACK,
   secretsOf
 } from "./environment.ts"
 import {
@@ -30,6 +29,7 @@ import {
 } from "./parts.ts"
 import { addressOf, withFiles } from "./platform.ts"
 import { open, type ProviderConfig, providersOf } from "./providers.ts"
+import { LOOPBACK } from "./values.ts"
 
 /** The environment is unusable. Each problem is a sentence that begins with the variable it is about. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>()("ConfigInvalid", {

@@ -3,7 +3,8 @@
 import { type Array as Arr, Redacted, Result } from "effect"
 import { IpNetwork } from "effect/net"
 import { isToBeFound, serversOf } from "./databaseUrl.ts"
-import { asNetwork, type Environment, split } from "./environment.ts"
+import type { Environment } from "./environment.ts"
+import { asNetwork, split } from "./values.ts"
 
 /** Which search API `search_web` asks. `baseUrl` replaces the provider's own address. */
 export interface SearchConfig {

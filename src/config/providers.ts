@@ -1,7 +1,8 @@
 /** Upstream OpenID providers: `OIDC_PROVIDERS=google,corp`, and of each name `OIDC_<NAME>_ISSUER` and so on. */
 
 import { type Redacted, Result, Schema, SchemaIssue } from "effect"
-import { flag, isLocalUrl, secret, split, text, withDefault } from "./environment.ts"
+import { isLocalUrl } from "./environment.ts"
+import { flag, secret, split, text, withDefault } from "./values.ts"
 
 /** Whom a provider lets in beside those who are known, or invited. */
 export type Admission =

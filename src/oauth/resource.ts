@@ -4,8 +4,8 @@
  * says with the address that it was given, so each name has metadata of its own. A token is for the one resource.
  */
 
-import { LOOPBACK } from "../config/environment.ts"
 import type { ServerConfigShape } from "../config/ServerConfig.ts"
+import { LOOPBACK } from "../config/values.ts"
 
 type Names = Pick<ServerConfigShape, "issuer" | "isLocal" | "port">
 
