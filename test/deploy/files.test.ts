@@ -26,7 +26,7 @@ const FILES = [
   "deploy/gatehouse.service"
 ]
 /** Of other programs, in the same files. */
-const THEIRS = /^(NODE_ENV|HOME|PATH|DOMAIN|UPSTREAM|POSTGRES_\w+|PLAYWRIGHT_\w+|NODE_IMAGE|PROJECT|AF_\w+)$/
+const THEIRS = /^(NODE_ENV|HOME|PATH|DOMAIN|UPSTREAM|POSTGRES_\w+|PLAYWRIGHT_\w+|(NODE|UV)_IMAGE|PROJECT|AF_\w+)$/
 
 describe("the files of deployments", () => {
   it("DP1 say no variable that we do not know", () => {

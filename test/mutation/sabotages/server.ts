@@ -295,8 +295,8 @@ export const server: ReadonlyArray<Sabotage> = [
   {
     name: "shutdown: /readyz says yes until the end",
     file: "app/health.ts",
-    find: "draining.isBegun() ? leaving : ready)",
-    replace: "ready)",
+    find: "draining.isBegun() ? leaving : answers",
+    replace: "answers",
     tests: ["test/app/shutdown.test.ts"]
   },
   {
