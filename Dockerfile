@@ -41,7 +41,6 @@ ENV NODE_ENV=production \
   HOST=0.0.0.0 \
   PORT=3000 \
   DATA_DIR=/data \
-  TOOLS_DIR=/data/tools \
   PATH=/app/bin:$PATH
 RUN mkdir /app/bin && ln -s ../dist/cli.js /app/bin/gatehouse && chmod +x /app/dist/cli.js
 USER 1000:1000

@@ -18,6 +18,7 @@ import { Draining } from "../web/Draining.ts"
 import { endpoint } from "../web/endpoint.ts"
 
 const PATIENCE_MS = 2000
+const MOST_PARAMETERS = 8
 /** Less than whoever asks for numbers waits. */
 const SCRAPE_PATIENCE_MS = 500
 
@@ -49,7 +50,17 @@ const details = Effect.gen(function* () {
   }
 })
 
-const isVerbose = ({ url }: HttpServerRequest.HttpServerRequest) => /\?(.*&)?verbose\b/.test(url)
+/** By hand: whoever asks may ask with a query of any length. */
+const isVerbose = ({ url }: HttpServerRequest.HttpServerRequest) => {
+  const start = url.indexOf("?")
+  return (
+    start >= 0 &&
+    url
+      .slice(start + 1)
+      .split("&", MOST_PARAMETERS)
+      .some((pair) => pair.split("=", 1)[0] === "verbose")
+  )
+}
 
 const answers = Effect.gen(function* () {
   yield* Inspection.answers

@@ -31,9 +31,13 @@ const socketIn = (dataDir: string) => join(dataDir, "backup.sock")
 const answer = Effect.fn("backup.answer")(
   function* (socket: Socket, dataDir: string) {
     const spool = join(dataDir, "backup.spool")
-    const rows = yield* writeWhole(spool, (to) => copyTo(spool, to))
-    yield* Effect.tryPromise(() => pipeline(createReadStream(spool), socket))
-    rmSync(spool, { force: true })
+    const rows = yield* Effect.ensuring(
+      Effect.tap(
+        writeWhole(spool, (to) => copyTo(spool, to)),
+        Effect.tryPromise(() => pipeline(createReadStream(spool), socket))
+      ),
+      Effect.sync(() => rmSync(spool, { force: true }))
+    )
     yield* Effect.logInfo("a copy was made").pipe(Effect.annotateLogs({ rows }))
   },
   Effect.catchCause((cause) => Effect.logError("a copy could not be made", cause)),

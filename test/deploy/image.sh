@@ -72,9 +72,11 @@ mount --bind "$work/data" "$work/root/data"
 mount -o remount,bind,ro "$work/root"
 mark="IMAGE_TEST=$work"
 port=$("$node" -e "const s=require('net').createServer().listen(0,'127.0.0.1',()=>{console.log(s.address().port);s.close()})")
+# What the image says, and what somebody who runs it does.
+mapfile -t said < <(builder inspect --type image --format '{{range .OCIv1.Config.Env}}{{println .}}{{end}}' gatehouse:slim | grep .)
 inside() {
-  env -i PATH=/app/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin NODE_ENV=production HOME=/data HOST=127.0.0.1 PORT="$port" DATA_DIR=/data \
-    TOOLS_DIR=/data/tools LOG_FORMAT=json "$mark" "${extra[@]}" chroot --userspec=1000:1000 "$work/root" "$@"
+  env -i "${said[@]}" HOST=127.0.0.1 PORT="$port" LOG_FORMAT=json "$mark" "${extra[@]}" \
+    "$(command -v chroot)" --userspec=1000:1000 "$work/root" /bin/sh -c 'cd /data && exec "$@"' - "$@"
 }
 
 run() {
