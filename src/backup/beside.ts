@@ -56,6 +56,7 @@ export const CopiesForAsking = Layer.effectDiscard(
     const { dataDir } = database
     const path = socketIn(dataDir)
     const asking = yield* Queue.unbounded<Socket>()
+    const run = Effect.runForkWith(yield* Effect.context<never>())
     // What an earlier process left: this one holds the lock of the folder.
     rmSync(path, { force: true })
     yield* Effect.acquireRelease(
@@ -65,7 +66,7 @@ export const CopiesForAsking = Layer.effectDiscard(
           socket.on("error", () => socket.destroy())
           Queue.offerUnsafe(asking, socket)
         })
-        server.on("error", () => {})
+        server.on("error", (error) => run(Effect.logWarning("no copy can be made while this server runs", error)))
         server.listen(path, () => chmodSync(path, 0o600))
         return server
       }),

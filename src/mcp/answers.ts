@@ -2,6 +2,7 @@
 
 import type { Tool as Listing, ServerCapabilities } from "@modelcontextprotocol/server"
 import { Effect } from "effect"
+import { version } from "../config/version.ts"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
 import { toolCalls, toolDurations } from "../telemetry/counts.ts"
@@ -11,7 +12,7 @@ import { ToolFailure } from "../toolsets/failure.ts"
 import type { Offering } from "../toolsets/Toolset.ts"
 import type { Answer, Caller, Carrier, Tool } from "../toolsets/tool.ts"
 
-export const SERVER = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
+export const SERVER = { name: "gatehouse", title: "Gatehouse", version }
 
 export const capabilitiesOf = ({ more }: Offering): ServerCapabilities => ({
   tools: { listChanged: false },

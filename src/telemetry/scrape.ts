@@ -26,7 +26,7 @@ const lookAtProcess = () => {
   const { user, system } = process.cpuUsage()
   Counts.cpuSeconds.of().value = (user + system) / 1e6
   Counts.residentMemory.of().value = process.memoryUsage.rss()
-  Counts.startTime.of().value = Math.round((Date.now() - process.uptime() * 1000) / 1000)
+  Counts.startTime.of().value = Math.round(performance.timeOrigin / 1000)
   Counts.processes.of().value = 1
 }
 

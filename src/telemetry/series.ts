@@ -105,6 +105,7 @@ const make =
   ): Family<C, Names> => {
     const family = new Family<C, Names>({ name, help, type, labels, together }, cell)
     // What has no labels is there before anything happened; how much there is now is told only when it is known.
+    // `Names` is empty where its length is, which the compiler does not learn.
     if (labels.length === 0 && type !== "gauge") family.of(...([] as unknown as Labels<Names>))
     return family
   }

@@ -13,7 +13,7 @@ import { routed } from "./endpoint.ts"
 import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError } from "./respond.ts"
-import { currentRoute, methodOf } from "./route.ts"
+import { currentRoute } from "./route.ts"
 
 const FORGOTTEN_PROXY =
   "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
@@ -112,7 +112,7 @@ export const Front = HttpRouter.middleware(
         return Effect.provideService(
           Effect.map(seen, (response) => {
             httpRequests
-              .of(currentRoute(), methodOf(request.method), String(response.status))
+              .of(currentRoute(), asked === request ? request.method : "other", String(response.status))
               .observe((performance.now() - began) / 1000)
             return HttpServerResponse.setHeaders(response, {
               // An answer is nobody's to keep unless it says so.

@@ -5,7 +5,6 @@ import { HttpRouter } from "effect/http"
 
 /** What no route is for, or what was refused before one was looked for. */
 const NONE = "none"
-const METHODS: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 
 /** Of the request that is at work now; the router leaves its finding with the request's fiber. */
 export const currentRoute = (): string => {
@@ -14,6 +13,3 @@ export const currentRoute = (): string => {
     ? NONE
     : (Context.getOrUndefined(fiber.context, HttpRouter.RouteContext)?.route.path ?? NONE)
 }
-
-/** A method as it may stand in a name of ours. */
-export const methodOf = (method: string): string => (METHODS.has(method) ? method : "other")

@@ -20,22 +20,18 @@ import {
 } from "../support/client.ts"
 import { begunBy, CLIENT, identityProvider, providerVariables } from "../support/identityProvider.ts"
 import { overhear } from "../support/overheard.ts"
-import { cookieOf, csrfOf, postPage, visitPage } from "../support/people.ts"
+import { cookieOf, csrfOf, postPage, script, visitPage } from "../support/people.ts"
 import { freshDatabaseUrl } from "../support/postgres.ts"
 import { ready, run, said, start } from "../support/program.ts"
 import { LEAKED } from "../torture/peopleInvariants.ts"
 
 const CLIENT_SECRET = "canary-secret-of-the-client"
-const JSON_TYPE = { "content-type": "application/json" }
 const ADA = { email: "ada@people.example", password: "canary correct horse" }
 const BOB = { email: "bob@people.example", password: "canary battery staple" }
 
 const account = Effect.fnUntraced(function* (cookie: string) {
   return { cookie, csrf_token: csrfOf(yield* visitPage("/account", cookie)) }
 })
-
-const script = (path: string, body: unknown, cookie = "") =>
-  request(path, { method: "POST", body: JSON.stringify(body), headers: { ...JSON_TYPE, cookie } })
 
 /** Lets an app in, and gives what it was told. */
 const letIn = Effect.fnUntraced(function* (cookie: string, client_id: string, secret: string, scope: string) {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { freePort, TestApp } from "../support/app.ts"
+import { freePort } from "../support/app.ts"
 import { admitted, obtainTokens, revoke } from "../support/client.ts"
-import { freshDatabaseUrl } from "../support/postgres.ts"
+import { onPostgres } from "../support/connecting.ts"
 import { childrenOf } from "../support/processes.ts"
-import { type Program, ready, run, start } from "../support/program.ts"
+import { type Program, run } from "../support/program.ts"
 
 const workersOf = (program: Program) => childrenOf(program.process.pid ?? 0)
 
@@ -17,19 +17,7 @@ describe("workers", () => {
     "share the port and what was revoked; one that dies is replaced, and all end with the server",
     () =>
       Effect.gen(function* () {
-        const port = yield* freePort
-        const url = yield* freshDatabaseUrl
-        const settings = { DATABASE_URL: url, PORT: String(port), WORKERS: "2" }
-        assert.strictEqual((yield* run("app/programs/dbInit.ts", settings)).code, 0)
-        const program = yield* start("main.ts", {
-          ...settings,
-          AUTO_SEED_CLIENT_ID: "demo",
-          AUTO_SEED_REDIRECT_URIS: "http://127.0.0.1/callback"
-        })
-        const baseUrl = `http://localhost:${port}`
-        yield* ready(baseUrl, program)
-        const on = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-          Effect.provideService(effect, TestApp, { baseUrl, port } as TestApp["Service"])
+        const { program, on } = yield* onPostgres({ WORKERS: "2" })
         yield* until(Effect.sync(() => workersOf(program).length === 2))
 
         const { access_token, refresh_token } = yield* on(obtainTokens())

@@ -5,18 +5,15 @@ import { Effect, Layer } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
 import { discover, link, refreshed, registerAt, useTools } from "../clients/profile.ts"
 import { freePort, TestApp, testApp } from "../support/app.ts"
-import { obtainTokens, request } from "../support/client.ts"
+import { listen, obtainTokens, request } from "../support/client.ts"
 import { capturedLogs } from "../support/logs.ts"
 import { TestDatabase } from "../support/postgres.ts"
 import { behindProxy, counting, PROXIES } from "../support/proxies.ts"
-import { withMore } from "../support/toolset.ts"
+import { withChanges } from "../support/toolset.ts"
 
 const DEPLOY = join(import.meta.dirname, "../../deploy")
 /** 60 is what proxies wait at most by default; the suite does not. */
 const IDLE_SECONDS = Number(process.env.PROXY_IDLE_SECONDS ?? "0")
-
-/** With tools that may change, there is something to listen for. */
-const listening = withMore({ capabilities: { tools: { listChanged: true } }, listings: [], register: () => undefined })
 
 /** A server that is known by the address of the proxy before it, and answers there. */
 const behind = (name: keyof typeof PROXIES) =>
@@ -26,7 +23,7 @@ const behind = (name: keyof typeof PROXIES) =>
     const port = yield* freePort
     const baseUrl = `https://localhost:${port}`
     const variables = { BASE_URL: baseUrl, TRUST_PROXY: "1", LOG_LEVEL: "info", LOG_FORMAT: "json" }
-    const context = yield* Layer.build(testApp(TestDatabase.quick, variables, PublicWeb.layer, listening))
+    const context = yield* Layer.build(testApp(TestDatabase.quick, variables, PublicWeb.layer, withChanges))
     const app = yield* Effect.provideContext(TestApp, context)
     const relay = yield* counting(app.port)
     yield* behindProxy(proxy, port, relay.port)
@@ -35,37 +32,16 @@ const behind = (name: keyof typeof PROXIES) =>
     return { baseUrl, connections: relay.connections, there }
   })
 
-const listenTo = (baseUrl: string, token: string) =>
-  Effect.promise(async () => {
-    const answer = await fetch(`${baseUrl}/mcp`, {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        authorization: `Bearer ${token}`,
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "subscriptions/listen"
-      },
-      body: JSON.stringify({
-        jsonrpc: "2.0",
-        id: 1,
-        method: "subscriptions/listen",
-        params: {
-          _meta: {
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
-            "io.modelcontextprotocol/clientCapabilities": {}
-          },
-          notifications: { toolsListChanged: true }
-        }
-      })
-    })
-    const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+const listenTo = Effect.fnUntraced(function* (token: string) {
+  const answer = yield* listen(token)
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader()
+  yield* Effect.promise(async () => {
     // It stays open: what it says comes through before its end.
     let said = ""
     while (!said.includes("acknowledged")) said += (await reader?.read())?.value ?? assert.fail(`it ended: ${said}`)
     await reader?.cancel()
   })
+})
 
 describe("behind a proxy", () => {
   for (const name of ["Caddy", "nginx"] as const) {
@@ -94,7 +70,7 @@ describe("behind a proxy", () => {
               const tokens = yield* link(discovered, identity, { scope, resource: discovered.url })
               yield* useTools("openai-mcp", yield* refreshed(discovered, identity, tokens))
 
-              yield* listenTo(baseUrl, (yield* obtainTokens()).access_token)
+              yield* listenTo((yield* obtainTokens()).access_token)
 
               // Whatever a caller says of its address, the proxy knows better.
               yield* request("/account", { headers: { "x-forwarded-for": "198.51.100.7" } })

@@ -1,11 +1,21 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { PublicWeb } from "../../src/net/PublicWeb.ts"
-import { TestApp, testApp } from "../support/app.ts"
-import { type Answer, admitted, call, messageOf, obtainTokens, request, revoke, rpc } from "../support/client.ts"
+import { testApp } from "../support/app.ts"
+import {
+  type Answer,
+  admitted,
+  call,
+  listen,
+  messageOf,
+  obtainTokens,
+  request,
+  revoke,
+  rpc
+} from "../support/client.ts"
 import { TestDatabase } from "../support/postgres.ts"
 import { testWeb } from "../support/publicWeb.ts"
-import { withMore } from "../support/toolset.ts"
+import { withChanges } from "../support/toolset.ts"
 import { answerJson, upstream } from "../support/upstream.ts"
 
 const META = {
@@ -183,37 +193,13 @@ layer(testApp(TestDatabase.quick), options)("a tool that needs more than was gra
   )
 })
 
-/** With tools that may change, there is something to listen for. */
-const listening = withMore({
-  capabilities: { tools: { listChanged: true } },
-  listings: [],
-  register: () => undefined
-})
 const appWithChanges = (variables: Readonly<Record<string, string>> = {}) =>
-  testApp(TestDatabase.quick, variables, PublicWeb.layer, listening)
+  testApp(TestDatabase.quick, variables, PublicWeb.layer, withChanges)
 
 describe("a stream", () => {
   /** Opens a listen stream and waits for its acknowledgement; `ended` is its whole text. */
-  const listen = Effect.fn("listen")(function* (token: string) {
-    const { baseUrl } = yield* TestApp
-    const response = yield* Effect.promise(() =>
-      fetch(`${baseUrl}/mcp`, {
-        method: "POST",
-        headers: {
-          "content-type": "application/json",
-          accept: "application/json, text/event-stream",
-          authorization: `Bearer ${token}`,
-          "mcp-protocol-version": "2026-07-28",
-          "mcp-method": "subscriptions/listen"
-        },
-        body: JSON.stringify({
-          jsonrpc: "2.0",
-          id: 1,
-          method: "subscriptions/listen",
-          params: { _meta: META, notifications: { toolsListChanged: true } }
-        })
-      })
-    )
+  const listening = Effect.fn("listening")(function* (token: string) {
+    const response = yield* listen(token)
     return { status: response.status, ended: Effect.promise(() => response.text()) }
   })
 
@@ -223,8 +209,8 @@ describe("a stream", () => {
       Effect.gen(function* () {
         const revoked = yield* obtainTokens()
         const other = yield* obtainTokens()
-        const first = yield* listen(revoked.access_token)
-        const second = yield* listen(other.access_token)
+        const first = yield* listening(revoked.access_token)
+        const second = yield* listening(other.access_token)
         assert.deepStrictEqual([first.status, second.status], [200, 200])
         yield* revoke(revoked.refresh_token)
         assert.include(yield* first.ended, "notifications/subscriptions/acknowledged")
@@ -239,7 +225,7 @@ describe("a stream", () => {
     () =>
       Effect.gen(function* () {
         const { access_token } = yield* obtainTokens()
-        const { ended } = yield* listen(access_token)
+        const { ended } = yield* listening(access_token)
         assert.include(yield* ended, "acknowledged")
         assert.isFalse(yield* admitted(access_token))
       }).pipe(Effect.provide(appWithChanges({ ACCESS_TOKEN_TTL_SECONDS: "2" }))),
@@ -250,9 +236,9 @@ describe("a stream", () => {
     Effect.gen(function* () {
       const { access_token } = yield* obtainTokens()
       // Held to the end: a response that nobody holds is hung up by the collector, and its place is free again.
-      const held = yield* Effect.forEach(Array.from({ length: 16 }), () => listen(access_token))
-      assert.strictEqual((yield* listen(access_token)).status, 429)
-      assert.strictEqual((yield* listen((yield* obtainTokens()).access_token)).status, 200)
+      const held = yield* Effect.forEach(Array.from({ length: 16 }), () => listening(access_token))
+      assert.strictEqual((yield* listening(access_token)).status, 429)
+      assert.strictEqual((yield* listening((yield* obtainTokens()).access_token)).status, 200)
       assert.isTrue(held.every(({ status }) => status === 200))
     }).pipe(Effect.provide(appWithChanges()))
   )

@@ -2,6 +2,7 @@
 
 import { authorize } from "./sabotages/authorize.ts"
 import { clients } from "./sabotages/clients.ts"
+import { database } from "./sabotages/database.ts"
 import { gateway } from "./sabotages/gateway.ts"
 import { grants } from "./sabotages/grants.ts"
 import { keeping } from "./sabotages/keeping.ts"
@@ -31,6 +32,7 @@ export const sabotages: ReadonlyArray<Sabotage> = [
   ...pages,
   ...gateway,
   ...server,
+  ...database,
   ...telemetry,
   ...keeping
 ]

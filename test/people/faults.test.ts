@@ -23,7 +23,7 @@ import {
 import { newCode, publicClient, tokens } from "../support/grants.ts"
 import { beginAt, begunBy, identityProvider, providerVariables } from "../support/identityProvider.ts"
 import { type Deed, isDone, loseEachStatement, losing } from "../support/losses.ts"
-import { browserOf, csrfOf, postPage, somebody, visitPage } from "../support/people.ts"
+import { browserOf, csrfOf, postPage, script, somebody, visitPage } from "../support/people.ts"
 
 const NOBODY = { id: undefined, address: undefined }
 const PASSWORD = "correct horse battery"
@@ -87,13 +87,6 @@ const owner = Effect.gen(function* () {
 
 const logIn = (email: string, password = PASSWORD, cookie = "") =>
   postForm("/login", { email, password }, cookie === "" ? {} : { cookie })
-
-const script = (path: string, body: unknown, cookie = "") =>
-  request(path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json", ...(cookie === "" ? {} : { cookie }) }
-  })
 
 /** The same once more; where it was done before, the page says so, and they go on by `otherwise`. */
 const orElse = (act: Doing<Answer>, status: number, words: RegExp, otherwise: Doing<Answer>) => () =>

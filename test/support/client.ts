@@ -183,6 +183,36 @@ export const admitted = (accessToken: string) =>
 export const call = (accessToken: string, name: string, args: unknown) =>
   rpc(accessToken, "tools/call", { name, arguments: args })
 
+/** Opens a stream that tells when the tools change; it is open when this returns. */
+export const listen = Effect.fn("test.listen")(function* (accessToken: string) {
+  const { baseUrl } = yield* TestApp
+  return yield* Effect.promise(() =>
+    fetch(`${baseUrl}/mcp`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/json, text/event-stream",
+        authorization: `Bearer ${accessToken}`,
+        "mcp-protocol-version": "2026-07-28",
+        "mcp-method": "subscriptions/listen"
+      },
+      body: JSON.stringify({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "subscriptions/listen",
+        params: {
+          _meta: {
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+            "io.modelcontextprotocol/clientCapabilities": {}
+          },
+          notifications: { toolsListChanged: true }
+        }
+      })
+    })
+  )
+})
+
 /** How many rows each table of ours holds: a refused request changes none of it. */
 export const rowCounts = Effect.fn("test.rowCounts")(function* () {
   const { sql } = yield* TestApp

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict"
 import { Effect } from "effect"
-import { TestApp } from "./app.ts"
+import { freePort, TestApp } from "./app.ts"
 import {
   authorizeParameters,
   decide,
@@ -15,6 +15,8 @@ import {
   Unconnected
 } from "./client.ts"
 import { cookieOf } from "./people.ts"
+import { freshDatabaseUrl } from "./postgres.ts"
+import { ready, run, start } from "./program.ts"
 
 const REDIRECT_URI = "http://127.0.0.1/callback"
 
@@ -29,6 +31,22 @@ export const at =
       // A connection for each request, so that whoever is next has it.
       Effect.provideService(Unconnected, true)
     )
+
+/** A server of its own on a fresh Postgres, with these settings; `demo` is its public client. */
+export const onPostgres = Effect.fn("test.onPostgres")(function* (settings: Readonly<Record<string, string>>) {
+  const port = yield* freePort
+  const own = { DATABASE_URL: yield* freshDatabaseUrl, PORT: String(port), ...settings }
+  const made = yield* run("app/programs/dbInit.ts", own)
+  assert.strictEqual(made.code, 0, made.output)
+  const program = yield* start("main.ts", {
+    ...own,
+    AUTO_SEED_CLIENT_ID: "demo",
+    AUTO_SEED_REDIRECT_URIS: REDIRECT_URI
+  })
+  const baseUrl = `http://localhost:${port}`
+  yield* ready(baseUrl, program)
+  return { port, baseUrl, program, on: at(port) }
+})
 
 /** Ada follows the link of set-up. */
 export const setUp = Effect.fn("test.setUp")(function* (code: string) {

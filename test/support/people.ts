@@ -46,6 +46,14 @@ export const postPage = (
   headers: Readonly<Record<string, string>> = {}
 ) => visitPage(path, cookie, { method: "POST", body: new URLSearchParams({ csrf_token, ...fields }), headers })
 
+/** What the script of a page sends: JSON, with the browser's cookie if it has one. */
+export const script = (path: string, body: unknown, cookie = "") =>
+  request(path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json", ...(cookie === "" ? {} : { cookie }) }
+  })
+
 /** What a browser sends after an answer: all cookies that it was given. */
 export const cookieOf = (answer: Answer) =>
   answer.headers

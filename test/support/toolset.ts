@@ -17,6 +17,13 @@ export const withMore = (more: More) =>
     )
   ).pipe(Layer.provide(BuiltinToolset))
 
+/** With tools that may change, there is something to listen for. */
+export const withChanges = withMore({
+  capabilities: { tools: { listChanged: true } },
+  listings: [],
+  register: () => undefined
+})
+
 /** Whoever calls a tool without a server around it. */
 export const NOBODY: Caller = {
   subject: DEMO_SUBJECT,

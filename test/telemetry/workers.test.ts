@@ -1,35 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
-import { freePort, TestApp } from "../support/app.ts"
+import { freePort } from "../support/app.ts"
 import { obtainTokens, rpc } from "../support/client.ts"
+import { onPostgres } from "../support/connecting.ts"
 import { type Exposition, parseExposition } from "../support/exposition.ts"
-import { freshDatabaseUrl } from "../support/postgres.ts"
 import { childrenOf } from "../support/processes.ts"
-import { ready, run, start } from "../support/program.ts"
 
 describe("metrics of workers", () => {
   it.live(
     "MT6 are those of one server: added up, also while one is late, and after one has ended",
     () =>
       Effect.gen(function* () {
-        const [port, metricsPort] = [yield* freePort, yield* freePort]
-        const settings = {
-          DATABASE_URL: yield* freshDatabaseUrl,
-          PORT: String(port),
-          METRICS_PORT: String(metricsPort),
-          WORKERS: "2",
-          LOG_LEVEL: "error"
-        }
-        assert.strictEqual((yield* run("app/programs/dbInit.ts", settings)).code, 0)
-        const program = yield* start("main.ts", {
-          ...settings,
-          AUTO_SEED_CLIENT_ID: "demo",
-          AUTO_SEED_REDIRECT_URIS: "http://127.0.0.1/callback"
-        })
-        const baseUrl = `http://localhost:${port}`
-        yield* ready(baseUrl, program)
-        const on = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-          Effect.provideService(effect, TestApp, { baseUrl, port } as TestApp["Service"])
+        const metricsPort = yield* freePort
+        const settings = { METRICS_PORT: String(metricsPort), WORKERS: "2", LOG_LEVEL: "error" }
+        const { program, on } = yield* onPostgres(settings)
         const scraped = Effect.promise(async () =>
           parseExposition(await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text())
         )
@@ -39,7 +23,7 @@ describe("metrics of workers", () => {
 
         const { access_token } = yield* on(obtainTokens())
         // Connections are dealt out in turn.
-        const lists = Effect.replicateEffect(on(rpc(access_token, "tools/list", {}, { connection: "close" })), 8)
+        const lists = Effect.replicateEffect(on(rpc(access_token, "tools/list")), 8)
         yield* lists
         const listed = { route: "/mcp", status: "200" }
         const name = "http_server_request_duration_seconds_count"

@@ -21,7 +21,7 @@ import {
   rpc
 } from "../support/client.ts"
 import { begunBy, identityProvider, providerVariables } from "../support/identityProvider.ts"
-import { cookieOf, csrfOf, postPage, visitPage } from "../support/people.ts"
+import { cookieOf, csrfOf, postPage, script, visitPage } from "../support/people.ts"
 import { type Fate, postgresProxy } from "../support/postgresProxy.ts"
 import { ready, run, said, start } from "../support/program.ts"
 import { freePort, startPostgres } from "../support/realPostgres.ts"
@@ -55,13 +55,6 @@ interface Out {
 const isIn = ({ status, text }: Answer) => (status === 200 || status === 303) && !text.includes('role="alert"')
 const below = (count: number) => Random.nextIntBetween(0, count - 1)
 const pick = <A>(all: ReadonlyArray<A>) => Effect.map(below(all.length), (index) => all[index])
-
-const script = (path: string, body: unknown, cookie = "") =>
-  request(path, {
-    method: "POST",
-    body: JSON.stringify(body),
-    headers: { "content-type": "application/json", ...(cookie === "" ? {} : { cookie }) }
-  })
 
 /** What people do, each until there is an answer. */
 const makeDeeds = (corp: Corp, { ask }: Patience, { broken }: Ordeal, figures: Figures, secrets: Array<string>) => {

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Console, Effect, Option, Schema } from "effect"
+import { Console, DateTime, Effect, Option, Schema } from "effect"
 import { Argument, Command } from "effect/cli"
 import { askFor, NotCopied } from "../../backup/beside.ts"
 import { copyTo, NothingThere } from "../../backup/copy.sql.ts"
@@ -18,13 +18,16 @@ import { runProgram, Settings } from "./runProgram.ts"
 /** The copy is whole, and a server could not go on with it as it should. */
 class CopyUnsound extends Schema.TaggedError<CopyUnsound>()("CopyUnsound", { message: Schema.String }) {}
 
-const usualName = () => `gatehouse-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}Z.copy.gz`
+const usualName = Effect.map(
+  DateTime.now,
+  (now) => `gatehouse-${DateTime.formatIso(now).slice(0, 19).replaceAll(":", "-")}Z.copy.gz`
+)
 
 const file = Argument.String("file").pipe(Argument.withDescription("a copy"))
 
 const make = Effect.fn("backup")(function* ({ file }: { readonly file: Option.Option<string> }) {
   const { database } = yield* ServerConfig
-  const path = Option.getOrElse(file, usualName)
+  const path = Option.isSome(file) ? file.value : yield* usualName
   if (database._tag === "Embedded" && !existsSync(join(database.dataDir, "postgres"))) return yield* new NothingThere()
   const { rows, header } = yield* writeWhole(path, (to, unfinished) =>
     Effect.gen(function* () {

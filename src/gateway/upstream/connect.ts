@@ -5,6 +5,7 @@
 
 import { Client, ProtocolError, type Transport } from "@modelcontextprotocol/client"
 import { Duration, Effect } from "effect"
+import { version } from "../../config/version.ts"
 import type { Http, Mount, Stdio } from "../mount.ts"
 import { blotOf } from "./blot.ts"
 import type { Whose } from "./contract.ts"
@@ -14,7 +15,7 @@ import { type Miss, missOf, unavailable } from "./miss.ts"
 import type { Over } from "./over.ts"
 import { openStdio, type StdioOptions } from "./stdio.ts"
 
-const CLIENT = { name: "gatehouse", title: "Gatehouse", version: "0.1.0" }
+const CLIENT = { name: "gatehouse", title: "Gatehouse", version }
 /** For the question which revision it speaks. */
 const PROBE_MS = 5000
 const START = { Stdio: Duration.seconds(30), Http: Duration.seconds(15) }
