@@ -24,14 +24,22 @@ export const identity = (): { uid?: number; gid?: number } => {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
+/** Ports that this process was given. */
+const given = new Set<number>()
+
 /** A port that was free a moment ago. */
-export const freePort = () =>
+export const freePort = (): Promise<number> =>
   new Promise<number>((resolve) => {
     const server = createServer()
     server.listen(0, "127.0.0.1", () => {
       const address = server.address()
       server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0))
     })
+  }).then((port) => {
+    // The system may name one again that nobody has taken yet.
+    if (given.has(port)) return freePort()
+    given.add(port)
+    return port
   })
 
 const ready = (postgres: ChildProcess) =>
