@@ -9,8 +9,9 @@ import * as Database from "../../src/database/connect.ts"
 import { migrate } from "../../src/database/migrations.sql.ts"
 import { pastThePooler } from "./pooled.ts"
 
-/** The pooler that this suite goes through, if any. */
+/** The pooler that this suite goes through, if any; what is no suite, as the torture, goes through none. */
 const pooler = () => {
+  if (process.env.VITEST === undefined) return undefined
   const pooled = inject("pooled")
   const file = expect.getState().testPath ?? ""
   const isPast = Object.keys(pooled === undefined ? {} : pastThePooler(pooled.mode)).some((name) =>

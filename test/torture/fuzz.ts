@@ -10,7 +10,7 @@ import { freePort, TestApp, testApp } from "../support/app.ts"
 import { choicesOf } from "../support/hostile/choices.ts"
 import { newTally, onslaught, type Tally } from "../support/hostile/onslaught.ts"
 import { openWire } from "../support/hostile/wire.ts"
-import { HOSTILE_VARIABLES, LEADS_TO, makeWorld } from "../support/hostile/world.ts"
+import { HOSTILE_VARIABLES, makeWorld } from "../support/hostile/world.ts"
 import { watchWrites } from "../support/hostile/writes.ts"
 import { somebody } from "../support/people.ts"
 import { clientOf } from "../support/postgres.ts"
@@ -72,11 +72,10 @@ const assault = Effect.fnUntraced(function* (lane: Lane, routes: ReadonlyArray<s
   const { who, port, baseUrl, program, variables } = lane
   const sql = yield* SqlClient.SqlClient
   const wire = yield* wireTo(port)
-  const mayLeadTo = new Set([baseUrl, ...LEADS_TO])
   const choices = choicesOf(yield* Random.nextIntBetween(0, 2 ** 31))
   const round = Effect.gen(function* () {
     const world = yield* makeWorld(who, routes)
-    yield* onslaught(wire, world, choices, tally, { count: AT_ONCE, who, mayLeadTo })
+    yield* onslaught(wire, world, choices, tally, { count: AT_ONCE, who, own: baseUrl })
   }).pipe(
     Effect.provideService(TestApp, { baseUrl, port, sql }),
     Effect.provide(ServerConfig.layerOf(variables)),

@@ -5,6 +5,7 @@ import type { Choices } from "./choices.ts"
 import { broken, isRefused } from "./oracle.ts"
 import { type Hostile, nextRequest, type World } from "./requests.ts"
 import type { Wire, WireAnswer } from "./wire.ts"
+import { LEADS_TO } from "./world.ts"
 import { type Write, writesOf } from "./writes.ts"
 
 export interface Broken {
@@ -57,13 +58,13 @@ const writesOfRefused = (done: ReadonlyArray<Done>, writes: ReadonlyArray<Write>
   )
 }
 
-/** Sends `count` requests; `who` is the role of the database that the server writes as. */
+/** Sends `count` requests; `who` is the role of the database that the server at `own` writes as. */
 export const onslaught = Effect.fn("test.onslaught")(function* (
   wire: Wire,
   world: World,
   choices: Choices,
   tally: Tally,
-  { count, who, mayLeadTo }: { readonly count: number; readonly who: string; readonly mayLeadTo: ReadonlySet<string> }
+  { count, who, own }: { readonly count: number; readonly who: string; readonly own: string }
 ) {
   const done: Array<Done> = []
   yield* writesOf(who)
@@ -77,7 +78,7 @@ export const onslaught = Effect.fn("test.onslaught")(function* (
     const status = answer?.status ?? 0
     tally.statuses.set(status, (tally.statuses.get(status) ?? 0) + 1)
     if (/\r\n(Cookie: gatehouse=|Authorization: )/.test(sent.bytes.toString("latin1", 0, 20_000))) tally.authenticated++
-    const promises = answer === undefined ? ["every request is answered"] : broken(sent, answer, mayLeadTo)
+    const promises = answer === undefined ? ["every request is answered"] : broken(sent, answer, own, LEADS_TO)
     tally.broken.push(...promises.map((promise) => told(one, promise)))
     if (wire.surplus() !== "") tally.broken.push(told(one, "one answer for one request", wire.surplus()))
   }

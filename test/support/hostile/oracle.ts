@@ -15,9 +15,13 @@ export const isRefused = ({ status, headers }: WireAnswer): boolean => {
 const isOfTheParser = ({ status, headers, body }: WireAnswer) =>
   [400, 408, 413, 431].includes(status) && body === "" && !headers.some(([name]) => name === "x-request-id")
 
-/** Where an answer may repeat what was sent: JSON-RPC ids and a tool's own words, a registration (RFC 7591 §3.2.1). */
+/**
+ * Where an answer may repeat what was sent: JSON-RPC ids and a tool's own words, a registration (RFC 7591 §3.2.1), the name that a passkey
+ * is to be made for (WebAuthn §5.4.3).
+ */
 const isEcho = ({ route }: Hostile, type: string) =>
-  (type === "application/json" || type === "text/event-stream") && /^\/(mcp\/?$|register)/.test(route)
+  (type === "application/json" || type === "text/event-stream") &&
+  /^\/(mcp\/?$|register)|\/passkey\/options$/.test(route)
 
 const PAGE_HEADERS: Readonly<Record<string, RegExp>> = {
   "content-security-policy": /^default-src 'none';.*frame-ancestors 'none'; base-uri 'none'$/,
@@ -29,8 +33,13 @@ const PAGE_HEADERS: Readonly<Record<string, RegExp>> = {
 /** What nobody outside should read: our files, the database's words. */
 const INSIDE = /node_modules|\.ts:\d+|file:\/\/|SqlError|SQLSTATE|\bat async\b|mcp\.(oauth|people|browser)_/
 
-/** The promises that an answer breaks. `mayLeadTo` are the origins that somebody may be sent to. */
-export const broken = (sent: Hostile, answer: WireAnswer, mayLeadTo: ReadonlySet<string>): ReadonlyArray<string> => {
+/** The promises that an answer of the server at `own` breaks. `mayLeadTo` are the origins besides that somebody may be sent to. */
+export const broken = (
+  sent: Hostile,
+  answer: WireAnswer,
+  own: string,
+  mayLeadTo: ReadonlyArray<string>
+): ReadonlyArray<string> => {
   const { status, headers, body } = answer
   if (isOfTheParser(answer)) return answer.isLast ? [] : ["the connection goes on after what could not be parsed"]
   const all = (name: string) => headers.filter(([each]) => each === name).map(([, value]) => value)
@@ -49,7 +58,10 @@ export const broken = (sent: Hostile, answer: WireAnswer, mayLeadTo: ReadonlySet
   if (type === "text/html") {
     for (const [name, pattern] of Object.entries(PAGE_HEADERS))
       must(pattern.test(all(name).join()), `${name} of a page`)
-    must(all("access-control-allow-origin").length === 0, "no other origin reads a page")
+    must(
+      all("access-control-allow-origin").every((origin) => origin === own),
+      "no other origin reads a page"
+    )
   }
   for (const cookie of all("set-cookie")) {
     must(
@@ -59,7 +71,10 @@ export const broken = (sent: Hostile, answer: WireAnswer, mayLeadTo: ReadonlySet
   }
   for (const location of all("location")) {
     const isOurs = /^\/(?![/\\])[\x21-\x7e]*$/.test(location)
-    must(isOurs || mayLeadTo.has(URL.parse(location)?.origin ?? "nowhere"), `nobody is led to ${location}`)
+    must(
+      isOurs || [own, ...mayLeadTo].includes(URL.parse(location)?.origin ?? "nowhere"),
+      `nobody is led to ${location}`
+    )
   }
   for (const [name, value] of headers) {
     if (name === "location" || name === "access-control-allow-headers") continue

@@ -3,6 +3,9 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
+/** Written from time to time, whatever was asked: how much there was of everything. */
+const BY_THE_CLOCK = ["usage_hourly"]
+
 /** Notes every row of ours that is written from here on; to be done once for a database. */
 export const watchWrites = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -24,7 +27,8 @@ export const watchWrites = Effect.gen(function* () {
       return null;
     end $$`)
   const tables = yield* sql<{ readonly name: string }>`
-    select relname as name from pg_class where relnamespace = 'mcp'::regnamespace and relkind in ('r', 'p')`
+    select relname as name from pg_class
+    where relnamespace = 'mcp'::regnamespace and relkind in ('r', 'p') and not relname = any(${BY_THE_CLOCK})`
   for (const { name } of tables) {
     yield* sql.unsafe(
       `create trigger watched after insert or update or delete on mcp.${name} for each row execute function watch.note()`
