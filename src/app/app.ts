@@ -197,10 +197,23 @@ export const Server = (given: Given = {}) =>
     Layer.provideMerge(Database.layer)
   )
 
+/** What a server tells by OTLP; it ends after whoever tells. */
+export const Otlp = Layer.unwrap(
+  Effect.flatMap(ServerConfig, ({ otlp }) =>
+    // What most servers do without is loaded where it is wanted.
+    otlp === undefined
+      ? Effect.succeed(Layer.empty)
+      : Effect.map(
+          Effect.promise(() => import("./otlp.ts")),
+          ({ layerOtlp }) => layerOtlp(otlp)
+        )
+  )
+)
+
 /** The server, in as many processes as `WORKERS` says. */
 export const program = Effect.gen(function* () {
   const { workers } = yield* ServerConfig
   if (workers > 1 && !isWorker) return yield* supervise(workers)
   const served = yield* Layer.build(Layer.merge(Server(), HeedStrays))
   return yield* Context.get(served, Database.Ended)
-}).pipe(Effect.scoped)
+}).pipe(Effect.scoped, Effect.provide(Otlp))

@@ -30,7 +30,19 @@ export const cleanText = (text: string): string => redacted(text).replace(CONTRO
 /** A stack is several lines. */
 const cleanCause = (text: string) => text.split("\n").map(cleanText).join("\n")
 
-/** The same for every string in a value, names included. */
+/** What is made of strings, numbers, arrays and records, without the secrets in it. */
+export const withoutSecrets = <A>(value: A): A => {
+  const without = (part: unknown): unknown => {
+    if (typeof part === "string") return redacted(part)
+    if (Array.isArray(part)) return part.map(without)
+    if (typeof part !== "object" || part === null) return part
+    return Object.fromEntries(Object.entries(part).map(([name, item]) => [redacted(name), without(item)]))
+  }
+  // The same shape, with other text in it.
+  return without(value) as A
+}
+
+/** A value as it may be logged, names included. */
 const clean = (value: unknown): unknown => {
   if (typeof value === "string") return cleanText(value)
   if (Array.isArray(value)) return value.map(clean)
@@ -73,9 +85,11 @@ const loggingTo = (stream: "stdout" | "stderr") =>
       const line = lineWith(workerSockets === undefined ? {} : { worker })
       const isPretty = log.format === undefined ? process[stream].isTTY === true : log.format === "pretty"
       const written = stream === "stdout" ? Logger.withConsoleLog<unknown, string> : Logger.withConsoleError
-      return Layer.merge(
+      return Layer.mergeAll(
         Logger.layer([written(isPretty ? pretty(line) : Logger.map(line, (value) => Formatter.formatJson(value)))]),
-        Layer.succeed(References.MinimumLogLevel, LEVELS[log.level])
+        Layer.succeed(References.MinimumLogLevel, LEVELS[log.level]),
+        // Spans are made for requests of which there is a trace, and for nothing else (`telemetry/trace.ts`).
+        Layer.succeed(References.TracerEnabled, false)
       )
     })
   )

@@ -1,4 +1,4 @@
-/** The numbers of this process, served where the configuration says: by itself, or by the process that looks after it. */
+/** The numbers of this process, told where the configuration says: by itself, or by the process that looks after it. */
 
 import { Effect, Layer, Schedule } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
@@ -7,7 +7,7 @@ import * as Inspection from "../database/inspection.sql.ts"
 import { operation } from "../database/query.ts"
 import { queue } from "../database/queue.ts"
 import * as Counts from "../telemetry/counts.ts"
-import { metricsListener } from "../telemetry/listener.ts"
+import { metricsTold } from "../telemetry/push.ts"
 import { atScrape, scrape, watchLoop } from "../telemetry/scrape.ts"
 import { AnswerGathering } from "./gathering.ts"
 import { isWorker } from "./workers.ts"
@@ -25,14 +25,14 @@ const lookAtDatabase = Effect.map(operation(Inspection.inUse), ({ sessions, clie
 }).pipe(Effect.ignore)
 
 export const Metrics = Layer.unwrap(
-  Effect.map(ServerConfig, ({ metrics, worker, workers }) => {
-    if (metrics === undefined) return Layer.empty
+  Effect.map(ServerConfig, ({ metrics, otlp, worker, workers }) => {
+    if (metrics === undefined && otlp?.to.metrics === undefined) return Layer.empty
     const looks = Effect.gen(function* () {
       Counts.info.of(version).value = 1
       yield* atScrape(lookAtQueue)
       yield* watchLoop
       if (worker === 1) yield* Effect.forkScoped(Effect.repeat(lookAtDatabase, Schedule.spaced("1 minute")))
     })
-    return Layer.merge(Layer.effectDiscard(looks), workers > 1 && isWorker ? AnswerGathering : metricsListener(scrape))
+    return Layer.merge(Layer.effectDiscard(looks), workers > 1 && isWorker ? AnswerGathering : metricsTold(scrape))
   })
 )

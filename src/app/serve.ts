@@ -3,7 +3,7 @@
 import { Effect, Exit, Layer, Scope } from "effect"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import type { Given } from "../toolsets/own/own.ts"
-import { Server } from "./app.ts"
+import { Otlp, Server } from "./app.ts"
 import { Logging } from "./logging.ts"
 
 export interface ServeOptions extends Given {
@@ -24,7 +24,7 @@ const started = ({ env, ...given }: ServeOptions) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const config = env === undefined ? ServerConfig.layer : ServerConfig.layerOf(env)
-    const layer = Layer.provideMerge(Server(given), Layer.provideMerge(Logging, config))
+    const layer = Server(given).pipe(Layer.provideMerge(Otlp), Layer.provideMerge(Logging), Layer.provideMerge(config))
     const context = yield* Layer.buildWithScope(layer, scope).pipe(
       Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
     )

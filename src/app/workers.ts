@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, Schedule, Schema } from "effect"
-import { metricsListener } from "../telemetry/listener.ts"
+import { metricsTold } from "../telemetry/push.ts"
 import { type Gathering, makeGathering } from "./gathering.ts"
 
 /** A worker ended before it ever listened; it has said why. */
@@ -62,7 +62,7 @@ const socketFolder = Effect.acquireRelease(
 export const supervise = Effect.fn("supervise")(function* (count: number) {
   const sockets = yield* socketFolder
   const gathering = makeGathering()
-  yield* Layer.build(metricsListener(gathering.gathered))
+  yield* Layer.build(metricsTold(gathering.gathered))
   yield* Effect.forEach(
     Array.from({ length: count }, (_, index) => index + 1),
     (number) => keep(number, sockets, gathering),

@@ -17,6 +17,7 @@ import {
   isLocalUrl,
   secretsOf
 } from "./environment.ts"
+import { type OtlpConfig, otlpOf } from "./otlp.ts"
 import {
   type DatabaseConfig,
   databaseOf,
@@ -117,6 +118,8 @@ export interface ServerConfigShape {
   readonly webhook: { readonly url: string; readonly secret: Redacted.Redacted } | undefined
   /** Where `/metrics` is served, if at all. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined
+  /** Where logs, metrics and traces are sent, if anywhere. */
+  readonly otlp: OtlpConfig | undefined
   /** Which of the tools that come along are offered; all unless said. */
   readonly builtInTools: ReadonlyArray<string> | undefined
   /** Where tools of one's own are: relative to the working directory. It need not be there unless it was said. */
@@ -251,6 +254,7 @@ const resolve = (
         ? undefined
         : { url: env.EVENTS_WEBHOOK_URL, secret: env.EVENTS_WEBHOOK_SECRET },
     metrics: env.METRICS_PORT === undefined ? undefined : { host: env.METRICS_HOST, port: env.METRICS_PORT },
+    otlp: otlpOf(env),
     builtInTools: env.BUILT_IN_TOOLS?.filter((name) => name !== "none"),
     toolsDir: { path: env.TOOLS_DIR ?? "tools", isSaid: env.TOOLS_DIR !== undefined },
     gatehouseFile: { path: env.GATEHOUSE_FILE ?? "gatehouse.json", isSaid: env.GATEHOUSE_FILE !== undefined },

@@ -2,6 +2,7 @@
 
 import { identity, Redacted, Result, Schema } from "effect"
 import { serversOf } from "./databaseUrl.ts"
+import { otlpSecrets, otlpVariables } from "./otlp.ts"
 import {
   FORBIDDEN_SCHEMES,
   flag,
@@ -44,6 +45,7 @@ const secrets = {
   REGISTRATION_TOKEN: Schema.optionalKey(longSecret),
   AUTO_SEED_CLIENT_SECRET: Schema.optionalKey(secret),
   EVENTS_WEBHOOK_SECRET: Schema.optionalKey(longSecret),
+  ...otlpSecrets,
   BRAVE_API_KEY: Schema.optionalKey(secret),
   TAVILY_API_KEY: Schema.optionalKey(secret),
   EXA_API_KEY: Schema.optionalKey(secret),
@@ -139,6 +141,7 @@ export const Environment = Schema.Struct({
   ),
   METRICS_PORT: Schema.optionalKey(whole(1, 65_535)),
   METRICS_HOST: withDefault(Schema.String, "127.0.0.1"),
+  ...otlpVariables,
 
   WEATHER_GEOCODING_URL: withDefault(httpUrl, "https://geocoding-api.open-meteo.com/v1/search"),
   WEATHER_FORECAST_URL: withDefault(httpUrl, "https://api.open-meteo.com/v1/forecast"),
@@ -165,7 +168,7 @@ export const forChildren = (
 export const isSecret = (name: string): boolean => Object.hasOwn(secrets, name) || /^OIDC_\w+_CLIENT_SECRET$/.test(name)
 
 /** Whether a variable is this server's own: nobody else's to read. */
-export const isOurs = (name: string): boolean => name in Environment.fields || name.startsWith("OIDC_")
+export const isOurs = (name: string): boolean => name in Environment.fields || /^(OIDC|OTEL)_/.test(name)
 
 /** What is none of ours: the variables of tools and of whatever else runs here. */
 export const secretsOf = (variables: Readonly<Record<string, string | undefined>>) =>

@@ -6,6 +6,7 @@ import { version } from "../config/version.ts"
 import type { InsufficientScope } from "../oauth/errors.ts"
 import { TOOLS_CALL } from "../oauth/scope.ts"
 import { toolCalls, toolDurations } from "../telemetry/counts.ts"
+import { tellSpan } from "../telemetry/trace.ts"
 import { Content, type Part, Relayed } from "../toolsets/content.ts"
 import { Question } from "../toolsets/elicit.ts"
 import { ToolFailure } from "../toolsets/failure.ts"
@@ -94,6 +95,7 @@ type Outcome = "ok" | "error" | "defect" | "asked"
 const count = ({ name }: Tool, outcome: Outcome, began: number) => {
   toolCalls.of(name, outcome).value++
   toolDurations.of(name).observe((performance.now() - began) / 1000)
+  if (outcome !== "ok") tellSpan({ "error.type": outcome })
 }
 
 /**

@@ -14,6 +14,7 @@ import type { Principal } from "../oauth/tokens/AccessTokens.ts"
 import * as Bearer from "../oauth/tokens/bearer.ts"
 import { ServerKeys } from "../oauth/tokens/ServerKeys.ts"
 import { cameFromUs, VIA } from "../oauth/tokens/via.ts"
+import { type Part, parentOf, within } from "../telemetry/trace.ts"
 import { NOTHING_RELAYED, type Relay } from "../toolsets/relay.ts"
 import { type Offering, Toolset } from "../toolsets/Toolset.ts"
 import type { Caller } from "../toolsets/tool.ts"
@@ -61,6 +62,25 @@ const readsInBand = (principal: Principal, meta: Members) =>
   principal.clientId.startsWith("https://chatgpt.com/") || Object.keys(meta).some((key) => key.startsWith("openai/"))
 
 const NOTHING: ReadonlyArray<string> = []
+
+const MAX_TOLD = 64
+const told = (value: unknown) => (typeof value === "string" ? value.slice(0, MAX_TOLD) : "")
+
+/** A message as its span tells of it (OpenTelemetry, "Semantic conventions for MCP"). */
+const partOf =
+  (method: unknown, { name }: Members) =>
+  (): Part => {
+    const target = told(name)
+    return {
+      name: `${told(method)} ${target}`.trim(),
+      kind: "server",
+      attributes: {
+        "mcp.method.name": told(method),
+        ...(method === "tools/call" && { "gen_ai.tool.name": target }),
+        ...(method === "prompts/get" && { "gen_ai.prompt.name": target })
+      }
+    }
+  }
 
 /** A request past the token: by whom, and what is offered to them. */
 interface Asked {
@@ -127,9 +147,11 @@ export const McpRoute = HttpRouter.use(
         accepted.json && config.fastLane
           ? fastLane(offering)({ message, headers: request.headers, caller, denied })
           : undefined
-      if (plain !== undefined) return plain
+      const part = partOf(method, params)
+      const parent = parentOf(meta.traceparent)
+      if (plain !== undefined) return within(part, plain, parent)
       const judged = sdkLane(principal, message, accepted, { caller, denied, offering })
-      if (method !== "subscriptions/listen") return judged
+      if (method !== "subscriptions/listen") return within(part, judged, parent)
       return accepted.stream ? Effect.flatMap(judged, (stream) => whileTokenLives(principal, stream)) : notAcceptable
     }
 

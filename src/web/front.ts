@@ -5,6 +5,7 @@ import { Cause, Clock, Context, Effect, LogLevel, Option, References } from "eff
 import { HttpRouter, HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { ServerConfig } from "../config/ServerConfig.ts"
 import { httpRequests } from "../telemetry/counts.ts"
+import { type Ended, Sampling, traced, traceIdNow } from "../telemetry/trace.ts"
 import { isNavigation } from "./accept.ts"
 import { PROBES } from "./admission.ts"
 import { clientAddress, isForgottenProxy } from "./clientAddress.ts"
@@ -13,7 +14,7 @@ import { routed } from "./endpoint.ts"
 import { notesOf } from "./notes.ts"
 import { hostAllowed, isRefusedPreflight } from "./origins.ts"
 import { forbidden, notFound, serverError } from "./respond.ts"
-import { currentRoute } from "./route.ts"
+import { currentRoute, NO_ROUTE } from "./route.ts"
 
 const FORGOTTEN_PROXY =
   "requests come through a proxy that is not trusted, so all people behind it share one limit: set TRUST_PROXY to the " +
@@ -38,6 +39,7 @@ export const Front = HttpRouter.middleware(
     const config = yield* ServerConfig
     const draining = yield* Draining
     const pages = yield* RefusalPages
+    const isTraced = yield* Sampling
     const least = yield* References.MinimumLogLevel
     const isLogged = (level: LogLevel.LogLevel) => LogLevel.isGreaterThanOrEqualTo(level, least)
 
@@ -59,13 +61,15 @@ export const Front = HttpRouter.middleware(
     ) {
       const started = yield* Clock.currentTimeMillis
       const response = yield* answer
+      const trace = traceIdNow()
       yield* (PROBES.has(path) ? Effect.logDebug("request") : Effect.logInfo("request")).pipe(
         Effect.annotateLogs({
           method: request.method,
           path: path.slice(0, 200),
           status: response.status,
           ms: (yield* Clock.currentTimeMillis) - started,
-          client: clientAddress(config.trustedProxies, request)
+          client: clientAddress(config.trustedProxies, request),
+          ...(trace !== undefined && { trace_id: trace })
         })
       )
       return response
@@ -109,20 +113,33 @@ export const Front = HttpRouter.middleware(
         // What nobody will read is not put together.
         const reported = isLogged(isProbe ? "Debug" : "Info") ? logged(answer, request, path) : answer
         const seen = isForwarded ? Effect.andThen(tellOfProxy(request), reported) : reported
+        const method = asked === request ? request.method : "other"
+        let route = NO_ROUTE
+        const answered = Effect.map(seen, (response) => {
+          route = currentRoute()
+          httpRequests.of(route, method, String(response.status)).observe((performance.now() - began) / 1000)
+          return HttpServerResponse.setHeaders(response, {
+            // An answer is nobody's to keep unless it says so.
+            "cache-control": response.headers["cache-control"] ?? "no-store",
+            "x-request-id": requestId,
+            "x-content-type-options": "nosniff",
+            // So that the next request goes to a server that stays.
+            ...(draining.isBegun() ? CLOSE : {})
+          })
+        })
+        const ended = ({ status }: HttpServerResponse.HttpServerResponse): Ended => ({
+          name: route === NO_ROUTE ? method : `${method} ${route}`,
+          attributes: {
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "gatehouse.request_id": requestId,
+            ...(route !== NO_ROUTE && { "http.route": route })
+          },
+          fault: status < 500 ? undefined : String(status)
+        })
+        const { traceparent } = request.headers
         return Effect.provideService(
-          Effect.map(seen, (response) => {
-            httpRequests
-              .of(currentRoute(), asked === request ? request.method : "other", String(response.status))
-              .observe((performance.now() - began) / 1000)
-            return HttpServerResponse.setHeaders(response, {
-              // An answer is nobody's to keep unless it says so.
-              "cache-control": response.headers["cache-control"] ?? "no-store",
-              "x-request-id": requestId,
-              "x-content-type-options": "nosniff",
-              // So that the next request goes to a server that stays.
-              ...(draining.isBegun() ? CLOSE : {})
-            })
-          }),
+          isProbe ? answered : traced(isTraced, { traceparent, method }, answered, ended),
           References.CurrentLogAnnotations,
           notesOf(requestId)
         )

@@ -18,6 +18,7 @@ import {
   request,
   revoke
 } from "../support/client.ts"
+import { collector } from "../support/collector.ts"
 import { begunBy, CLIENT, identityProvider, providerVariables } from "../support/identityProvider.ts"
 import { overhear } from "../support/overheard.ts"
 import { cookieOf, csrfOf, postPage, script, visitPage } from "../support/people.ts"
@@ -78,7 +79,7 @@ const bobsLife = Effect.fnUntraced(function* (owner: string) {
 
 describe("secrets", () => {
   it.live(
-    "OP5 of a whole life, people's and apps', none is in the log at its most talkative, in a refusal, or in any row",
+    "OP5 of a whole life, people's and apps', none is in the log at its most talkative, in a trace, in a refusal, or in any row",
     () =>
       Effect.gen(function* () {
         const DATABASE_URL = yield* freshDatabaseUrl
@@ -90,6 +91,7 @@ describe("secrets", () => {
         const baseUrl = `http://localhost:${port}`
         yield* Effect.gen(function* () {
           const corp = yield* identityProvider()
+          const taken = yield* collector()
           const program = yield* start("main.ts", {
             DATABASE_URL,
             PORT: String(port),
@@ -98,6 +100,8 @@ describe("secrets", () => {
             AUTO_SEED_CLIENT_ID: "demo",
             AUTO_SEED_CLIENT_SECRET: CLIENT_SECRET,
             AUTO_SEED_REDIRECT_URIS: REDIRECT_URI,
+            OTEL_EXPORTER_OTLP_ENDPOINT: taken.url,
+            OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
             OIDC_PROVIDERS: "corp",
             ...providerVariables("corp", corp.issuer)
           })
@@ -167,8 +171,16 @@ describe("secrets", () => {
           // What a link of the log leads to is told there, until somebody follows it.
           const told = program.output().replaceAll(setup, "")
           assert.include(told, "/token")
+          const sent = taken.text().replaceAll(setup, "")
+          for (const path of ["/v1/logs", "/v1/metrics", "/v1/traces"]) {
+            assert.isTrue(
+              taken.sent.some((one) => one.path === path),
+              path
+            )
+          }
           for (const canary of canaries) {
             assert.notInclude(told, canary)
+            assert.notInclude(sent, canary)
             for (const { where, said } of refusals) assert.notInclude(said, canary, where)
           }
           assert.deepStrictEqual(yield* sql.unsafe(LEAKED, [[...canaries]]), [])

@@ -167,4 +167,56 @@ describe("configuration", () => {
       assert.isUndefined((yield* configOf({ DATABASE_URL: "postgresql://u@h/d" })).seedClient)
     })
   )
+
+  it.effect("OTLP goes where OpenTelemetry's variables say, and nowhere unless they do", () =>
+    Effect.gen(function* () {
+      assert.isUndefined((yield* configOf({ OTEL_SERVICE_NAME: "ours", OTEL_TRACES_SAMPLER: "always_on" })).otlp)
+      const base = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318/" }
+      assert.isUndefined((yield* configOf({ ...base, OTEL_SDK_DISABLED: "true" })).otlp)
+      const { otlp } = yield* configOf({
+        ...base,
+        OTEL_LOGS_EXPORTER: "none",
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: "https://traces.example/in",
+        OTEL_EXPORTER_OTLP_HEADERS: "x-key=a%3Db, other=",
+        OTEL_RESOURCE_ATTRIBUTES: "service.name=theirs,where=here",
+        OTEL_SERVICE_NAME: "ours",
+        OTEL_TRACES_SAMPLER: "traceidratio",
+        OTEL_TRACES_SAMPLER_ARG: "0.25"
+      })
+      assert.deepStrictEqual(otlp?.to, {
+        logs: undefined,
+        metrics: "http://127.0.0.1:4318/v1/metrics",
+        traces: "https://traces.example/in"
+      })
+      assert.deepStrictEqual(otlp?.headers && Redacted.value(otlp.headers), { "x-key": "a=b", other: "" })
+      assert.deepStrictEqual(otlp?.resource, { "service.name": "ours", where: "here" })
+      assert.deepStrictEqual(otlp?.sampling, { byParent: false, ratio: 0.25 })
+      const samplers = {
+        always_on: [false, 1],
+        always_off: [false, 0],
+        parentbased_always_on: [true, 1],
+        parentbased_always_off: [true, 0],
+        parentbased_traceidratio: [true, 1]
+      }
+      for (const [OTEL_TRACES_SAMPLER, [byParent, ratio]] of Object.entries(samplers)) {
+        const { otlp } = yield* configOf({ ...base, OTEL_TRACES_SAMPLER })
+        assert.deepStrictEqual(otlp?.sampling as unknown, { byParent, ratio }, OTEL_TRACES_SAMPLER)
+      }
+      const wrong = {
+        OTEL_EXPORTER_OTLP_ENDPOINT: "127.0.0.1:4318",
+        OTEL_EXPORTER_OTLP_HEADERS: "nothing of the kind",
+        OTEL_EXPORTER_OTLP_PROTOCOL: "grpc",
+        OTEL_METRICS_EXPORTER: "prometheus",
+        OTEL_RESOURCE_ATTRIBUTES: "name=%zz",
+        OTEL_TRACES_SAMPLER_ARG: "2"
+      }
+      const { problems, message } = yield* Effect.flip(configOf(wrong))
+      assert.sameMembers(
+        problems.map((problem) => problem.split(" ")[0] ?? ""),
+        Object.keys(wrong)
+      )
+      assert.notInclude(message, "nothing of the kind")
+      assert.deepStrictEqual((yield* configOf({ OTEL_EXPORTER_OTLP_HEADERS: "x-key=1" })).secrets, {})
+    })
+  )
 })

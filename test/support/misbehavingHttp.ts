@@ -19,7 +19,7 @@ interface Message {
     readonly name?: string
     readonly protocolVersion?: string
     readonly arguments?: { readonly bytes?: number; readonly text?: string }
-    readonly _meta?: { readonly progressToken?: unknown }
+    readonly _meta?: { readonly progressToken?: unknown; readonly traceparent?: string }
   }
 }
 

@@ -5,6 +5,7 @@ import { ServerConfig } from "../../config/ServerConfig.ts"
 import { InsufficientScope } from "../../oauth/errors.ts"
 import * as Scope from "../../oauth/scope.ts"
 import * as Bearer from "../../oauth/tokens/bearer.ts"
+import { type Part, traceparentNow, within } from "../../telemetry/trace.ts"
 import { ToolFailure } from "../../toolsets/failure.ts"
 import { makeRoom } from "../../toolsets/running.ts"
 import type { Caller, Carrier } from "../../toolsets/tool.ts"
@@ -36,6 +37,12 @@ export interface Request {
   readonly isRepeatable?: boolean
 }
 
+const partOf = (mount: Mount, method: string) => (): Part => ({
+  name: `${method} ${mount.name}`,
+  kind: "client",
+  attributes: { "mcp.method.name": method, "gatehouse.mount": mount.name }
+})
+
 const inWords = (error: UpstreamFailed): ToolFailure | SignInNeeded =>
   error._tag === "SignInNeeded" ? error : new ToolFailure(error.message)
 
@@ -61,12 +68,14 @@ export const makeRequests = Effect.gen(function* () {
 
   const asked = ({ mount, caller, carrier, method, params, isRepeatable }: Request, progress: Carrier["progress"]) => {
     const whose = { subject: caller.subject, grant: caller.grant, chat: carrier?.chat }
-    const options = {
+    const options = () => ({
+      traceparent: traceparentNow(),
       ...(progress && { onProgress: progress }),
       ...(isRepeatable && { isRepeatable }),
       ...(carrier?.answers && { mayAsk: FORMS })
-    }
-    return Effect.mapError(upstreams.request(mount, whose, method, params, options), inWords)
+    })
+    const sent = Effect.suspend(() => upstreams.request(mount, whose, method, params, options()))
+    return Effect.mapError(within(partOf(mount, method), sent), inWords)
   }
 
   /** What a mount says of how far it is, and that it is still there where it says nothing. */

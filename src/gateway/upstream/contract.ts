@@ -9,6 +9,8 @@ export interface Whose {
 }
 
 export interface RequestOptions {
+  /** The trace that it belongs to (W3C Trace Context), as the mount is told it in `_meta`. */
+  readonly traceparent?: string | undefined
   readonly onProgress?: (done: number, total: number | undefined, text: string | undefined) => void
   /** Whether it may be sent again though it may have run. */
   readonly isRepeatable?: boolean

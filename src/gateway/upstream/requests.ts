@@ -109,11 +109,13 @@ export const makeRequests = (sessions: Sessions): Requests => {
       const mayAsk = connection.client.getProtocolEra() === "modern" ? options?.mayAsk : undefined
       const token = onProgress === undefined ? undefined : `progress-${session.calls}`
       if (token !== undefined && onProgress !== undefined) connection.progress.set(token, onProgress)
+      const traceparent = options?.traceparent
       const ours =
-        token === undefined && mayAsk === undefined
+        token === undefined && mayAsk === undefined && traceparent === undefined
           ? undefined
           : {
               ...(token !== undefined && { progressToken: token }),
+              ...(traceparent !== undefined && { traceparent }),
               ...(mayAsk !== undefined && { [CLIENT_CAPABILITIES_META_KEY]: mayAsk })
             }
       const began = performance.now()

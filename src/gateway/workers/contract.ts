@@ -47,7 +47,8 @@ export class BetweenWorkers extends RpcGroup.make(
       params: Json,
       isRepeatable: Schema.Boolean,
       mayAsk: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
-      wantsProgress: Schema.Boolean
+      wantsProgress: Schema.Boolean,
+      traceparent: Schema.optional(Schema.String)
     },
     success: Event,
     error: Failure,

@@ -67,7 +67,7 @@ const routing = Effect.fnUntraced(function* (folder: string, worker: number, wor
     request: (mount, whose, method, params, options = {}) => {
       const home = homeOf(mount, whose)
       if (home === undefined) return local.request(mount, whose, method, params, options)
-      const { onProgress, isRepeatable = false, mayAsk } = options
+      const { onProgress, isRepeatable = false, mayAsk, traceparent } = options
       const wantsProgress = onProgress !== undefined
       return home
         .request({
@@ -76,6 +76,7 @@ const routing = Effect.fnUntraced(function* (folder: string, worker: number, wor
           params: JSON.stringify(params),
           isRepeatable,
           wantsProgress,
+          traceparent,
           ...(mayAsk && { mayAsk })
         })
         .pipe(

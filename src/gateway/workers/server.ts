@@ -23,11 +23,12 @@ const Handlers = BetweenWorkers.toLayer(
     }
 
     return {
-      request: ({ mount, fingerprint, whose, method, params, isRepeatable, mayAsk, wantsProgress }) =>
+      request: ({ mount, fingerprint, whose, method, params, isRepeatable, mayAsk, wantsProgress, traceparent }) =>
         Stream.callback<Event, UpstreamFailed>((queue) =>
           Effect.gen(function* () {
             const options: RequestOptions = {
               isRepeatable,
+              traceparent,
               ...(mayAsk && { mayAsk }),
               ...(wantsProgress && {
                 onProgress: (done, total, text) => Queue.offerUnsafe(queue, { _tag: "Progress", done, total, text })

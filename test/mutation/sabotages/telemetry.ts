@@ -13,8 +13,8 @@ export const telemetry: ReadonlyArray<Sabotage> = [
   {
     name: "metrics: a request's path is a label",
     file: "web/front.ts",
-    find: ".of(currentRoute(), ",
-    replace: ".of(path, ",
+    find: "httpRequests.of(route, ",
+    replace: "httpRequests.of(path, ",
     tests: ["test/telemetry/metrics.test.ts"]
   },
   {
@@ -51,5 +51,40 @@ export const telemetry: ReadonlyArray<Sabotage> = [
     find: "yield* Effect.addFinalizer(() => record)",
     replace: "",
     tests: ["test/telemetry/usage.test.ts"]
+  },
+  {
+    name: "traces: what a caller wrote is sent as it is",
+    file: "app/otlp.ts",
+    find: "traces: (data) => traces(withoutSecrets(data))",
+    replace: "traces: (data) => traces(data)",
+    tests: ["test/telemetry/otlp.test.ts"]
+  },
+  {
+    name: "traces: a request is told by its address",
+    file: "web/front.ts",
+    find: "route === NO_ROUTE ? method :",
+    replace: "route === NO_ROUTE ? request.url :",
+    tests: ["test/telemetry/otlp.test.ts"]
+  },
+  {
+    name: "traces: what a caller says of its trace ends here where nothing is traced",
+    file: "telemetry/trace.ts",
+    find: "return parent === undefined ? request : Effect.provideService(request, Tracer.ParentSpan, parent)",
+    replace: "return request",
+    tests: ["test/telemetry/otlp.test.ts"]
+  },
+  {
+    name: "traces: spans are made of what is not traced",
+    file: "app/logging.ts",
+    find: "Layer.succeed(References.TracerEnabled, false)",
+    replace: "Layer.succeed(References.TracerEnabled, true)",
+    tests: ["test/telemetry/otlp.test.ts"]
+  },
+  {
+    name: "otlp: as much as there is waits for a collector that does not answer",
+    file: "app/otlp.ts",
+    find: "if (underWay >= UNDER_WAY) ",
+    replace: "if (false && underWay >= UNDER_WAY) ",
+    tests: ["test/telemetry/otlp.test.ts"]
   }
 ]
