@@ -19,9 +19,9 @@ export const MCP = "`tools/call`"
 export const TOKEN = "refresh"
 export const [ALONE, BESIDE] = ["alone", "beside the flood"] as const
 
-/** Several times what two threads hash. */
+/** Several times what is hashed. */
 export const TRIES_PER_SECOND = 100
-/** More than the lane takes: 22 wait for a hash, and whoever comes then is turned away. */
+/** More than the lane takes: whoever comes then is turned away. */
 const SOCKETS = 64
 const TICK_MS = 20
 

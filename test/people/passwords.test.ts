@@ -29,24 +29,25 @@ describe("passwords", () => {
     })
   )
 
-  it.effect("ASVS 15.1.3: two hashes run, twenty wait, and the next is told that it is busy", () =>
+  it.effect("ASVS 15.1.3: few hashes run, twenty wait, and the next is told that it is busy", () =>
     Effect.gen(function* () {
+      const { AT_ONCE, WAITING } = argon2id
       const gate = yield* Deferred.make<void>()
       const full = yield* Deferred.make<void>()
       let running = 0
       const work = Effect.suspend(() => {
-        if (++running === 2) Deferred.doneUnsafe(full, Exit.void)
+        if (++running === AT_ONCE) Deferred.doneUnsafe(full, Exit.void)
         return Deferred.await(gate)
       })
-      const fibers = yield* Effect.forEach(Array.from({ length: 22 }), () =>
+      const fibers = yield* Effect.forEach(Array.from({ length: AT_ONCE + WAITING }), () =>
         Effect.forkChild(argon2id.inTurn(work), { startImmediately: true })
       )
       yield* Deferred.await(full)
       assert.strictEqual((yield* Effect.flip(argon2id.inTurn(Effect.void)))._tag, "Busy")
-      assert.strictEqual(running, 2)
+      assert.strictEqual(running, AT_ONCE)
       yield* Deferred.succeed(gate, undefined)
       yield* Effect.forEach(fibers, Fiber.join)
-      assert.strictEqual(running, 22)
+      assert.strictEqual(running, AT_ONCE + WAITING)
       yield* argon2id.inTurn(Effect.void)
     })
   )

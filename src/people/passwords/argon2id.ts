@@ -1,15 +1,18 @@
 /**
  * How passwords are kept: argon2id as OWASP asks for it, written as a PHC string, on Node's own implementation. A hash takes
- * 19 MiB and a thread that everything else shares, so two run at a time and twenty wait; more is nobody's to wait for.
+ * 19 MiB and a thread that everything else shares, so few run at a time and twenty wait; more is nobody's to wait for.
  */
 
 import { argon2, randomBytes, timingSafeEqual } from "node:crypto"
+import { availableParallelism } from "node:os"
 import { Effect, Redacted, Schema, Semaphore } from "effect"
 
 /** OWASP Password Storage Cheat Sheet: m = 19 MiB, t = 2, p = 1. */
 const COST = { memory: 19_456, passes: 2, parallelism: 1 } as const
 const [SALT_BYTES, TAG_BYTES] = [16, 32] as const
-const [AT_ONCE, WAITING] = [2, 20] as const
+/** Where there are but two cores, two would leave the event loop half of one. */
+export const AT_ONCE = availableParallelism() > 2 ? 2 : 1
+export const WAITING = 20
 
 /** Too many are waiting for a hash already: 503, since it says nothing of the password. */
 export class Busy extends Schema.TaggedError<Busy>()("Busy", {}) {}
