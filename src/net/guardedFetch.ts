@@ -5,7 +5,7 @@
  */
 
 import { isIP } from "node:net"
-import * as Undici from "@effect/platform-node/Undici"
+import type * as Undici from "@effect/platform-node/Undici"
 import { Effect } from "effect"
 import { type PublicWebOptions, SpecialAddress, vetted } from "./PublicWeb.ts"
 
@@ -54,22 +54,26 @@ const bounded = (maxBytes: number, isStream: boolean) => {
 /** Its connections are closed with the scope. */
 export const makeGuardedFetch = (options: PublicWebOptions) =>
   Effect.gen(function* () {
-    const agent = (connect: { readonly lookup?: ReturnType<typeof vetted> }) =>
-      Effect.acquireRelease(
-        Effect.sync(
-          () =>
-            new Undici.Agent({
-              connections: CONNECTIONS,
-              // Whoever asks has a deadline of its own; a stream may be silent for as long as it likes.
-              headersTimeout: 0,
-              bodyTimeout: 0,
-              connect: { timeout: CONNECT_MS, ...connect, ...(options.ca !== undefined && { ca: options.ca }) }
-            })
-        ),
-        (agent) => Effect.promise(() => agent.destroy())
-      )
-    const open = yield* agent({ lookup: vetted(options) })
-    const anywhere = yield* agent({})
+    // A hundred modules, which a server without mounts has no use for.
+    const connect = async () => {
+      const { Agent, fetch } = await import("@effect/platform-node/Undici")
+      const agent = (connect: { readonly lookup?: ReturnType<typeof vetted> }) =>
+        new Agent({
+          connections: CONNECTIONS,
+          // Whoever asks has a deadline of its own; a stream may be silent for as long as it likes.
+          headersTimeout: 0,
+          bodyTimeout: 0,
+          connect: { timeout: CONNECT_MS, ...connect, ...(options.ca !== undefined && { ca: options.ca }) }
+        })
+      return { fetch, open: agent({ lookup: vetted(options) }), anywhere: agent({}) }
+    }
+    let connected: ReturnType<typeof connect> | undefined
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(async () => {
+        const made = await connected
+        await Promise.all([made?.open.destroy(), made?.anywhere.destroy()])
+      })
+    )
 
     const guardedFetch: GuardedFetch = async (url, init, { mayBePrivate, maxBytes }) => {
       const host = url.hostname.replace(/^\[|\]$/g, "")
@@ -80,7 +84,9 @@ export const makeGuardedFetch = (options: PublicWebOptions) =>
       if (!mayBePrivate && isIP(host) !== 0 && !options.isPublic(host)) {
         throw new SpecialAddress(host)
       }
-      const answer = await Undici.fetch(url, {
+      connected ??= connect()
+      const { fetch, open, anywhere } = await connected
+      const answer = await fetch(url, {
         // Undici declares the same standard in types of its own.
         ...(init as Undici.RequestInit),
         redirect: "manual",

@@ -1,8 +1,14 @@
-/** Values held against a JSON Schema that was typed in. `ajv` is what the field checks JSON Schema with, and what the SDK has along. */
+/**
+ * Values held against a JSON Schema that was typed in. `ajv` is what the field checks JSON Schema with, and what the SDK has along. It is loaded
+ * with the first of them: eighty files, of which most servers need none.
+ */
 
-import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js"
+import { createRequire } from "node:module"
+import type { ErrorObject } from "ajv"
 import { Result } from "effect"
 import type { JsonSchema } from "./jsonSchema.ts"
+
+const require = createRequire(import.meta.url)
 
 const nameOf = ({ instancePath, params }: ErrorObject): string | undefined => {
   const [, first] = instancePath.split("/")
@@ -19,6 +25,8 @@ const wordsOf = (error: ErrorObject): string => {
 
 /** Throws where the schema is none (as `ajv` says it). Members with a default get it. */
 export const validatorOf = (schema: JsonSchema) => {
+  // As its types say, which `require` does not know.
+  const { Ajv2020 }: typeof import("ajv/dist/2020.js") = require("ajv/dist/2020.js")
   const ajv = new Ajv2020({ allErrors: true, useDefaults: true, strict: false, validateFormats: false })
   const validate = ajv.compile(schema)
   return (value: unknown): Result.Result<unknown, ReadonlyArray<string>> => {

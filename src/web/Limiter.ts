@@ -6,7 +6,7 @@
 
 import { createHash, randomBytes } from "node:crypto"
 import { Clock, Context, Duration, Effect, Layer, Schema } from "effect"
-import { RateLimiter } from "effect/persistence"
+import * as RateLimiter from "effect/persistence/RateLimiter"
 import { limitRefused } from "../telemetry/counts.ts"
 import { putNewest } from "./newest.ts"
 

@@ -24,23 +24,25 @@ export const identity = (): { uid?: number; gid?: number } => {
   return { uid: Number(uid), gid: Number(gid) }
 }
 
+/** Those that browsers and fetch refuse are below, and those that the system gives to whoever connects to somebody are above. */
+const [FIRST_PORT, PORTS_OF_THE_SYSTEM] = [12_000, 32_768]
+
 /** Ports that this process was given. */
 const given = new Set<number>()
 
-/** A port that was free a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise<number>((resolve) => {
+/** A port that was free a moment ago, and is not taken meanwhile by a connection that only needs any. */
+export const freePort = (): Promise<number> => {
+  const port = FIRST_PORT + Math.floor(Math.random() * (PORTS_OF_THE_SYSTEM - FIRST_PORT))
+  if (given.has(port)) return freePort()
+  return new Promise<number>((resolve) => {
     const server = createServer()
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === "object" ? (address?.port ?? 0) : 0))
+    server.once("error", () => resolve(freePort()))
+    server.listen(port, "127.0.0.1", () => {
+      given.add(port)
+      server.close(() => resolve(port))
     })
-  }).then((port) => {
-    // The system may name one again that nobody has taken yet.
-    if (given.has(port)) return freePort()
-    given.add(port)
-    return port
   })
+}
 
 const ready = (postgres: ChildProcess) =>
   new Promise<void>((resolve, reject) => {

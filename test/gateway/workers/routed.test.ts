@@ -8,7 +8,8 @@ import { UpstreamRefused } from "../../../src/gateway/failures.ts"
 import { MountsInUse } from "../../../src/gateway/MountsInUse.ts"
 import type { Mount } from "../../../src/gateway/mount.ts"
 import { Upstreams } from "../../../src/gateway/upstream/Upstreams.ts"
-import { Routed, workerOf } from "../../../src/gateway/workers/routed.ts"
+import { Routed } from "../../../src/gateway/workers/routed.ts"
+import { workerOf } from "../../../src/gateway/workers/routing.ts"
 import { mountOf } from "../../support/mounts.ts"
 
 const whose = (subject: string, chat?: string) => ({ subject, grant: "grant", chat })

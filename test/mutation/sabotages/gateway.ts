@@ -147,7 +147,7 @@ export const gateway: ReadonlyArray<Sabotage> = [
   },
   {
     name: "workers: each has a session of its own",
-    file: "gateway/workers/routed.ts",
+    file: "gateway/workers/routing.ts",
     find: "others.get(workerOf(mount, whose, workers))",
     replace: "undefined as ReturnType<typeof others.get>",
     tests: ["test/gateway/workers/routed.test.ts"]
