@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { freePort } from "../support/app.ts"
-import { postForm, request } from "../support/client.ts"
+import { postForm } from "../support/client.ts"
 import { ADA, onPostgres, setUp, signInAsAda } from "../support/connecting.ts"
 import { parseExposition } from "../support/exposition.ts"
 import { csrfOf, postPage, visitPage } from "../support/people.ts"
