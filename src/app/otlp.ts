@@ -27,11 +27,11 @@ const reasonOf = (cause: Cause.Cause<unknown>) => {
 const bounded = (timeoutMs: number) => {
   let underWay = 0
   let told = Number.NEGATIVE_INFINITY
-  const tell = (cause: Cause.Cause<unknown>) =>
+  const tell = (why: string) =>
     Effect.suspend(() => {
-      if (Cause.hasInterruptsOnly(cause) || performance.now() - told < TELL_EVERY_MS) return Effect.void
+      if (performance.now() - told < TELL_EVERY_MS) return Effect.void
       told = performance.now()
-      return Effect.logWarning(`telemetry is not taken, and may be lost: ${reasonOf(cause)}`)
+      return Effect.logWarning(`telemetry is not taken, and may be lost: ${why}`)
     })
   const held = (send: Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>) =>
     Effect.suspend(() => {
@@ -45,7 +45,12 @@ const bounded = (timeoutMs: number) => {
         underWay--
         return undefined
       })
-    }).pipe(Effect.tapCause(tell))
+    }).pipe(
+      // Its headers, which may have a key in them, are for nobody else.
+      Effect.provideService(FetchHttpClient.RequestInit, { redirect: "manual" }),
+      Effect.tap(({ status }) => (status < 300 ? Effect.void : tell(`the answer was ${status}`))),
+      Effect.tapCause((cause) => (Cause.hasInterruptsOnly(cause) ? Effect.void : tell(reasonOf(cause))))
+    )
   return (client: HttpClient.HttpClient): HttpClient.HttpClient => HttpClient.transformResponse(client, held)
 }
 

@@ -49,7 +49,10 @@ interface Points {
 }
 
 /** What it was sent is read as JSON where it is looked at. It answers as it is told to, or never. */
-export const collector = Effect.fn("test.collector")(function* (answers: number | "never" = 200) {
+export const collector = Effect.fn("test.collector")(function* (
+  answers: number | "never" = 200,
+  headers: Readonly<Record<string, string>> = {}
+) {
   const sent: Array<Sent> = []
   let open = 0
   let most = 0
@@ -60,9 +63,13 @@ export const collector = Effect.fn("test.collector")(function* (answers: number 
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("end", () => {
       const body = Buffer.concat(chunks)
-      const { headers, url = "" } = request
-      sent.push({ path: url, headers, body: headers["content-encoding"] === "gzip" ? gunzipSync(body) : body })
-      if (answers !== "never") response.writeHead(answers).end()
+      const { url = "" } = request
+      sent.push({
+        path: url,
+        headers: request.headers,
+        body: request.headers["content-encoding"] === "gzip" ? gunzipSync(body) : body
+      })
+      if (answers !== "never") response.writeHead(answers, headers).end()
     })
   })
   const port = yield* listening(server)

@@ -207,4 +207,28 @@ describe("OTLP", () => {
       }).pipe(Effect.scoped),
     options
   )
+
+  it.live(
+    "OT3 a collector that refuses what it is sent, or leads elsewhere, is told of in the log, once",
+    () =>
+      Effect.gen(function* () {
+        const taken = yield* collector(401)
+        const elsewhere = yield* collector()
+        const leading = yield* collector(307, { location: elsewhere.url })
+        const { on, program } = yield* onPostgres({
+          ...JSON_OFTEN,
+          LOG_LEVEL: "warn",
+          OTEL_EXPORTER_OTLP_ENDPOINT: taken.url,
+          OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: leading.url
+        })
+        yield* until(Effect.sync(() => program.output().includes("telemetry is not taken")))
+        assert.strictEqual((yield* on(request("/"))).status, 200)
+        yield* until(Effect.sync(() => leading.sent.length > 0))
+        program.process.kill("SIGTERM")
+        assert.strictEqual(yield* program.exited, 0)
+        assert.strictEqual(program.output().split(/may be lost: the answer was (?:401|307)/).length, 2)
+        assert.deepStrictEqual(elsewhere.sent, [])
+      }).pipe(Effect.scoped),
+    options
+  )
 })
