@@ -36,7 +36,7 @@ export class ServerRunning extends Schema.TaggedError<ServerRunning>()("ServerRu
   override get message() {
     return (
       `a running server uses this database (connections: ${this.connections}), and nothing was changed: stop all servers first, ` +
-      "or they go on with keys and people that are no longer there."
+      "or they go on with keys and people that are no longer there. What a pooler keeps open looks the same: go past it."
     )
   }
 }

@@ -5,6 +5,8 @@ import type { Mode } from "./pgbouncer.ts"
 const ALWAYS = {
   "database/pooler.test.ts": "it has poolers of its own, and tries what is met without one",
   "database/engine.test.ts": "it reads what is said of a database without a pooler",
+  "upgrade/upgrade.test.ts":
+    "it restores, which is done past a pooler, since what that keeps open looks like a running server",
   "app/programs.test.ts": "what `db:check` says of a database without a pooler is written down there"
 }
 

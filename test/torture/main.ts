@@ -3,7 +3,7 @@
  * far as the machine does. Names select chapters. A promise that did not hold ends the program with 1.
  */
 
-import { parseArgs } from "node:util"
+import { inspect, parseArgs } from "node:util"
 import { Cause, Effect, Exit, Random } from "effect"
 import type { Chapter } from "./chapter.ts"
 import { crash } from "./crash.ts"
@@ -36,7 +36,7 @@ for (const { name, share, run } of chosen) {
   const end = began + (milliseconds * share) / shares
   const broken = (promise: string, evidence: unknown) => {
     failures++
-    console.log(`BROKEN  ${name}: ${promise}`, evidence)
+    console.log(`BROKEN  ${name}: ${promise}`, inspect(evidence, { depth: 6, maxArrayLength: 200 }))
   }
   const exit = await run({ isOver: () => performance.now() > end, broken }).pipe(
     Effect.scoped,
