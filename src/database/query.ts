@@ -88,6 +88,15 @@ export const ifLost =
 
 /** Made once: many are refused at a time. */
 const busy = new StoreUnavailable({ cause: new Error("too many operations wait for the database") })
+/**
+ * Whether something may have been written, though it failed: a refusal has written nothing, and what never began neither; of all else
+ * nobody knows.
+ */
+export const mayHaveWritten = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.every(
+    (reason) => !Cause.isFailReason(reason) || (reason.error instanceof StoreUnavailable && reason.error !== busy)
+  )
+
 const refused = overloadRefused.of("database")
 const enter = Effect.suspend(() => {
   if (queue.enter(performance.now())) return Effect.void

@@ -120,10 +120,9 @@ export class People extends Context.Service<
       const events = makeEvents(sql)
       const data = makePersonData(sql)
       const sweep = makePeopleSweep(sql, (yield* ServerConfig).eventsRetentionDays)
-      const { tell } = yield* Revocations
       // The other instances hear it from the database; this one need not wait for that.
-      const shutsOut = <A, E>(effect: Effect.Effect<A, E>) =>
-        Effect.tap(effect, () => Effect.sync(() => tell(EVERYTHING)))
+      const { telling } = yield* Revocations
+      const shutsOut = <A, E>(change: Effect.Effect<A, E>) => telling<A>(EVERYTHING)(change)
 
       let isSetUp = false
       const notice = (found: boolean) =>

@@ -77,12 +77,7 @@ export class ClientRegistry extends Context.Service<
       const changing =
         (about: string) =>
         <A, E, R>(change: Effect.Effect<A, E, R>) =>
-          Effect.uninterruptible(
-            Effect.tap(
-              change,
-              Effect.sync(() => revocations.tell(about))
-            )
-          )
+          revocations.telling<A>(about)(Effect.uninterruptible(change))
 
       return ClientRegistry.of({
         find,

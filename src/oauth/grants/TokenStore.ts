@@ -10,12 +10,12 @@
  * since the database was silent, must not judge later by what the same client has done since.
  */
 
-import { Context, Effect, Layer, type Redacted } from "effect"
+import { Context, Effect, Exit, Layer, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import { operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
+import { mayHaveWritten, operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
-import { Revocations } from "../tokens/Revocations.ts"
+import { EVERYTHING, Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes } from "./codes.sql.ts"
 import {
   type Along,
@@ -84,14 +84,13 @@ export class TokenStore extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { lifetimes } = yield* ServerConfig
-      const { tell } = yield* Revocations
+      const { tell, telling } = yield* Revocations
       const codes = makeCodes(sql, lifetimes)
       const redemptions = makeRedeem(sql, lifetimes)
       const refresh = makeRefresh(sql, lifetimes)
       const sessions = makeSessions(sql)
       const connections = makeConnections(sql)
       const sweep = makeSweep(sql)
-      const ended = ({ sessionId }: PresentedToken) => Effect.sync(() => tell(sessionId))
 
       return TokenStore.of({
         issueCode: (form, code, along) => operation(codes.issueCode(form, code, along)),
@@ -99,20 +98,22 @@ export class TokenStore extends Context.Service<
         hasSession: (clientId, redirectUri) => operation(sessions.hasSession(clientId, redirectUri)),
         redeem: (request) =>
           operation(redemptions.redeem(request)).pipe(
-            Effect.tap(({ _tag }) => (_tag === "Replayed" ? ended(request.code) : Effect.void)),
+            telling(request.code.sessionId, ({ _tag }: Redemption) => _tag === "Replayed"),
             Effect.onError(() => Effect.sync(() => redemptions.failed(request)))
           ),
         answered: (code, wasGiven) => operation(redemptions.answered(code, wasGiven)),
         refresh: (request) =>
-          Effect.tap(operation(refresh(request)), ({ _tag }) =>
-            _tag === "Compromise" ? ended(request.token) : Effect.void
+          operation(refresh(request)).pipe(
+            // What is refused may have been ended by somebody who has not been heard yet.
+            telling(request.token.sessionId, ({ _tag }: Rotation) => _tag === "Compromise" || _tag === "Refuse")
           ),
-        revokeSession: (token, by) => Effect.tap(operation(sessions.revokeSession(token, by)), ended(token)),
+        revokeSession: (token, by) => operation(sessions.revokeSession(token, by)).pipe(telling(token.sessionId)),
         connections: (filter) => operation(connections.list(filter)),
         disconnect: (what, by, along) =>
-          Effect.tap(operation(connections.disconnect(what, by, along)), (ended) =>
+          Effect.onExit(operation(connections.disconnect(what, by, along)), (exit) =>
             Effect.sync(() => {
-              for (const { sessionId } of ended) tell(sessionId)
+              if (Exit.isSuccess(exit)) for (const { sessionId } of exit.value) tell(sessionId)
+              else if (mayHaveWritten(exit.cause)) tell(EVERYTHING)
             })
           ),
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),

@@ -111,10 +111,12 @@ export class AccessTokens extends Context.Service<
           if (principal !== undefined) lastUse.mark(principal.sessionId)
           return principal
         },
-        revoke: Effect.fn("AccessTokens.revoke")(function* (token, clientId) {
-          yield* operation(Access.revoke(sql, token, clientId))
-          revocations.tell(token.sessionId)
-        }, Effect.uninterruptible)
+        revoke: Effect.fn("AccessTokens.revoke")((token, clientId) =>
+          Effect.uninterruptible(operation(Access.revoke(sql, token, clientId))).pipe(
+            Effect.asVoid,
+            revocations.telling(token.sessionId)
+          )
+        )
       })
     })
   )

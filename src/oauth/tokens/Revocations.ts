@@ -3,8 +3,9 @@
  * memory meanwhile: for some seconds, and only while the database is heard. Whatever cannot be heard is not kept.
  */
 
-import { Context, Effect, Layer, Queue, Schedule } from "effect"
+import { Context, Effect, Exit, Layer, Queue, Schedule } from "effect"
 import { RevocationFeed } from "../../database/connect.ts"
+import { mayHaveWritten } from "../../database/query.ts"
 import { orTell } from "./background.ts"
 
 /** No revocation goes unheard for longer, whatever becomes of the listener. */
@@ -35,6 +36,14 @@ export class Revocations extends Context.Service<
     readonly epoch: () => number
     /** Says what has ended or changed through this process, which need not wait to hear it from the database. */
     readonly tell: (about: string) => void
+    /**
+     * Says so when a change was made, which has ended something if `hasEnded`; also where its caller has hung up meanwhile, or nobody knows
+     * whether it was made.
+     */
+    readonly telling: <A>(
+      about: string,
+      hasEnded?: (answer: A) => boolean
+    ) => <E, R>(change: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** A memory of this many values. */
     readonly memory: <A>(capacity: number) => Memory<A>
   }
@@ -117,7 +126,19 @@ export class Revocations extends Context.Service<
         }
       }
 
-      return Revocations.of({ hears: () => isHearing, epoch: () => epoch, tell, memory })
+      return Revocations.of({
+        hears: () => isHearing,
+        epoch: () => epoch,
+        tell,
+        telling: (about, hasEnded) => (change) =>
+          Effect.onExit(change, (exit) =>
+            Effect.sync(() => {
+              const isTold = Exit.isSuccess(exit) ? (hasEnded?.(exit.value) ?? true) : mayHaveWritten(exit.cause)
+              if (isTold) tell(about)
+            })
+          ),
+        memory
+      })
     })
   )
 }

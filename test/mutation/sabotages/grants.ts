@@ -141,8 +141,9 @@ export const grants: ReadonlyArray<Sabotage> = [
   {
     name: "revocation: it is answered before it is committed",
     file: "oauth/grants/TokenStore.ts",
-    find: "Effect.tap(operation(sessions.revokeSession(token, by)), ended(token))",
-    replace: "Effect.asVoid(Effect.forkDetach(operation(sessions.revokeSession(token, by))))",
+    find: "operation(sessions.revokeSession(token, by)).pipe(telling(token.sessionId))",
+    replace:
+      "Effect.asVoid(Effect.forkDetach(operation(sessions.revokeSession(token, by)).pipe(telling(token.sessionId))))",
     tests: ["test/torture/history.test.ts"]
   },
   {

@@ -130,5 +130,12 @@ export const tokens: ReadonlyArray<Sabotage> = [
     find: "a.revoked_at is null and a.expires_at > clock_timestamp()",
     replace: "a.revoked_at is null and a.expires_at > ${new Date()}",
     tests: ["test/app/clock.test.ts"]
+  },
+  {
+    name: "memory: what ended while its caller hung up goes on",
+    file: "oauth/tokens/Revocations.ts",
+    find: ": mayHaveWritten(exit.cause)",
+    replace: ": false && mayHaveWritten(exit.cause)",
+    tests: ["test/oauth/tokens/memory.test.ts"]
   }
 ]

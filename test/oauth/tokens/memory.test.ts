@@ -1,11 +1,11 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schedule } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Queue, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { RevocationFeed } from "../../../src/database/connect.ts"
 import { migrate } from "../../../src/database/migrations.sql.ts"
 import { freePort, TestApp, testApp } from "../../support/app.ts"
-import { admitted, obtainTokens, refresh, revoke } from "../../support/client.ts"
+import { admitted, obtainTokens, refresh, request, revoke } from "../../support/client.ts"
 import { clientLayer, freshDatabaseUrl } from "../../support/postgres.ts"
 import { postgresProxy } from "../../support/postgresProxy.ts"
 
@@ -16,9 +16,19 @@ const listening = (url: string) =>
     Effect.map(PgClient.PgClient, (client) => client.listen("gatehouse_revoked"))
   ).pipe(Layer.provideMerge(clientLayer(url, 5)))
 
+/** The same where whatever the database says comes too late. */
+const deaf = (url: string) =>
+  Layer.succeed(RevocationFeed, Queue.unbounded<{ readonly payload: string }>()).pipe(
+    Layer.provideMerge(clientLayer(url, 5))
+  )
+
 /** An instance of the server on the database at `url`; all instances have one address, as behind a balancer. */
-const instance = Effect.fn("instance")(function* (url: string, variables: Readonly<Record<string, string>> = {}) {
-  const context = yield* Layer.build(Layer.fresh(testApp(listening(url), variables)))
+const instance = Effect.fn("instance")(function* (
+  url: string,
+  variables: Readonly<Record<string, string>> = {},
+  database = listening
+) {
+  const context = yield* Layer.build(Layer.fresh(testApp(database(url), variables)))
   const app = Context.get(context, TestApp)
   return <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, TestApp, app)
 })
@@ -101,6 +111,46 @@ describe("access tokens in memory", () => {
         for (const on of [one, other]) yield* soon(on(admitted(deleted.access_token)))
       }).pipe(Effect.scoped),
     { timeout: 30_000 }
+  )
+
+  it.live(
+    "BR2 are forgotten by a process that ends their session, also where whoever asked it to has hung up",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* migratedUrl
+        const on = yield* instance(url, {}, deaf)
+        const tokens = yield* on(obtainTokens())
+        assert.isTrue(yield* on(admitted(tokens.access_token)))
+        const given = yield* Deferred.make<void>()
+        const held = yield* Deferred.make<void>()
+        const holder = yield* SqlClient.SqlClient.use((sql) =>
+          Effect.gen(function* () {
+            yield* sql`select from mcp.mcp_sessions for update`
+            yield* Deferred.succeed(held, undefined)
+            yield* Deferred.await(given)
+          }).pipe(sql.withTransaction)
+        ).pipe(Effect.provide(clientLayer(url)), Effect.forkChild)
+        yield* Deferred.await(held)
+        const controller = new AbortController()
+        const { signal } = controller
+        const body = new URLSearchParams({ client_id: "demo", token: tokens.refresh_token })
+        const asking = yield* on(Effect.exit(request("/revoke", { method: "POST", body, signal }))).pipe(
+          Effect.forkChild
+        )
+        const waits = "select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        yield* Effect.repeat(sqlAt(url, waits), {
+          until: (rows) => rows.length > 0,
+          schedule: Schedule.spaced("20 millis")
+        })
+        controller.abort()
+        yield* Fiber.join(asking)
+        // It is kept for five seconds, which are not over by now.
+        yield* Deferred.succeed(given, undefined)
+        yield* Fiber.join(holder)
+        yield* soon(on(admitted(tokens.access_token)))
+        assert.deepStrictEqual(yield* sqlAt(url, "select status from mcp.mcp_sessions"), [{ status: "revoked" }])
+      }).pipe(Effect.scoped),
+    { timeout: 60_000 }
   )
 
   it.live(
