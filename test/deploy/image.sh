@@ -92,20 +92,29 @@ run() {
   local server
   server=$(for each in /proc/[0-9]*; do
     grep -qsz "^$mark$" "$each/environ" && [ "$(readlink "$each/exe")" = "$work/root/usr/local/bin/node" -o "$(cat "$each/comm")" = node ] && basename "$each"
-  done | head -1)
+  done | head -1) || true # Whoever ended meanwhile is no failure.
   local resident
   resident=$(awk '/^VmRSS/{print int($2/1024)}' "/proc/$server/status")
   [ "$(awk '/^Uid/{print $2}' "/proc/$server/status")" = 1000 ] || fail "it is not user 1000"
   inside sh -c 'touch /app/x' 2>/dev/null && fail "its root may be written"
-  inside gatehouse doctor --login "http://localhost:$port" > "$work/doctor" 2>&1 || { cat "$work/doctor"; fail "the doctor"; }
+  inside gatehouse doctor --login "http://localhost:$port" > "$work/doctor" 2>&1 &
+  local doctor=$!
+  until grep -q '^ *http.*/authorize?' "$work/doctor"; do
+    kill -0 $doctor 2>/dev/null || { cat "$work/doctor"; fail "the doctor"; }
+    sleep 0.1
+  done
+  "$node" test/deploy/allow.ts "$(grep -o 'http.*/authorize?.*' "$work/doctor")" || fail "nobody is let in"
+  # It ends with 1 where a client cannot link itself, as those from the internet cannot here.
+  wait $doctor || true
+  grep -q 'ok    leaves nothing behind' "$work/doctor" || { cat "$work/doctor"; fail "the doctor"; }
   kill -TERM "$server"
   local ended=0
   wait $first || ended=$?
   [ $ended = 0 ] || fail "it ended with $ended"
   local left
-  left=$(grep -lsz "^$mark$" /proc/[0-9]*/environ 2>/dev/null | wc -l)
+  left=$(grep -lsz "^$mark$" /proc/[0-9]*/environ 2>/dev/null | wc -l) || true
   [ "$left" = 0 ] || fail "$left processes are left"
-  echo "$1: ready in $ready ms, $resident MiB resident, doctor --login: $(tail -1 "$work/doctor"), SIGTERM: 0, none left"
+  echo "$1: ready in $ready ms, $resident MiB resident, doctor --login: a whole flow, SIGTERM: 0, none left"
 }
 
 extra=()
