@@ -22,9 +22,11 @@ RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean -
 COPY --from=compiled /build/dist dist
 COPY recipes recipes
 COPY supabase/migrations supabase/migrations
-# An empty database to copy; and one start, since Node keeps what it has compiled for the next. A container's own root may not be written.
-RUN node dist/app/programs/dbTemplate.js \
-  && { DATA_DIR=/tmp/once LOG_LEVEL=none node --import ./dist/boot.js dist/main.js > /dev/null & } \
+# An empty database to copy.
+RUN node dist/app/programs/dbTemplate.js && rm -rf node_modules/.cache && install -d -o 1000 -g 1000 node_modules/.cache
+# And one start, since Node keeps what it has compiled for the next, for each user apart. A container's own root may not be written.
+USER 1000:1000
+RUN { DATA_DIR=/tmp/once LOG_LEVEL=none node --import ./dist/boot.js dist/main.js > /dev/null & } \
   && until node -e "fetch('http://127.0.0.1:3000/readyz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"; do sleep 1; done \
   && kill $! && wait $! && rm -r /tmp/once \
   && chmod -R a+rX node_modules/.cache
