@@ -23,7 +23,7 @@ COPY --from=compiled /build/dist dist
 COPY recipes recipes
 COPY supabase/migrations supabase/migrations
 # An empty database to copy.
-RUN node dist/app/programs/dbTemplate.js && rm -rf node_modules/.cache && install -d -o 1000 -g 1000 node_modules/.cache
+RUN node dist/app/programs/dbTemplate.js && chown -R 1000:1000 node_modules/.cache
 # And one start, since Node keeps what it has compiled for the next, for each user apart. A container's own root may not be written.
 USER 1000:1000
 RUN { DATA_DIR=/tmp/once LOG_LEVEL=none node --import ./dist/boot.js dist/main.js > /dev/null & } \
