@@ -30,27 +30,25 @@ export const cleanText = (text: string): string => redacted(text).replace(CONTRO
 /** A stack is several lines. */
 const cleanCause = (text: string) => text.split("\n").map(cleanText).join("\n")
 
-/** What is made of strings, numbers, arrays and records, without the secrets in it. */
-export const withoutSecrets = <A>(value: A): A => {
-  const without = (part: unknown): unknown => {
-    if (typeof part === "string") return redacted(part)
-    if (Array.isArray(part)) return part.map(without)
-    if (typeof part !== "object" || part === null) return part
-    return Object.fromEntries(Object.entries(part).map(([name, item]) => [redacted(name), without(item)]))
+/** Does the same to every string in a value, names included. */
+const everyText = (change: (text: string) => string) => {
+  const changed = (value: unknown): unknown => {
+    if (typeof value === "string") return change(value)
+    if (Array.isArray(value)) return value.map(changed)
+    // Its members are none of those that tell what happened.
+    if (value instanceof Error) return cleanCause(Cause.pretty(Cause.fail(value)))
+    if (typeof value !== "object" || value === null) return value
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [change(name), changed(item)]))
   }
-  // The same shape, with other text in it.
-  return without(value) as A
+  return changed
 }
 
-/** A value as it may be logged, names included. */
-const clean = (value: unknown): unknown => {
-  if (typeof value === "string") return cleanText(value)
-  if (Array.isArray(value)) return value.map(clean)
-  // Its members are none of those that tell what happened.
-  if (value instanceof Error) return cleanCause(Cause.pretty(Cause.fail(value)))
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [cleanText(name), clean(item)]))
-}
+/** A value as it may be logged. */
+const clean = everyText(cleanText)
+
+const withoutSecret = everyText(redacted)
+/** What is made of strings, numbers, arrays and records, without the secrets in it: the same shape, with other text in it. */
+export const withoutSecrets = <A>(value: A): A => withoutSecret(value) as A
 
 /** `always` stands in each line. */
 const lineWith = (always: Readonly<Record<string, unknown>>) =>

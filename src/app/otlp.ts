@@ -9,6 +9,7 @@ import { FetchHttpClient, HttpClient, type HttpClientError, type HttpClientRespo
 import { OtlpExporter, OtlpLogger, OtlpResource, OtlpSerialization, OtlpTracer } from "effect/observability"
 import type { OtlpConfig } from "../config/otlp.ts"
 import { version } from "../config/version.ts"
+import { whyOf } from "../database/query.ts"
 import { MetricsTaker, otlpMetricsOf } from "../telemetry/push.ts"
 import type { Snapshot } from "../telemetry/series.ts"
 import { Sampling, samplerOf } from "../telemetry/trace.ts"
@@ -20,7 +21,7 @@ const TELL_EVERY_MS = 60_000
 
 const reasonOf = (cause: Cause.Cause<unknown>) => {
   const error = Cause.squash(cause)
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? whyOf(error) : String(error)
 }
 
 /** The library tries three times what failed, and then drops what there is for a minute; it drops at once where this dies. */

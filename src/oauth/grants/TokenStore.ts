@@ -10,10 +10,10 @@
  * since the database was silent, must not judge later by what the same client has done since.
  */
 
-import { Context, Effect, Exit, Layer, type Redacted } from "effect"
+import { Context, Effect, Layer, type Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { ServerConfig } from "../../config/ServerConfig.ts"
-import { mayHaveWritten, operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
+import { operation, type Refusal, type StoreUnavailable } from "../../database/query.ts"
 import type { PresentedToken } from "../tokens/opaqueToken.ts"
 import { EVERYTHING, Revocations } from "../tokens/Revocations.ts"
 import { type AnswerOnce, type AuthorizationCode, makeCodes } from "./codes.sql.ts"
@@ -84,7 +84,7 @@ export class TokenStore extends Context.Service<
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const { lifetimes } = yield* ServerConfig
-      const { tell, telling } = yield* Revocations
+      const { telling } = yield* Revocations
       const codes = makeCodes(sql, lifetimes)
       const redemptions = makeRedeem(sql, lifetimes)
       const refresh = makeRefresh(sql, lifetimes)
@@ -98,23 +98,24 @@ export class TokenStore extends Context.Service<
         hasSession: (clientId, redirectUri) => operation(sessions.hasSession(clientId, redirectUri)),
         redeem: (request) =>
           operation(redemptions.redeem(request)).pipe(
-            telling(request.code.sessionId, ({ _tag }: Redemption) => _tag === "Replayed"),
+            telling(request.code.sessionId, ({ _tag }: Redemption) =>
+              _tag === "Replayed" ? [request.code.sessionId] : []
+            ),
             Effect.onError(() => Effect.sync(() => redemptions.failed(request)))
           ),
         answered: (code, wasGiven) => operation(redemptions.answered(code, wasGiven)),
         refresh: (request) =>
           operation(refresh(request)).pipe(
             // What is refused may have been ended by somebody who has not been heard yet.
-            telling(request.token.sessionId, ({ _tag }: Rotation) => _tag === "Compromise" || _tag === "Refuse")
+            telling(request.token.sessionId, ({ _tag }: Rotation) =>
+              _tag === "Compromise" || _tag === "Refuse" ? [request.token.sessionId] : []
+            )
           ),
         revokeSession: (token, by) => operation(sessions.revokeSession(token, by)).pipe(telling(token.sessionId)),
         connections: (filter) => operation(connections.list(filter)),
         disconnect: (what, by, along) =>
-          Effect.onExit(operation(connections.disconnect(what, by, along)), (exit) =>
-            Effect.sync(() => {
-              if (Exit.isSuccess(exit)) for (const { sessionId } of exit.value) tell(sessionId)
-              else if (mayHaveWritten(exit.cause)) tell(EVERYTHING)
-            })
+          operation(connections.disconnect(what, by, along)).pipe(
+            telling(EVERYTHING, (ended: ReadonlyArray<Disconnected>) => ended.map(({ sessionId }) => sessionId))
           ),
         inspect: (token, kind) => operation(sessions.inspect(token, kind)),
         sweep: (batch) => operation(sweep(batch))

@@ -34,15 +34,13 @@ export class Revocations extends Context.Service<
     readonly hears: () => boolean
     /** Another number after every revocation. */
     readonly epoch: () => number
-    /** Says what has ended or changed through this process, which need not wait to hear it from the database. */
-    readonly tell: (about: string) => void
     /**
-     * Says so when a change was made, which has ended something if `hasEnded`; also where its caller has hung up meanwhile, or nobody knows
-     * whether it was made.
+     * Says what a change has ended, which need not be heard from the database first: `about`, or what `ended` reads in its answer. It is said
+     * also where the caller has hung up meanwhile; `about` where nobody knows whether the change was made, and nothing of a refusal.
      */
     readonly telling: <A>(
       about: string,
-      hasEnded?: (answer: A) => boolean
+      ended?: (answer: A) => ReadonlyArray<string>
     ) => <E, R>(change: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** A memory of this many values. */
     readonly memory: <A>(capacity: number) => Memory<A>
@@ -129,12 +127,11 @@ export class Revocations extends Context.Service<
       return Revocations.of({
         hears: () => isHearing,
         epoch: () => epoch,
-        tell,
-        telling: (about, hasEnded) => (change) =>
+        telling: (about, ended) => (change) =>
           Effect.onExit(change, (exit) =>
             Effect.sync(() => {
-              const isTold = Exit.isSuccess(exit) ? (hasEnded?.(exit.value) ?? true) : mayHaveWritten(exit.cause)
-              if (isTold) tell(about)
+              if (Exit.isSuccess(exit)) for (const each of ended?.(exit.value) ?? [about]) tell(each)
+              else if (mayHaveWritten(exit.cause)) tell(about)
             })
           ),
         memory

@@ -134,8 +134,8 @@ export const tokens: ReadonlyArray<Sabotage> = [
   {
     name: "memory: what ended while its caller hung up goes on",
     file: "oauth/tokens/Revocations.ts",
-    find: ": mayHaveWritten(exit.cause)",
-    replace: ": false && mayHaveWritten(exit.cause)",
+    find: "else if (mayHaveWritten(exit.cause)) ",
+    replace: "else if (false && mayHaveWritten(exit.cause)) ",
     tests: ["test/oauth/tokens/memory.test.ts"]
   }
 ]
