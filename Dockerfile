@@ -6,6 +6,11 @@
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 ARG UV_IMAGE=ghcr.io/astral-sh/uv:0.9
 
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
+
 FROM ${NODE_IMAGE} AS compiled
 WORKDIR /build
 COPY package.json package-lock.json tsconfig.json tsconfig.build.json ./
@@ -13,13 +18,14 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY scripts scripts
 COPY src src
 RUN npm run build
+COPY --from=packages /app/node_modules /app/node_modules
+RUN mv dist /app/dist && node scripts/lean.ts /app
 
 FROM ${NODE_IMAGE} AS app
 ENV NODE_ENV=production
 WORKDIR /app
-COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund && npm cache clean --force
-COPY --from=compiled /build/dist dist
+COPY package.json .env.example ./
+COPY --from=compiled /app ./
 COPY recipes recipes
 COPY supabase/migrations supabase/migrations
 # An empty database to copy.

@@ -154,6 +154,19 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   testing: ["mcp", "toolsets"]
 }
 
+/** Packages that a server without mounts, passkeys, Redis, telemetry elsewhere, workers or the embedded database never uses. */
+const LATER = [
+  "@effect/platform-node/Undici",
+  "@electric-sql/pglite",
+  "@electric-sql/pglite/nodefs",
+  "@modelcontextprotocol/client",
+  "@redis/client",
+  "@simplewebauthn/server",
+  "ajv/dist/2020.js",
+  "effect/observability",
+  "effect/rpc"
+]
+
 /** The innermost room that a file stands in. */
 const roomOf = (file: string) => {
   const folders = file.includes("/") ? dirname(file).split("/") : [file.replace(/\.[jt]s$/, "")]
@@ -192,6 +205,20 @@ describe("architecture", () => {
       sound.add(file)
     }
     for (const file of files) visit(file, [])
+  })
+
+  it("what few servers need is loaded by those who come to need it, and not by every start", () => {
+    const loaded = new Set<string>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      for (const [, specifier = ""] of textOf(file).matchAll(/^(?:import|export)\b(?! type\b)[^"=;]*"([^"]+)"/gm)) {
+        if (specifier.startsWith(".")) load(join(dirname(file), specifier))
+        else assert.notInclude(LATER, specifier, file)
+      }
+    }
+    for (const file of ["main.ts", "app/app.ts", "app/programs/runProgram.ts"]) load(file)
+    assert.include([...loaded], "gateway/upstream/Sessions.ts")
   })
 
   it("SQL stands only in files that say so by their name", () => {

@@ -97,6 +97,7 @@ run() {
   resident=$(awk '/^VmRSS/{print int($2/1024)}' "/proc/$server/status")
   [ "$(awk '/^Uid/{print $2}' "/proc/$server/status")" = 1000 ] || fail "it is not user 1000"
   inside sh -c 'touch /app/x' 2>/dev/null && fail "its root may be written"
+  inside gatehouse init "/tmp/$RANDOM" > /dev/null || fail "gatehouse init"
   inside gatehouse doctor --login "http://localhost:$port" > "$work/doctor" 2>&1 &
   local doctor=$!
   until grep -q '^ *http.*/authorize?' "$work/doctor"; do

@@ -10,7 +10,7 @@ import { Clock, Deferred, Duration, Effect, Exit, Fiber, type FileSystem, Scope 
 import type { ChildProcessSpawner } from "effect/process"
 import { upstreamRestarts } from "../../telemetry/counts.ts"
 import type { Mount } from "../mount.ts"
-import { type ConnectOptions, connect } from "./connect.ts"
+import type { ConnectOptions } from "./connect.ts"
 import type { MountHere, SessionStatus, Whose } from "./contract.ts"
 import { Health } from "./Health.ts"
 import { type Miss, unavailable } from "./miss.ts"
@@ -106,6 +106,8 @@ export const makeSessions = Effect.fn("makeSessions")(function* (options: Connec
     const stopped = Effect.flatMap(over.wait, (why) =>
       Effect.fail<Miss>({ kind: "unsent", failure: unavailable(mount, `${why}.`) })
     )
+    // With the SDK's client, which a server without mounts does not need: 0.9 MB of source text.
+    const { connect } = yield* Effect.promise(() => import("./connect.ts"))
     const connection = yield* connect(mount, key, whose, options).pipe(
       Effect.raceFirst(stopped),
       Effect.tapError((miss) =>

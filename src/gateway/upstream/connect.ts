@@ -11,7 +11,8 @@ import { blotOf } from "./blot.ts"
 import type { Whose } from "./contract.ts"
 import { type Hearing, makeHearing } from "./hearing.ts"
 import { type HttpOptions, openHttp } from "./http.ts"
-import { type Miss, missOf, unavailable } from "./miss.ts"
+import { type Miss, unavailable } from "./miss.ts"
+import { missOf } from "./missOf.ts"
 import type { Over } from "./over.ts"
 import { openStdio, type StdioOptions } from "./stdio.ts"
 
@@ -24,7 +25,8 @@ export interface Connection {
   readonly client: Client
   readonly pid: number | undefined
   readonly over: Over
-  readonly blot: (text: string) => string
+  /** What a rejection of the client means; `why` is what is known of the session's end. */
+  readonly missOf: (mount: Mount, error: unknown, why?: string) => Miss
   readonly progress: Hearing["progress"]
 }
 
@@ -108,6 +110,7 @@ export const connect = Effect.fn("connect")(function* (
   options: ConnectOptions
 ) {
   const blot = blotOf(mount)
+  const said: Connection["missOf"] = (mount, error, why) => missOf(mount, blot, error, why)
   const { transport, pid, over } = yield* open(mount, key, whose, options)
   const client = makeClient(mount)
   const { progress, hear } = makeHearing(
@@ -127,7 +130,7 @@ export const connect = Effect.fn("connect")(function* (
         timeout: Duration.toMillis(limit),
         ...(isKnown && { prior: { kind: "legacy" as const } })
       }),
-    catch: (error): Miss => missOf(mount, blot, error, over.why())
+    catch: (error) => said(mount, error, over.why())
   }).pipe(
     Effect.timeoutOrElse({
       duration: limit,
@@ -158,5 +161,5 @@ export const connect = Effect.fn("connect")(function* (
   )
   if (mount.transport._tag === "Http" && client.getProtocolEra() === "legacy") options.legacy.add(mount.fingerprint)
   if (client.getProtocolEra() === "modern") yield* Effect.forkScoped(listen(client))
-  return { client, pid, over, blot, progress } satisfies Connection
+  return { client, pid, over, missOf: said, progress } satisfies Connection
 })

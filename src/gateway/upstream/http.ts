@@ -11,7 +11,7 @@ import type { Credentials } from "../Credentials.ts"
 import { SignInNeeded, type UpstreamUnavailable } from "../failures.ts"
 import type { Http, Mount } from "../mount.ts"
 import type { Whose } from "./contract.ts"
-import { LOST } from "./miss.ts"
+import { LOST } from "./missOf.ts"
 import { makeOver } from "./over.ts"
 import { within } from "./within.ts"
 

@@ -1,6 +1,6 @@
 /** One request in a session: sent once, and once more where it cannot have run. */
 
-import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/client"
+import { CLIENT_CAPABILITIES_META_KEY } from "@modelcontextprotocol/server"
 import type { StandardSchemaV1 } from "@standard-schema/spec"
 import { Duration, Effect } from "effect"
 import { upstreamCalls } from "../../telemetry/counts.ts"
@@ -8,7 +8,7 @@ import type { UpstreamFailed } from "../failures.ts"
 import type { Mount } from "../mount.ts"
 import type { RequestOptions, Whose } from "./contract.ts"
 import { restored } from "./hearing.ts"
-import { type Miss, missOf, tooSlow, unavailable } from "./miss.ts"
+import { type Miss, tooSlow, unavailable } from "./miss.ts"
 import type { Sessions } from "./Sessions.ts"
 import type { Session } from "./session.ts"
 
@@ -71,7 +71,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
       onFailure: ({ cause }) =>
         Effect.sync(() => {
           session.isSuspected = false
-          const { kind } = missOf(mount, connection.blot, cause)
+          const { kind } = connection.missOf(mount, cause)
           if (kind === "answered") return
           health.wasDown(sessions.now())
           sessions.end(session, "did not answer any more, and was ended")
@@ -143,7 +143,7 @@ export const makeRequests = (sessions: Sessions): Requests => {
           (error: unknown) => {
             done()
             if (signal.aborted) return health.wasNothing()
-            const miss = missOf(mount, connection.blot, error, session.over.why() ?? connection.over.why())
+            const miss = connection.missOf(mount, error, session.over.why() ?? connection.over.why())
             counted(miss.kind)
             if (miss.kind === "lost" || miss.kind === "unsent") health.wasDown(sessions.now())
             else if (miss.kind === "answered") health.wasWell()
