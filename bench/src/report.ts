@@ -208,8 +208,8 @@ Latency counts from the moment at which a request was due, at a constant rate ov
 
 ## Beside a flood of sign-ins: requests a second
 
-${Flood.TRIES_PER_SECOND} tries a second to sign in, each by another name from another address, all with a wrong password. Two at a time are
-hashed, on threads of their own; the server, its hashes, the load and the database share the two cores.
+${Flood.TRIES_PER_SECOND} tries a second to sign in, each by another name from another address, all with a wrong password. One at a time is
+hashed, on a thread of its own; the server, its hashes, the load and the database share the two cores.
 
 ${tableOf("what", only(results.flood, Flood.MCP, Flood.TOKEN), [Flood.ALONE, Flood.BESIDE, "hashed", "turned away"])}
 
