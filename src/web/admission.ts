@@ -38,7 +38,7 @@ export interface Visit {
 
 /** First come, first served. */
 class Line {
-  private visits: Array<{ readonly visit: Visit; readonly until: number }> = []
+  private visits: Array<{ readonly visit: Visit; readonly until: number } | undefined> = []
   private first = 0
   /** How long the wait for the database may be, as a share of what is allowed, when one of these begins. */
   readonly share: number
@@ -60,7 +60,9 @@ class Line {
   }
 
   take(): Visit | undefined {
-    const next = this.visits[this.first++]?.visit
+    const next = this.visits[this.first]?.visit
+    // Its place is left empty, or a request would stay, with its body, until all of a thousand behind it had begun.
+    this.visits[this.first++] = undefined
     if (this.first > 1024 || this.length === 0) {
       this.visits.splice(0, this.first)
       this.first = 0

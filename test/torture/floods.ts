@@ -159,7 +159,7 @@ const honestLife = Effect.fnUntraced(function* (isOver: () => boolean, counts: C
       continue
     }
     const { status, headers, body, text } = answer.value
-    if (status === 503 && headers.has("retry-after")) {
+    if ((status === 503 || status === 429) && headers.has("retry-after")) {
       counts.turnedAway++
       yield* Effect.sleep(`${Number(headers.get("retry-after"))} seconds`)
       continue

@@ -1,4 +1,6 @@
 import { connect } from "node:net"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServerResponse } from "effect/http"
@@ -72,7 +74,39 @@ const learnt = () => {
   return it
 }
 
+/** The collector, which the flag gives to contexts that are made after it. */
+const collectGarbage = (): void => {
+  setFlagsFromString("--expose-gc")
+  runInNewContext("gc")()
+}
+
 describe("admission", () => {
+  it.effect("keeps nothing of a request that has begun, while others go on waiting behind it", () =>
+    Effect.gen(function* () {
+      const it = learnt()
+      const begun: Array<WeakRef<object>> = []
+      const ask = () => {
+        const body = {}
+        const at = begun.push(new WeakRef(body)) - 1
+        it.ask(`${at} of ${Object.keys(body).length}`, "/mcp", () => body === undefined)
+      }
+      for (let n = 0; n < 10; n++) ask()
+      for (let n = 0; n < 100; n++) {
+        it.turn()
+        ask()
+      }
+      // What a job has looked at lives until it is over.
+      yield* Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      collectGarbage()
+      const waiting = begun.length - it.events.length
+      assert.isAtLeast(waiting, 1)
+      assert.lengthOf(
+        begun.filter((each) => each.deref() !== undefined),
+        waiting
+      )
+    })
+  )
+
   it("lets everybody in at once while there is time, and the loop rests when nobody asks", () => {
     const it = door(0.01)
     for (let n = 0; n < 10; n++) it.ask(`call ${n}`)

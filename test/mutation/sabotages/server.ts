@@ -132,6 +132,13 @@ export const server: ReadonlyArray<Sabotage> = [
     tests: ["test/web/admission.test.ts"]
   },
   {
+    name: "overload: who has begun is kept until all behind have",
+    file: "web/admission.ts",
+    find: "this.visits[this.first++] = undefined",
+    replace: "this.first++",
+    tests: ["test/web/admission.test.ts"]
+  },
+  {
     name: "overload: a turn begins all that it read",
     file: "web/admission.ts",
     find: "Math.max(1, Math.floor(TURN_MS / cost))",
