@@ -18,6 +18,7 @@ const FILES = {
   "module.mjs.map": "{}",
   "README.md": "# Words\n",
   "LICENSE.md": "MIT\n",
+  "NOTICE.md": "Made by them.\n",
   "data.json": "{}"
 }
 
@@ -33,7 +34,8 @@ describe("what the image leaves out", () => {
       for (const gone of ["module.d.mts", "module.mjs.map", "README.md"])
         assert.isFalse(existsSync(join(folder, gone)), gone)
       const text = (name: keyof typeof FILES) => readFileSync(join(folder, name), "utf8")
-      for (const same of ["plain.cjs", "LICENSE.md", "data.json"] as const) assert.strictEqual(text(same), FILES[same])
+      for (const same of ["plain.cjs", "LICENSE.md", "NOTICE.md", "data.json"] as const)
+        assert.strictEqual(text(same), FILES[same])
       assert.notMatch(text("module.mjs"), /Long|why|[^\0-\u00ff]/)
       assert.include(text("module.mjs"), "the licence's own words")
     } finally {
